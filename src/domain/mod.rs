@@ -1,0 +1,14 @@
+//! The pure core: no I/O, no clock, no randomness, no async.
+//!
+//! Functions take `now`; they return decisions and do not perform them.
+
+pub mod access;
+pub mod case;
+pub mod dialogue;
+pub mod ids;
+pub mod kinds;
+pub mod routing;
+pub mod rules;
+pub mod sla;
+pub mod taxonomy;
+pub mod text;
