@@ -1,8 +1,56 @@
 //! The command line: one file per command; `zhitong --help` is the manual.
+//!
+//! A command's file holds its arguments (`Args`) and `run(args, &Global)`; this file only lists them and maps
+//! failures to exit codes: 0 fine, 1 findings, 2 cannot run.
 
-use std::process::ExitCode;
+use std::{io::Write, path::PathBuf, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+
+use crate::config::Config;
+
+/// 直通：涉企诉求智能接办网关
+#[derive(Debug, Parser)]
+#[command(name = "zhitong", version, about, long_about = None)]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Options that every command takes.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Global {
+    /// 配置文件（缺省：当前目录的 zhitong.toml，没有就用缺省值）
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+impl Global {
+    /// Reads the configuration.
+    ///
+    /// # Errors
+    /// When the file cannot be read or holds wrong values; the message lists every problem.
+    pub fn load_config(&self) -> anyhow::Result<Config> {
+        Ok(Config::load(self.config.as_deref())?)
+    }
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {}
 
 /// Parses the arguments and runs the command.
 pub fn run() -> ExitCode {
-    ExitCode::SUCCESS
+    let cli = Cli::parse();
+    let result: anyhow::Result<ExitCode> = match cli.command {};
+    #[expect(unreachable_code, reason = "the list of commands grows above")]
+    match result {
+        Ok(code) => code,
+        Err(error) => {
+            // A closed pipe or terminal is no reason to fail a second time.
+            let _ = writeln!(std::io::stderr().lock(), "zhitong: {error:#}");
+            ExitCode::from(2)
+        }
+    }
 }

@@ -1,0 +1,134 @@
+//! The sections about other systems: WeChat accounts, the model endpoint, webhooks.
+
+use std::collections::BTreeMap;
+
+use secrecy::SecretString;
+use serde::Deserialize;
+
+/// `[wechat]`: accounts by kind and name.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct WechatConfig {
+    /// 公众号 by name: `/wechat/oa/{name}`.
+    pub oa: BTreeMap<String, WechatOa>,
+    /// 企业微信 applications by name: `/wechat/work/{name}`.
+    pub work: BTreeMap<String, WechatWork>,
+    /// 微信客服 accounts by name: `/wechat/kf/{name}`.
+    pub kf: BTreeMap<String, WechatKf>,
+}
+
+/// `[wechat.oa.NAME]`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct WechatOa {
+    /// AppID.
+    pub app_id: String,
+    /// AppSecret.
+    pub app_secret: SecretString,
+    /// File that holds the AppSecret.
+    pub app_secret_file: Option<String>,
+    /// Token of the callback.
+    pub token: SecretString,
+    /// File that holds the token.
+    pub token_file: Option<String>,
+    /// EncodingAESKey, 43 characters.
+    pub encoding_aes_key: SecretString,
+    /// File that holds the EncodingAESKey.
+    pub encoding_aes_key_file: Option<String>,
+    /// The key before the last change, still accepted.
+    pub previous_aes_key: SecretString,
+    /// File that holds the previous key.
+    pub previous_aes_key_file: Option<String>,
+    /// `auto`, `plain` or `safe`.
+    pub mode: String,
+    /// Host of the platform.
+    pub api_base: Option<String>,
+}
+
+/// `[wechat.work.NAME]`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct WechatWork {
+    /// CorpID.
+    pub corp_id: String,
+    /// AgentId.
+    pub agent_id: String,
+    /// Secret of the application.
+    pub secret: SecretString,
+    /// File that holds the secret.
+    pub secret_file: Option<String>,
+    /// Token of the callback.
+    pub token: SecretString,
+    /// File that holds the token.
+    pub token_file: Option<String>,
+    /// EncodingAESKey, 43 characters.
+    pub encoding_aes_key: SecretString,
+    /// File that holds the EncodingAESKey.
+    pub encoding_aes_key_file: Option<String>,
+    /// Host of the platform.
+    pub api_base: Option<String>,
+}
+
+/// `[wechat.kf.NAME]`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct WechatKf {
+    /// CorpID.
+    pub corp_id: String,
+    /// Secret of 微信客服.
+    pub secret: SecretString,
+    /// File that holds the secret.
+    pub secret_file: Option<String>,
+    /// Token of the callback.
+    pub token: SecretString,
+    /// File that holds the token.
+    pub token_file: Option<String>,
+    /// EncodingAESKey, 43 characters.
+    pub encoding_aes_key: SecretString,
+    /// File that holds the EncodingAESKey.
+    pub encoding_aes_key_file: Option<String>,
+    /// The customer-service account.
+    pub open_kfid: String,
+    /// Host of the platform.
+    pub api_base: Option<String>,
+}
+
+/// `[model]`: an OpenAI-compatible endpoint.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ModelConfig {
+    /// Base address, ending in `/v1`.
+    pub base_url: String,
+    /// File that holds the key.
+    pub api_key_file: Option<String>,
+    /// Model name.
+    pub model: String,
+    /// Total time of one call in milliseconds.
+    pub timeout_ms: Option<u64>,
+    /// Tokens a day.
+    pub daily_token_budget: Option<u64>,
+}
+
+/// `[webhooks]`: signed events to other systems.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct WebhooksConfig {
+    /// `[[webhooks.outbound]]`: subscriptions.
+    pub outbound: Vec<WebhookTarget>,
+}
+
+/// One subscription.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct WebhookTarget {
+    /// Name in logs and lists.
+    pub name: String,
+    /// Address that receives `POST`s.
+    pub url: String,
+    /// Key of the HMAC-SHA256 signature.
+    pub secret: SecretString,
+    /// File that holds the key.
+    pub secret_file: Option<String>,
+    /// Event names, e.g. `case.accepted`; empty: every event.
+    pub events: Vec<String>,
+}
