@@ -1,1 +1,21 @@
-//! rules.
+//! Rule files: from the administrators' TOML to decisions about messages.
+//!
+//! `file.rs` holds the TOML shapes, `compile.rs` turns them into a checked [`RuleSet`], `engine.rs` finds the
+//! rules that fire on a stretch of text, `decide.rs` turns fired rules into a [`Decision`]. Nothing here reads a
+//! file or a clock: the loader hands over texts and today's date. Evaluation returns hits and changes nothing,
+//! so a rule can never trigger itself.
+
+mod compile;
+mod decision;
+mod diagnostic;
+mod model;
+mod set;
+
+pub use compile::{CompileEnv, Compiled, SourceFile, TopicInfo, compile};
+pub use decision::{AnswerHit, Decision, Input, Matter, TopicScore, TypeScore};
+pub use diagnostic::{Diagnostic, Level};
+pub use model::{
+    Answer, AnswerMode, Ask, Citation, ExpectedExample, Form, OnExpired, OnFail, Route, Rule, RuleKind, RuleTests,
+    Scope, SourceCheck, Status, When,
+};
+pub use set::RuleSet;
