@@ -1,0 +1,150 @@
+//! What the dialogue asks of rules, taxonomy, routing and office hours.
+//!
+//! A trait, so that the ladder can be tested with a handful of scripted readings and does not depend on
+//! how rules are stored or matched.
+
+use jiff::{Timestamp, civil::Date};
+
+use super::{
+    draft::{RouteProposal, TopicScore},
+    message::Citation,
+};
+use crate::domain::kinds::{CaseType, Channel, Command, Diversion, Urgency};
+
+/// The knowledge of the gateway as the dialogue sees it.
+pub trait Knowledge: Send + Sync {
+    /// Reads one message.
+    fn read(&self, text: &str, channel: Channel, area: Option<&str>, today: Date) -> Reading;
+
+    /// The answer of one rule by its id, if it may answer now; used when a title was chosen.
+    fn answer(
+        &self,
+        rule_id: &str,
+        channel: Channel,
+        area: Option<&str>,
+        today: Date,
+    ) -> Option<AnswerText>;
+
+    /// Where a matter would go.
+    fn route(
+        &self,
+        case_type: CaseType,
+        topic: Option<&str>,
+        text: &str,
+        region: Option<&str>,
+        objects: &[String],
+        urgency: Urgency,
+    ) -> RouteProposal;
+
+    /// A topic by its code.
+    fn topic(&self, code: &str) -> Option<TopicInfo>;
+
+    /// Whether people work at this moment.
+    fn is_open(&self, now: Timestamp) -> bool;
+
+    /// When people work next, if the calendar knows.
+    fn next_open(&self, now: Timestamp) -> Option<Timestamp>;
+
+    /// When a promise made now is due: the end of the next working day.
+    fn promise_due(&self, now: Timestamp) -> Timestamp;
+
+    /// An instant in words for people: `11月26日 周四 08:30`.
+    fn in_words(&self, at: Timestamp) -> String;
+
+    /// Hash of the rule set.
+    fn rule_set_hash(&self) -> &str;
+
+    /// The name of a region by its administrative code.
+    fn region_name(&self, code: &str) -> Option<String>;
+
+    /// Regions a visitor can choose from: code and name.
+    fn regions(&self) -> Vec<(String, String)>;
+}
+
+/// A topic as shown and asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TopicInfo {
+    /// Name shown to people.
+    pub label: String,
+    /// What must be asked for, in words.
+    pub slots: Vec<String>,
+}
+
+/// What a message was read as.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Reading {
+    /// The matters, the most important first.
+    pub matters: Vec<ReadingMatter>,
+    /// A command.
+    pub command: Option<Command>,
+    /// A diversion.
+    pub diversion: Option<Diversion>,
+    /// Answer of the diversion, command or small talk rule.
+    pub reply: Option<AnswerText>,
+    /// A threat (闹访、自杀、堵路 …).
+    pub threat: bool,
+    /// A hit that may interrupt a form.
+    pub interrupts_form: bool,
+    /// The whole message is sensitive.
+    pub sensitive: bool,
+    /// Matched spans: rule, start, end.
+    pub spans: Vec<(String, usize, usize)>,
+    /// Near misses.
+    pub near: Vec<String>,
+}
+
+/// One matter of a message.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReadingMatter {
+    /// The words that tell it, original.
+    pub text: String,
+    /// Type.
+    pub case_type: CaseType,
+    /// Topic code.
+    pub topic: Option<String>,
+    /// Best topics.
+    pub topics: Vec<TopicScore>,
+    /// Urgency.
+    pub urgency: Urgency,
+    /// Confidence, 0 to 1.
+    pub confidence: f32,
+    /// Rules that fired.
+    pub rules: Vec<String>,
+    /// The answer.
+    pub answer: Option<AnswerText>,
+    /// Titles to choose from: rule id and title.
+    pub clarify: Vec<(String, String)>,
+    /// A rule that would answer but has expired.
+    pub expired: Option<String>,
+    /// A rule that would answer once the region is known.
+    pub needs_region: bool,
+    /// Seals the identity.
+    pub sensitive: bool,
+    /// Organs named as the object.
+    pub objects: Vec<String>,
+}
+
+/// A rendered rule answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AnswerText {
+    /// The rule.
+    pub rule_id: String,
+    /// Its title.
+    pub title: String,
+    /// Its version.
+    pub version: String,
+    /// The text.
+    pub text: String,
+    /// Sources.
+    pub citations: Vec<Citation>,
+    /// Buttons.
+    pub quick_replies: Vec<String>,
+    /// Waits for human re-check.
+    pub awaiting_recheck: bool,
+    /// Region it is limited to, in words.
+    pub region: Option<String>,
+    /// Topic.
+    pub topic: Option<String>,
+    /// Text of the button that opens a form, if the rule has one.
+    pub form_trigger: Option<String>,
+}

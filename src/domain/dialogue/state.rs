@@ -1,0 +1,140 @@
+//! What a conversation remembers between two turns. Plain data; the JSON codec lives in the application.
+
+use super::{form::CaseForm, message::ConversationState};
+use crate::domain::kinds::CaseType;
+
+/// The state of one conversation.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DialogueState {
+    /// Who has the conversation; the column of the conversation is the truth and is copied in before a turn.
+    pub mode: ConversationState,
+    /// Counts from 0; grows when a closed conversation is opened again. Context does not cross it.
+    pub episode: u32,
+    /// Region chosen by the visitor (administrative code).
+    pub region: Option<String>,
+    /// What the bot waits for.
+    pub awaiting: Awaiting,
+    /// Clarifications asked in a row.
+    pub clarify_rounds: u8,
+    /// The form being filled.
+    pub form: Option<CaseForm>,
+    /// The last message that told a matter, unchanged.
+    pub last_matter: Option<String>,
+    /// The last rule answer.
+    pub last_answer: Option<LastAnswer>,
+    /// Facts told in this episode, before there is a form.
+    pub facts: Facts,
+    /// Numbers of the cases filed in this conversation, oldest first.
+    pub cases: Vec<String>,
+    /// Files sent in this episode.
+    pub attachments: Vec<String>,
+    /// A threat or group incident was mentioned.
+    pub risk: bool,
+    /// Handoffs in this episode; capped.
+    pub handoffs: u8,
+    /// Times the bot greeted without a matter in a row.
+    pub smalltalk: u8,
+}
+
+impl Default for DialogueState {
+    fn default() -> Self {
+        Self {
+            mode: ConversationState::Bot,
+            episode: 0,
+            region: None,
+            awaiting: Awaiting::Nothing,
+            clarify_rounds: 0,
+            form: None,
+            last_matter: None,
+            last_answer: None,
+            facts: Facts::default(),
+            cases: Vec::new(),
+            attachments: Vec::new(),
+            risk: false,
+            handoffs: 0,
+            smalltalk: 0,
+        }
+    }
+}
+
+/// What the bot waits for.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Awaiting {
+    /// Nothing in particular.
+    #[default]
+    Nothing,
+    /// The region, to answer this question.
+    Region {
+        /// The question to answer once the region is known.
+        question: String,
+    },
+    /// A choice between titles.
+    Choice {
+        /// Rule id and title, in the order shown.
+        options: Vec<(String, String)>,
+        /// The question.
+        question: String,
+    },
+    /// What the unclear message was about.
+    Matter,
+    /// 提交 or a correction of the form.
+    Form,
+    /// 补充到这件 or 另提一件.
+    Duplicate {
+        /// Number of the open case.
+        number: String,
+    },
+    /// Case number and query code.
+    ProgressNumber,
+    /// Yes or no to filing a case about the last matter.
+    CaseOffer,
+    /// A grade for this case.
+    Grade {
+        /// Its number.
+        number: String,
+    },
+    /// Confirmation that the form shall be thrown away.
+    CancelForm,
+}
+
+/// The last rule answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LastAnswer {
+    /// The rule.
+    pub rule_id: String,
+    /// Its version.
+    pub version: String,
+    /// Its topic.
+    pub topic: Option<String>,
+    /// The type of the matter it answered.
+    pub case_type: CaseType,
+    /// The question as asked.
+    pub question: String,
+}
+
+/// Facts taken from the visitor's original words.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Facts {
+    /// Enterprise name.
+    pub enterprise: Option<String>,
+    /// 统一社会信用代码 with a valid check character.
+    pub uscc: Option<String>,
+    /// A code of the right shape with a wrong check character.
+    pub uscc_invalid: Option<String>,
+    /// Contact name.
+    pub contact_name: Option<String>,
+    /// Telephone.
+    pub contact_phone: Option<String>,
+    /// E-mail.
+    pub contact_email: Option<String>,
+    /// WeChat id.
+    pub contact_wechat: Option<String>,
+    /// Place.
+    pub place: Option<String>,
+    /// Unit complained of or owing.
+    pub object: Option<String>,
+    /// Date as `YYYY-MM-DD`.
+    pub happened_on: Option<String>,
+    /// Amount as written.
+    pub amount: Option<String>,
+}
