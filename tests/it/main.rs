@@ -1,1 +1,3 @@
 //! One integration binary: one module per use case or surface.
+
+mod tidy;
