@@ -1,1 +1,16 @@
-//! text.
+//! Text as the rules see it: one normaliser for rules and messages, clauses, and redaction of personal data.
+//!
+//! Nothing here is shown to people: normalising changes numbers (½, ①②), so amounts, dates and names are taken
+//! from the original through the offsets that [`Normalised`] keeps.
+
+mod clause;
+mod normalise;
+mod personal;
+mod table;
+
+pub use clause::{Boundary, Clause, clauses, clauses_into};
+pub use normalise::{Normalised, han_only, normalise, normalised};
+pub use personal::{
+    Personal, PersonalKind, bank_card_is_valid, find_personal, id_card_is_valid, mask_personal, phones, uscc_is_valid,
+};
+pub(crate) use normalise::is_han;
