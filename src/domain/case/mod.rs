@@ -1,1 +1,29 @@
-//! case.
+//! The case (诉求件): its states, who may do what when, its clocks and its history.
+//!
+//! One aggregate, one table of transitions ([`lifecycle::TRANSITIONS`]) and one entrance for changes:
+//! everything else (buttons, error answers, the progress bar of the enterprise) is derived from them.
+//! What can be true at the same time as a state (paused, supervised, an extension asked for) is an
+//! overlay on the [`Case`], not a state. Nothing here reads a clock, a file or a database.
+
+pub mod action;
+pub mod event;
+pub mod input;
+pub mod lifecycle;
+pub mod model;
+pub mod number;
+pub mod status;
+
+pub use action::{Actor, CaseAction, OfficerStamp, Party};
+pub use event::{ActorStamp, CaseEvent, EventKind, Fact};
+pub use input::{
+    ActionInput, ContactMethod, MilestoneInput, ReplyRefusal, ReturnReason, SplitPart,
+};
+pub use lifecycle::{TRANSITIONS, To, Transition, allowed_actions};
+pub use model::{
+    Case, CaseClock, CaseTask, ClockKey, ClockState, Closing, Confirmation, Draft,
+    ExtensionRequest, OutMessage, Outcome, Overlay, Party as CaseParty, PauseReason, PauseRecord,
+    Rating, Recipient, Requirements, Responsible, ReturnRequest, Signature, TaskKind, TaskState,
+    TransitionError,
+};
+pub use number::{CaseNumber, InvalidNumber, QueryCode};
+pub use status::{CaseStatus, Conclusion, Stage};
