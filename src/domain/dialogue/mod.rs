@@ -11,9 +11,11 @@
 //! always comes with a [`Effect::Promise`].
 
 pub mod draft;
+pub mod extract;
 pub mod form;
 pub mod knowledge;
 pub mod message;
+mod number;
 pub mod state;
 
 pub use draft::{
