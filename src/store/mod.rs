@@ -10,9 +10,16 @@
 //!   messages would be lost.
 //! * SQLite has one writing connection; writers queue for it in the process, so BEGIN IMMEDIATE does not wait.
 
+pub mod attachments;
+pub mod conversations;
 mod error;
+pub mod idempotency;
+pub mod instance;
 pub mod migrations;
+pub mod officers;
+pub mod rule_sets;
 pub mod testing;
+pub mod units;
 
 use std::{
     path::{Path, PathBuf},

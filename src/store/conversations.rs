@@ -1,0 +1,638 @@
+//! Conversations, their messages, notes and visitors.
+//!
+//! Whoever writes loads the rows, decides, and saves with [`save`]: it compares `version` and refuses when somebody
+//! else was first. Messages get their `seq` from the loaded row, so a refused save also refuses its messages.
+//! Statements take whole batches as JSON, so that many exchanges share one commit.
+
+use jiff::Timestamp;
+
+use super::{StoreError, Tx};
+use crate::{
+    domain::ids::{ConversationId, OfficerId, VisitorId},
+    on_backend, row_struct,
+};
+
+row_struct! {
+    /// A conversation as stored. Instants are milliseconds UTC.
+    #[derive(Debug, Clone, PartialEq, Eq)]
+    pub struct ConversationRow {
+        /// `ConversationId` as text.
+        pub id: String,
+        /// `VisitorId` as text.
+        pub visitor_id: String,
+        /// Slug of the channel.
+        pub channel: String,
+        /// `bot`, `collecting`, `queued`, `human` or `closed`.
+        pub state: String,
+        /// The officer who has it.
+        pub officer_id: Option<String>,
+        /// The unit it was transferred to.
+        pub unit: Option<String>,
+        /// Grows whenever the owner changes.
+        pub fence: i64,
+        /// Number of the last message.
+        pub seq: i64,
+        /// Compared and set by [`save`].
+        pub version: i64,
+        /// Dialogue state, JSON.
+        pub dialogue: String,
+        /// Marks for officers, a JSON list.
+        pub flags: String,
+        /// Topic of the last matter.
+        pub topic: Option<String>,
+        /// Why a person was asked for.
+        pub handoff_reason: Option<String>,
+        /// A sentence for the officer.
+        pub handoff_note: Option<String>,
+        /// Beginning of the last message, for lists.
+        pub last_text: String,
+        /// Since when it waits for a person.
+        pub queued_at: Option<i64>,
+        /// When the officer took it.
+        pub claimed_at: Option<i64>,
+        /// Last message of the visitor.
+        pub visitor_at: Option<i64>,
+        /// Last change.
+        pub changed_at: i64,
+        /// When it began.
+        pub created_at: i64,
+        /// When it was closed.
+        pub closed_at: Option<i64>,
+    }
+}
+
+row_struct! {
+    /// A message as stored.
+    #[derive(Debug, Clone, PartialEq, Eq)]
+    pub struct MessageRow {
+        /// The conversation.
+        pub conversation_id: String,
+        /// Its number, from 1, without gaps.
+        pub seq: i64,
+        /// `MessageId` as text.
+        pub id: String,
+        /// The client's own id, unique in the conversation.
+        pub client_id: Option<String>,
+        /// `seq` of the visitor's message it answers.
+        pub reply_to: Option<i64>,
+        /// `visitor`, `bot`, `officer` or `system`.
+        pub sender: String,
+        /// `text`, `image`, `file`, `card`, `form` or `event`.
+        pub kind: String,
+        /// The words.
+        pub text: String,
+        /// Further fields of the message, a JSON object.
+        pub body: Option<String>,
+        /// The officer who wrote it.
+        pub officer_id: Option<String>,
+        /// The rule that speaks.
+        pub rule_id: Option<String>,
+        /// Why the bot did what it did with this message, JSON; for officers only.
+        pub decision: Option<String>,
+        /// Milliseconds UTC.
+        pub at: i64,
+    }
+}
+
+row_struct! {
+    /// An internal note.
+    #[derive(Debug, Clone, PartialEq, Eq)]
+    pub struct NoteRow {
+        /// Its id.
+        pub id: String,
+        /// Name of the author.
+        pub author: String,
+        /// The words.
+        pub text: String,
+        /// Milliseconds UTC.
+        pub at: i64,
+    }
+}
+
+row_struct! {
+    /// A visitor found by token, with the conversation the token opens.
+    #[derive(Debug, Clone, PartialEq, Eq)]
+    pub struct VisitorRow {
+        /// `VisitorId` as text.
+        pub visitor_id: String,
+        /// `ConversationId` as text.
+        pub conversation_id: String,
+    }
+}
+
+/// A visitor and the first conversation.
+#[derive(Debug, Clone)]
+pub struct NewVisitor<'a> {
+    /// Visitor id.
+    pub id: VisitorId,
+    /// Conversation id.
+    pub conversation: ConversationId,
+    /// SHA-256 of the token, hex.
+    pub token_hash: &'a str,
+    /// Verified identity given by the embedding site.
+    pub user_id: Option<&'a str>,
+    /// Name given by the visitor.
+    pub name: Option<&'a str>,
+    /// Language tag.
+    pub locale: Option<&'a str>,
+    /// Slug of the channel.
+    pub channel: &'a str,
+    /// Id at the channel, unique there.
+    pub external_id: Option<&'a str>,
+    /// First dialogue state, JSON.
+    pub dialogue: &'a str,
+    /// End of the token's life.
+    pub expires_at: Timestamp,
+}
+
+/// Adds a visitor with a conversation.
+///
+/// # Errors
+/// `Database`; a unique violation when the channel knows the external id already.
+pub async fn insert(tx: &mut Tx, new: &NewVisitor<'_>, now: Timestamp) -> Result<(), StoreError> {
+    const VISITOR: &str = "INSERT INTO visitors (id, token_hash, user_id, name, locale, created_at, expires_at) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7)";
+    const CONVERSATION: &str = "INSERT INTO conversations (id, visitor_id, channel, external_id, state, fence, seq, \
+        version, dialogue, flags, last_text, changed_at, created_at) \
+        VALUES ($1, $2, $3, $4, 'bot', 0, 0, 0, $5, '[]', '', $6, $6)";
+    on_backend!(tx, |conn| sqlx::query(VISITOR)
+        .bind(new.id.to_string())
+        .bind(new.token_hash)
+        .bind(new.user_id)
+        .bind(new.name)
+        .bind(new.locale)
+        .bind(now.as_millisecond())
+        .bind(new.expires_at.as_millisecond())
+        .execute(conn)
+        .await
+        .map(|_| ()))?;
+    on_backend!(tx, |conn| sqlx::query(CONVERSATION)
+        .bind(new.conversation.to_string())
+        .bind(new.id.to_string())
+        .bind(new.channel)
+        .bind(new.external_id)
+        .bind(new.dialogue)
+        .bind(now.as_millisecond())
+        .execute(conn)
+        .await
+        .map(|_| ()))?;
+    Ok(())
+}
+
+/// The visitor and conversation a token opens.
+///
+/// # Errors
+/// `Database`.
+pub async fn find_by_token(tx: &mut Tx, token_hash: &str, now: Timestamp) -> Result<Option<VisitorRow>, StoreError> {
+    const SQL: &str = "SELECT v.id AS visitor_id, c.id AS conversation_id FROM visitors v \
+        JOIN conversations c ON c.visitor_id = v.id WHERE v.token_hash = $1 AND v.expires_at > $2 \
+        ORDER BY c.created_at DESC, c.id DESC LIMIT 1";
+    Ok(on_backend!(tx, |conn| sqlx::query_as(SQL)
+        .bind(token_hash)
+        .bind(now.as_millisecond())
+        .fetch_optional(conn)
+        .await?))
+}
+
+/// The conversation of a channel with this external id.
+///
+/// # Errors
+/// `Database`.
+pub async fn find_external(
+    tx: &mut Tx,
+    channel: &str,
+    external_id: &str,
+) -> Result<Option<ConversationRow>, StoreError> {
+    const SQL: &str = "SELECT id, visitor_id, channel, state, officer_id, unit, fence, seq, version, dialogue, flags, \
+        topic, handoff_reason, handoff_note, last_text, queued_at, claimed_at, visitor_at, changed_at, created_at, \
+        closed_at FROM conversations WHERE channel = $1 AND external_id = $2";
+    Ok(on_backend!(tx, |conn| sqlx::query_as(SQL).bind(channel).bind(external_id).fetch_optional(conn).await?))
+}
+
+/// One conversation. In a write transaction on PostgreSQL the row is not locked: [`save`] notices who came between.
+///
+/// # Errors
+/// `Database`.
+pub async fn find(tx: &mut Tx, id: ConversationId) -> Result<Option<ConversationRow>, StoreError> {
+    Ok(find_many(tx, &[id.to_string()]).await?.pop())
+}
+
+/// Several conversations, in no particular order.
+///
+/// # Errors
+/// `Database`.
+pub async fn find_many(tx: &mut Tx, ids: &[String]) -> Result<Vec<ConversationRow>, StoreError> {
+    const SQL: &str = "SELECT id, visitor_id, channel, state, officer_id, unit, fence, seq, version, dialogue, flags, \
+        topic, handoff_reason, handoff_note, last_text, queued_at, claimed_at, visitor_at, changed_at, created_at, \
+        closed_at FROM conversations WHERE id IN (SELECT value ->> 0 FROM json_each($1))";
+    let json = to_json(&ids.iter().map(|id| [id]).collect::<Vec<_>>());
+    Ok(on_backend!(tx, |conn| sqlx::query_as(SQL).bind(json.as_str()).fetch_all(conn).await?))
+}
+
+/// What a repeated `client_id` was stored as: conversation, client id, seq.
+///
+/// # Errors
+/// `Database`.
+pub async fn find_repeats(
+    tx: &mut Tx,
+    pairs: &[(String, String)],
+) -> Result<Vec<(String, String, i64)>, StoreError> {
+    const SQL: &str = "SELECT m.conversation_id, m.client_id, m.seq FROM json_each($1) AS j \
+        JOIN messages m ON m.conversation_id = j.value ->> 0 AND m.client_id = j.value ->> 1";
+    let json = to_json(&pairs);
+    Ok(on_backend!(tx, |conn| sqlx::query_as(SQL).bind(json.as_str()).fetch_all(conn).await?))
+}
+
+/// Adds messages; their `seq` must follow the conversation's loaded `seq`.
+///
+/// # Errors
+/// `Database`; a unique violation when a `seq` or `client_id` is taken.
+pub async fn insert_messages(tx: &mut Tx, messages: &[MessageRow]) -> Result<(), StoreError> {
+    const SQL: &str = "INSERT INTO messages (conversation_id, seq, id, client_id, reply_to, sender, kind, text, body, \
+        officer_id, rule_id, decision, at) SELECT value ->> 0, CAST(value ->> 1 AS BIGINT), value ->> 2, value ->> 3, \
+        CAST(value ->> 4 AS BIGINT), value ->> 5, value ->> 6, value ->> 7, value ->> 8, value ->> 9, value ->> 10, \
+        value ->> 11, CAST(value ->> 12 AS BIGINT) FROM json_each($1)";
+    if messages.is_empty() {
+        return Ok(());
+    }
+    let rows: Vec<_> = messages
+        .iter()
+        .map(|m| {
+            (
+                &m.conversation_id,
+                m.seq,
+                &m.id,
+                &m.client_id,
+                m.reply_to,
+                &m.sender,
+                &m.kind,
+                &m.text,
+                &m.body,
+                &m.officer_id,
+                &m.rule_id,
+                &m.decision,
+                m.at,
+            )
+        })
+        .collect();
+    let json = to_json(&rows);
+    let stored =
+        on_backend!(tx, |conn| sqlx::query(SQL).bind(json.as_str()).execute(conn).await?.rows_affected());
+    if stored == messages.len() as u64 { Ok(()) } else { Err(StoreError::Conflict) }
+}
+
+/// Saves changed conversations: `version` of each row is the loaded one and grows by one.
+///
+/// # Errors
+/// `Conflict` when one of them was changed in between (nothing may be committed then), `Database`.
+pub async fn save(tx: &mut Tx, rows: &[ConversationRow]) -> Result<(), StoreError> {
+    const SQL: &str = "UPDATE conversations SET state = j.state, officer_id = j.officer_id, unit = j.unit, \
+        fence = j.fence, seq = j.seq, version = conversations.version + 1, dialogue = j.dialogue, flags = j.flags, \
+        topic = j.topic, handoff_reason = j.handoff_reason, handoff_note = j.handoff_note, last_text = j.last_text, \
+        queued_at = j.queued_at, claimed_at = j.claimed_at, visitor_at = j.visitor_at, changed_at = j.changed_at, \
+        closed_at = j.closed_at FROM (SELECT value ->> 0 AS id, CAST(value ->> 1 AS BIGINT) AS version, \
+        value ->> 2 AS state, value ->> 3 AS officer_id, value ->> 4 AS unit, CAST(value ->> 5 AS BIGINT) AS fence, \
+        CAST(value ->> 6 AS BIGINT) AS seq, value ->> 7 AS dialogue, value ->> 8 AS flags, value ->> 9 AS topic, \
+        value ->> 10 AS handoff_reason, value ->> 11 AS handoff_note, value ->> 12 AS last_text, \
+        CAST(value ->> 13 AS BIGINT) AS queued_at, CAST(value ->> 14 AS BIGINT) AS claimed_at, \
+        CAST(value ->> 15 AS BIGINT) AS visitor_at, CAST(value ->> 16 AS BIGINT) AS changed_at, \
+        CAST(value ->> 17 AS BIGINT) AS closed_at FROM json_each($1)) AS j \
+        WHERE conversations.id = j.id AND conversations.version = j.version";
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let json = serde_json::Value::Array(
+        rows.iter()
+            .map(|r| {
+                serde_json::json!([
+                    r.id,
+                    r.version,
+                    r.state,
+                    r.officer_id,
+                    r.unit,
+                    r.fence,
+                    r.seq,
+                    r.dialogue,
+                    r.flags,
+                    r.topic,
+                    r.handoff_reason,
+                    r.handoff_note,
+                    r.last_text,
+                    r.queued_at,
+                    r.claimed_at,
+                    r.visitor_at,
+                    r.changed_at,
+                    r.closed_at
+                ])
+            })
+            .collect(),
+    )
+    .to_string();
+    let saved = on_backend!(tx, |conn| sqlx::query(SQL).bind(json.as_str()).execute(conn).await?.rows_affected());
+    if saved == rows.len() as u64 { Ok(()) } else { Err(StoreError::Conflict) }
+}
+
+/// Messages with a `seq` above `after`, in order, at most `limit`.
+///
+/// # Errors
+/// `Database`.
+pub async fn messages_after(
+    tx: &mut Tx,
+    conversation: ConversationId,
+    after: i64,
+    limit: i64,
+) -> Result<Vec<MessageRow>, StoreError> {
+    const SQL: &str = "SELECT conversation_id, seq, id, client_id, reply_to, sender, kind, text, body, officer_id, \
+        rule_id, decision, at FROM messages WHERE conversation_id = $1 AND seq > $2 ORDER BY seq LIMIT $3";
+    Ok(on_backend!(tx, |conn| sqlx::query_as(SQL)
+        .bind(conversation.to_string())
+        .bind(after)
+        .bind(limit)
+        .fetch_all(conn)
+        .await?))
+}
+
+/// The last `limit` messages, in order.
+///
+/// # Errors
+/// `Database`.
+pub async fn last_messages(
+    tx: &mut Tx,
+    conversation: ConversationId,
+    limit: i64,
+) -> Result<Vec<MessageRow>, StoreError> {
+    const SQL: &str = "SELECT conversation_id, seq, id, client_id, reply_to, sender, kind, text, body, officer_id, \
+        rule_id, decision, at FROM messages WHERE conversation_id = $1 ORDER BY seq DESC LIMIT $2";
+    let mut rows: Vec<MessageRow> = on_backend!(tx, |conn| sqlx::query_as(SQL)
+        .bind(conversation.to_string())
+        .bind(limit)
+        .fetch_all(conn)
+        .await?);
+    rows.reverse();
+    Ok(rows)
+}
+
+/// Replaces what a visitor wrote (secrets must not be kept).
+///
+/// # Errors
+/// `Database`.
+pub async fn purge_text(
+    tx: &mut Tx,
+    conversation: ConversationId,
+    seq: i64,
+    replacement: &str,
+) -> Result<(), StoreError> {
+    const SQL: &str = "UPDATE messages SET text = $3, body = NULL, decision = NULL WHERE conversation_id = $1 AND seq = $2";
+    on_backend!(tx, |conn| sqlx::query(SQL)
+        .bind(conversation.to_string())
+        .bind(seq)
+        .bind(replacement)
+        .execute(conn)
+        .await
+        .map(|_| ()))?;
+    Ok(())
+}
+
+/// What the list of conversations is narrowed to.
+#[derive(Debug, Clone, Default)]
+pub struct ConversationFilter<'a> {
+    /// Only this state; without it every state but `bot` and `collecting`, unless `all`.
+    pub state: Option<&'a str>,
+    /// Only conversations of this officer.
+    pub officer: Option<OfficerId>,
+    /// Conversations the bot still has, too.
+    pub all: bool,
+    /// Change time and id after which the page begins.
+    pub before: Option<(i64, &'a str)>,
+}
+
+/// A page of conversations, the last changed first.
+///
+/// # Errors
+/// `Database`.
+pub async fn list(
+    tx: &mut Tx,
+    filter: &ConversationFilter<'_>,
+    limit: i64,
+) -> Result<Vec<ConversationRow>, StoreError> {
+    const SQL: &str = "SELECT id, visitor_id, channel, state, officer_id, unit, fence, seq, version, dialogue, flags, \
+        topic, handoff_reason, handoff_note, last_text, queued_at, claimed_at, visitor_at, changed_at, created_at, \
+        closed_at FROM conversations WHERE (CAST($1 AS TEXT) IS NULL OR state = $1) \
+        AND (CAST($2 AS TEXT) IS NULL OR officer_id = $2) \
+        AND ($3 = 1 OR CAST($1 AS TEXT) IS NOT NULL OR state IN ('queued', 'human')) \
+        AND (changed_at < $4 OR (changed_at = $4 AND id > $5)) AND seq > 0 \
+        ORDER BY changed_at DESC, id LIMIT $6";
+    let (at, id) = filter.before.unwrap_or((i64::MAX, ""));
+    Ok(on_backend!(tx, |conn| sqlx::query_as(SQL)
+        .bind(filter.state)
+        .bind(filter.officer.map(|officer| officer.to_string()))
+        .bind(i64::from(filter.all))
+        .bind(at)
+        .bind(id)
+        .bind(limit)
+        .fetch_all(conn)
+        .await?))
+}
+
+/// How many conversations wait for a person.
+///
+/// # Errors
+/// `Database`.
+pub async fn count_queued(tx: &mut Tx) -> Result<i64, StoreError> {
+    const SQL: &str = "SELECT COUNT(*) FROM conversations WHERE state = 'queued'";
+    let row: (i64,) = on_backend!(tx, |conn| sqlx::query_as(SQL).fetch_one(conn).await?);
+    Ok(row.0)
+}
+
+/// Adds an internal note.
+///
+/// # Errors
+/// `Database`.
+pub async fn insert_note(
+    tx: &mut Tx,
+    id: &str,
+    conversation: ConversationId,
+    officer: OfficerId,
+    text: &str,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    const SQL: &str =
+        "INSERT INTO conversation_notes (id, conversation_id, officer_id, text, at) VALUES ($1, $2, $3, $4, $5)";
+    on_backend!(tx, |conn| sqlx::query(SQL)
+        .bind(id)
+        .bind(conversation.to_string())
+        .bind(officer.to_string())
+        .bind(text)
+        .bind(now.as_millisecond())
+        .execute(conn)
+        .await
+        .map(|_| ()))?;
+    Ok(())
+}
+
+/// Internal notes in order.
+///
+/// # Errors
+/// `Database`.
+pub async fn notes(tx: &mut Tx, conversation: ConversationId) -> Result<Vec<NoteRow>, StoreError> {
+    const SQL: &str = "SELECT n.id, o.name AS author, n.text, n.at FROM conversation_notes n \
+        JOIN officers o ON o.id = n.officer_id WHERE n.conversation_id = $1 ORDER BY n.at, n.id";
+    Ok(on_backend!(tx, |conn| sqlx::query_as(SQL).bind(conversation.to_string()).fetch_all(conn).await?))
+}
+
+/// What a visitor thinks of an answer.
+#[derive(Debug, Clone)]
+pub struct AnswerFeedback<'a> {
+    /// Its id.
+    pub id: &'a str,
+    /// The conversation.
+    pub conversation: ConversationId,
+    /// The message judged.
+    pub seq: Option<i64>,
+    /// The rule that had answered.
+    pub rule_id: Option<&'a str>,
+    /// Whether it helped.
+    pub helpful: bool,
+    /// Words, if any.
+    pub words: &'a str,
+}
+
+/// Notes what a visitor thinks of an answer.
+///
+/// # Errors
+/// `Database`.
+pub async fn insert_feedback(tx: &mut Tx, feedback: &AnswerFeedback<'_>, now: Timestamp) -> Result<(), StoreError> {
+    const SQL: &str = "INSERT INTO answer_feedback (id, conversation_id, seq, rule_id, helpful, words, at) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7)";
+    on_backend!(tx, |conn| sqlx::query(SQL)
+        .bind(feedback.id)
+        .bind(feedback.conversation.to_string())
+        .bind(feedback.seq)
+        .bind(feedback.rule_id)
+        .bind(feedback.helpful)
+        .bind(feedback.words)
+        .bind(now.as_millisecond())
+        .execute(conn)
+        .await
+        .map(|_| ()))?;
+    Ok(())
+}
+
+/// Keeps questions no rule answered: id, conversation, masked text, topic.
+///
+/// # Errors
+/// `Database`.
+pub async fn insert_unanswered(
+    tx: &mut Tx,
+    rows: &[(String, String, String, Option<String>)],
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    const SQL: &str = "INSERT INTO unanswered (id, conversation_id, text, topic, at) \
+        SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, $2 FROM json_each($1)";
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let json = to_json(&rows);
+    on_backend!(tx, |conn| sqlx::query(SQL)
+        .bind(json.as_str())
+        .bind(now.as_millisecond())
+        .execute(conn)
+        .await
+        .map(|_| ()))?;
+    Ok(())
+}
+
+/// Questions no rule answered, the newest first: conversation, text, topic, instant.
+///
+/// # Errors
+/// `Database`.
+pub async fn unanswered(
+    tx: &mut Tx,
+    limit: i64,
+) -> Result<Vec<(String, String, Option<String>, i64)>, StoreError> {
+    const SQL: &str = "SELECT conversation_id, text, topic, at FROM unanswered ORDER BY at DESC, id LIMIT $1";
+    Ok(on_backend!(tx, |conn| sqlx::query_as(SQL).bind(limit).fetch_all(conn).await?))
+}
+
+fn to_json<T: serde::Serialize>(rows: &T) -> String {
+    serde_json::to_string(rows).expect("rows of texts and numbers serialise")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id<T: std::str::FromStr>(n: u32) -> T
+    where
+        T::Err: std::fmt::Debug,
+    {
+        format!("01934567-89ab-7000-8000-{n:012x}").parse().unwrap()
+    }
+
+    fn message(seq: i64, client_id: Option<&str>) -> MessageRow {
+        MessageRow {
+            conversation_id: id::<ConversationId>(2).to_string(),
+            seq,
+            id: format!("m{seq}"),
+            client_id: client_id.map(str::to_owned),
+            reply_to: None,
+            sender: "visitor".into(),
+            kind: "text".into(),
+            text: "企业“宽带”装不上 \\ ' \" 🙂".into(),
+            body: None,
+            officer_id: None,
+            rule_id: None,
+            decision: Some("{\"step\":\"rules\"}".into()),
+            at: 5,
+        }
+    }
+
+    crate::store_test! {
+        async fn a_batch_is_stored_whole_and_a_stale_version_is_refused(db: Db) {
+            let now = Timestamp::from_millisecond(1_000).unwrap();
+            let conversation: ConversationId = id(2);
+            let new = NewVisitor {
+                id: id(1), conversation, token_hash: "h", user_id: None, name: None, locale: None, channel: "web",
+                external_id: None, dialogue: "{}", expires_at: Timestamp::from_millisecond(2_000).unwrap(),
+            };
+            let mut tx = db.write().await.unwrap();
+            insert(&mut tx, &new, now).await.unwrap();
+            tx.commit().await.unwrap();
+
+            let mut tx = db.write().await.unwrap();
+            let found = find_by_token(&mut tx, "h", now).await.unwrap().unwrap();
+            assert_eq!(found.conversation_id, conversation.to_string());
+            assert!(find_by_token(&mut tx, "h", Timestamp::from_millisecond(2_000).unwrap()).await.unwrap().is_none());
+            let mut row = find(&mut tx, conversation).await.unwrap().unwrap();
+            let stale = row.clone();
+            row.seq = 2;
+            row.state = "queued".into();
+            row.queued_at = Some(9);
+            insert_messages(&mut tx, &[message(1, Some("a")), message(2, None)]).await.unwrap();
+            save(&mut tx, std::slice::from_ref(&row)).await.unwrap();
+            tx.commit().await.unwrap();
+
+            let mut tx = db.read().await.unwrap();
+            let stored = find(&mut tx, conversation).await.unwrap().unwrap();
+            row.version = 1;
+            assert_eq!(stored, row);
+            assert_eq!(count_queued(&mut tx).await.unwrap(), 1);
+            assert_eq!(messages_after(&mut tx, conversation, 0, 10).await.unwrap(), [message(1, Some("a")), message(2, None)]);
+            assert_eq!(messages_after(&mut tx, conversation, 1, 10).await.unwrap().len(), 1);
+            let pairs = [(conversation.to_string(), "a".to_owned()), (conversation.to_string(), "b".to_owned())];
+            assert_eq!(find_repeats(&mut tx, &pairs).await.unwrap(), [(conversation.to_string(), "a".to_owned(), 1)]);
+            let filter = ConversationFilter::default();
+            assert_eq!(list(&mut tx, &filter, 10).await.unwrap().len(), 1);
+            let filter = ConversationFilter { before: Some((stored.changed_at, stored.id.as_str())), ..filter };
+            assert_eq!(list(&mut tx, &filter, 10).await.unwrap().len(), 0);
+            drop(tx);
+
+            let mut tx = db.write().await.unwrap();
+            assert!(matches!(save(&mut tx, &[stale]).await, Err(StoreError::Conflict)));
+            tx.rollback().await.unwrap();
+            let mut tx = db.write().await.unwrap();
+            let error = insert_messages(&mut tx, &[message(3, Some("a"))]).await.unwrap_err();
+            assert!(error.is_unique_violation());
+        }
+    }
+}
