@@ -1,0 +1,208 @@
+// The registration form inside the talk: everything said so far, every field open to correction, filed only by 提交.
+import { el, icon, newId, store } from "./dom.js";
+
+const LOCAL = (message) => "zt.form." + message.id;
+
+/** Draws the form card of a message. */
+export function renderForm(message, ctx) {
+  const form = message.form;
+  const saved = store.get(LOCAL(message)) || { values: {}, matters: {}, client_id: newId() };
+  const box = el("form", { class: "form", novalidate: true });
+  const done = Boolean(form.submitted);
+  box.append(el("h3", {}, icon("note"), done ? "登记表（已提交）" : "登记表"));
+  if (message.text) box.append(el("p", { class: "prewrap" }, message.text));
+  if (done) store.del(LOCAL(message));
+
+  const summary = el("div", { class: "notice form-missing", role: "status" });
+  if (!done) box.append(summary);
+
+  const matters = form.matters || [];
+  const kept = new Map();
+  for (const matter of matters) box.append(matterBlock(matter, matters.length, saved, done, () => { keep(); review(); }, kept));
+
+  const inputs = new Map();
+  const grid = el("div", { class: "form-grid" });
+  for (const field of form.fields || []) {
+    // With matters shown above, their own texts stand for the one "demand" field.
+    if (field.key === "demand" && matters.length > 0) continue;
+    const node = fieldNode(field, message, saved.values[field.key], done);
+    inputs.set(field.key, node);
+    grid.append(node.wrap);
+    node.control.addEventListener("input", () => { saved.values[field.key] = node.read(); node.setError(""); keep(); review(); });
+    node.control.addEventListener("change", () => { saved.values[field.key] = node.read(); keep(); review(); });
+  }
+  box.append(grid);
+
+  const button = el("button", { class: "btn btn-primary", type: "submit" }, "提交");
+  const problem = el("p", { class: "error form-problem", role: "alert", hidden: true });
+  if (!done) {
+    box.append(problem, el("div", { class: "form-foot" }, el("p", { class: "muted small" }, "点“提交”才会登记，登记后给您编号和查询码。"), button));
+  }
+
+  function keep() { store.set(LOCAL(message), saved); }
+
+  function missing() {
+    const names = [];
+    for (const [key, node] of inputs) if (node.field.required && !String(node.read() || "").trim()) names.push({ key, label: node.field.label });
+    return names;
+  }
+
+  function review() {
+    if (done) return;
+    const left = missing();
+    const none = matters.length > 0 && ![...kept.values()].some((part) => part.keep());
+    for (const node of inputs.values()) node.mark(left.some((item) => item.key === node.field.key));
+    summary.replaceChildren();
+    if (none) summary.append(icon("info"), el("span", {}, "至少留下一件要提交的事项"));
+    else if (left.length) {
+      const text = el("span", {}, `还差 ${left.length} 项：`);
+      left.forEach((item, index) => {
+        if (index) text.append("、");
+        text.append(el("button", { type: "button", class: "link", onclick: () => inputs.get(item.key).control.focus() }, item.label));
+      });
+      summary.append(icon("info"), text);
+    } else summary.append(icon("check"), el("span", {}, "都填好了，请核对后提交"));
+    summary.classList.toggle("notice-ok", !none && left.length === 0);
+    summary.classList.toggle("notice-warn", none || left.length > 0);
+    const count = matters.length ? [...kept.values()].filter((part) => part.keep()).length : 1;
+    button.textContent = matters.length > 1 ? `提交这 ${count} 件` : "提交";
+  }
+  review();
+
+  let busy = false;
+  box.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    if (busy || done) return;
+    const left = missing();
+    if (left.length) {
+      for (const item of left) inputs.get(item.key).setError("请填写" + item.label);
+      inputs.get(left[0].key).control.focus();
+      return;
+    }
+    const parts = matters.map((matter) => kept.get(matter.n).body());
+    if (matters.length && !parts.some((part) => part.keep)) {
+      review();
+      summary.scrollIntoView({ block: "center" });
+      return;
+    }
+    busy = true;
+    problem.hidden = true;
+    button.disabled = true;
+    button.setAttribute("aria-busy", "true");
+    const fields = {};
+    for (const [key, node] of inputs) fields[key] = node.read();
+    keep();
+    try {
+      const data = await ctx.call("POST", "/case", { client_id: saved.client_id, fields, matters: parts, confirm: true });
+      store.del(LOCAL(message));
+      form.submitted = true;
+      lock(box, button);
+      ctx.absorb(data);
+    } catch (error) {
+      const errors = (error.problem && error.problem.errors) || [];
+      let first = null;
+      for (const item of errors) {
+        const key = String(item.pointer || "").split("/").filter(Boolean).pop();
+        const node = inputs.get(key);
+        if (node) {
+          node.setError(item.message);
+          first = first || node;
+        }
+      }
+      problem.textContent = error.status ? error.message : "网络不通，没有提交成功。填写的内容已存在本机，请稍后再点“提交”，不会重复登记。";
+      problem.hidden = false;
+      if (first) first.control.focus();
+      button.disabled = false;
+      // A refused form is a new attempt; a lost answer must keep the same id.
+      if (error.status && error.status < 500 && error.status !== 429) { saved.client_id = newId(); keep(); }
+    }
+    button.removeAttribute("aria-busy");
+    busy = false;
+  });
+  return box;
+}
+
+function lock(box, button) {
+  box.querySelectorAll("input, textarea, select").forEach((node) => { node.disabled = true; });
+  const foot = button.closest(".form-foot");
+  if (foot) foot.replaceChildren(el("p", { class: "form-done" }, icon("check"), "已提交"));
+  const summary = box.querySelector(".form-missing");
+  if (summary) summary.remove();
+}
+
+function matterBlock(matter, total, saved, done, changed, kept) {
+  const mine = saved.matters[matter.n] || (saved.matters[matter.n] = { keep: true, demand: matter.demand || "" });
+  const id = "m" + matter.n + "-" + newId().slice(0, 8);
+  const area = el("textarea", { id, rows: 3, disabled: done });
+  area.value = mine.demand;
+  const block = el("fieldset", { class: "matter" });
+  const legend = el("legend", {}, total > 1 ? `第 ${matter.n} 件` : "您的事项");
+  if (matter.type_label) legend.append(el("span", { class: "tag tag-accent" }, matter.type_label));
+  if (matter.topic_label) legend.append(el("span", { class: "tag" }, matter.topic_label));
+  block.append(legend, el("div", { class: "field" }, el("label", { for: id }, "要解决什么"), area));
+  if (matter.lead_hint) block.append(el("p", { class: "hint muted small" }, /办理|单位|：/.test(matter.lead_hint) ? matter.lead_hint : "拟由" + matter.lead_hint + "办理，以分派结果为准"));
+  let box = null;
+  if (total > 1 && !done) {
+    box = el("input", { type: "checkbox", checked: !mine.keep });
+    block.append(el("label", { class: "check small" }, box, "不提交这件"));
+    box.addEventListener("change", () => { mine.keep = !box.checked; show(); changed(); });
+  }
+  const show = () => { block.classList.toggle("matter-off", !mine.keep); area.disabled = done || !mine.keep; };
+  area.addEventListener("input", () => { mine.demand = area.value; changed(); });
+  show();
+  kept.set(matter.n, {
+    keep: () => mine.keep,
+    body: () => ({ n: matter.n, keep: mine.keep, type: matter.type, topic: matter.topic, demand: area.value.trim() || matter.demand }),
+  });
+  return block;
+}
+
+function fieldNode(field, message, saved, done) {
+  const id = "f-" + field.key + "-" + message.seq;
+  const value = saved !== undefined && saved !== null ? saved : field.value === undefined || field.value === null ? "" : field.value;
+  let control;
+  let read;
+  if (field.input === "select") {
+    control = el("select", { id, disabled: done });
+    const options = (field.options || []).map((option) => (typeof option === "string" ? { value: option, label: option } : option));
+    if (!options.some((option) => option.value === "")) control.append(el("option", { value: "" }, "请选择"));
+    for (const option of options) control.append(el("option", { value: option.value }, option.label || option.value));
+    control.value = String(value);
+    read = () => control.value;
+  } else if (field.input === "checkbox") {
+    control = el("input", { id, type: "checkbox", checked: value === true || value === "true" || value === "是", disabled: done });
+    read = () => (control.checked ? "true" : "false");
+  } else if (field.input === "textarea") {
+    control = el("textarea", { id, rows: 3, disabled: done });
+    control.value = String(value);
+    read = () => control.value.trim();
+  } else {
+    const type = field.input === "tel" || field.input === "date" ? field.input : "text";
+    control = el("input", { id, type, disabled: done, autocomplete: { contact_name: "name", contact_phone: "tel", enterprise: "organization" }[field.key] || "off" });
+    if (field.key === "uscc") control.setAttribute("maxlength", "18");
+    control.value = String(value);
+    read = () => control.value.trim();
+  }
+  const errorId = id + "-e";
+  const error = el("p", { class: "error", id: errorId, hidden: true });
+  const need = el("span", { class: "req", hidden: true }, "待填");
+  const label = el("label", { for: id }, field.label, need);
+  const wide = field.input === "textarea";
+  const wrap = field.input === "checkbox"
+    ? el("div", { class: "field" }, el("label", { class: "check", for: id }, control, field.label), error)
+    : el("div", { class: wide ? "field wide" : "field" }, label, control, error);
+  if (field.source === "said" && value && !done) wrap.append(el("p", { class: "hint" }, "按您说的填，可改"));
+  const setError = (text) => {
+    error.textContent = text;
+    error.hidden = !text;
+    if (text) {
+      control.setAttribute("aria-invalid", "true");
+      control.setAttribute("aria-describedby", errorId);
+    } else {
+      control.removeAttribute("aria-invalid");
+      control.removeAttribute("aria-describedby");
+    }
+  };
+  if (field.error) setError(field.error);
+  return { field, wrap, control, read, setError, mark: (missing) => { need.hidden = !missing; } };
+}

@@ -1,0 +1,136 @@
+// How one message looks: who speaks, what it rests on, files, receipts. No markup in texts is ever interpreted.
+import { clockTime, dueTime, el, icon, linked } from "./dom.js";
+
+export const STAGES = ["提出", "受理", "分派", "处理", "跟踪", "反馈", "评价", "考核"];
+
+/** The eight-stage bar; `stage` counts from 1, 0 means that the way has ended elsewhere. */
+export function stageBar(stage) {
+  const list = el("ol", { class: "stages", "aria-label": "办理阶段" });
+  STAGES.forEach((name, index) => {
+    const n = index + 1;
+    const state = n < stage ? "done" : n === stage ? "now" : "";
+    const item = el("li", { class: state }, el("b", { "aria-hidden": "true" }, n < stage ? "✓" : String(n)), el("span", {}, name));
+    if (n === stage) item.setAttribute("aria-current", "step");
+    list.append(item);
+  });
+  return list;
+}
+
+/** The line above a bubble: 规则答复, 工作人员 with name and unit, or AI 生成. */
+export function renderMeta(message) {
+  const line = el("p", { class: "msg-meta" });
+  if (message.from === "officer") {
+    const author = message.author || {};
+    line.append(icon("person"), el("strong", {}, author.name || "工作人员"), author.unit ? el("span", {}, author.unit) : "", el("span", { class: "tag tag-accent" }, "工作人员"));
+  } else if (message.ai) {
+    line.append(el("strong", {}, "智能助手"), el("span", { class: "tag tag-warn" }, "AI 生成，请以依据原文为准"));
+  } else {
+    line.append(el("strong", {}, "直通小助手"), el("span", { class: "tag" }, message.rule_id || (message.citations || []).length ? "规则答复" : "自动回复"));
+    if (message.awaiting_recheck) line.append(el("span", { class: "tag tag-warn", title: "依据已核对到条文出处，仍待工作人员复核" }, "待人工复核"));
+  }
+  if (message.at) line.append(el("time", { datetime: message.at }, clockTime(message.at)));
+  return line;
+}
+
+/** The body of any message but a form. */
+export function renderBody(message, ctx) {
+  if (message.kind === "event") return el("p", { class: "event" }, message.text || "");
+  if (message.card && message.card.cases) return renderReceipt(message, ctx);
+  if (message.attachment || message.kind === "image" || message.kind === "file") return renderFile(message, ctx);
+  if (message.from === "system") return el("p", { class: "event prewrap" }, message.text || "");
+  const bubble = el("div", { class: "bubble" });
+  const text = el("div", { class: "prewrap" });
+  if (message.from === "visitor") text.append(message.text || "");
+  else linked(text, message.text || "");
+  bubble.append(text);
+  const basis = renderBasis(message);
+  if (basis) bubble.append(basis);
+  if (message.from === "bot" && message.rule_id && ctx.call) bubble.append(feedback(message, ctx));
+  return bubble;
+}
+
+function renderBasis(message) {
+  const citations = message.citations || [];
+  if (citations.length === 0) return null;
+  const box = el("details", { class: "basis" }, el("summary", {}, citations.length > 1 ? `依据（${citations.length} 条）` : "依据"));
+  const list = el("ol", {});
+  for (const cite of citations) {
+    const item = el("li", {}, el("strong", {}, cite.title || ""));
+    if (cite.ref) item.append(el("span", {}, cite.ref));
+    if (/^https?:\/\//.test(cite.url || "")) item.append(el("a", { href: cite.url, target: "_blank", rel: "noopener noreferrer" }, "查看原文"));
+    list.append(item);
+  }
+  box.append(list);
+  if (message.rule_version) box.append(el("p", { class: "muted small" }, "规则版本 " + message.rule_version));
+  return box;
+}
+
+function feedback(message, ctx) {
+  const row = el("p", { class: "rate" });
+  const answer = async (helpful) => {
+    row.replaceChildren(el("span", { class: "muted" }, helpful ? "谢谢，您的评价已记下" : "已记下，可以换个说法再问，或点“转人工”"));
+    try { await ctx.call("POST", "/feedback", { message_id: message.id, helpful }); } catch { /* an opinion lost is no reason to disturb */ }
+  };
+  row.append(
+    el("button", { type: "button", class: "link", onclick: () => answer(true) }, "有帮助"),
+    el("button", { type: "button", class: "link", onclick: () => answer(false) }, "没帮助"),
+  );
+  return row;
+}
+
+function size(bytes) {
+  if (!bytes) return "";
+  return bytes < 1024 * 1024 ? Math.max(1, Math.round(bytes / 1024)) + " KB" : (bytes / 1048576).toFixed(1) + " MB";
+}
+
+function renderFile(message, ctx) {
+  const file = message.attachment || {};
+  const name = file.name || message.text || "附件";
+  const href = file.url || "/api/chat/attachments/" + encodeURIComponent(file.id || "");
+  const open = async (event) => {
+    event.preventDefault();
+    const answer = await fetch(href, { headers: ctx.headers ? ctx.headers() : {}, credentials: "same-origin" }).catch(() => null);
+    if (!answer || !answer.ok) return;
+    const link = el("a", { href: URL.createObjectURL(await answer.blob()), download: name });
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+  };
+  const image = (file.mime || "").startsWith("image/") || message.kind === "image";
+  return el("a", { class: "bubble file", href, download: name, onclick: open },
+    icon(image ? "image" : "file"), el("span", {}, el("strong", {}, name), el("small", { class: "muted" }, size(file.size) || "点击下载")));
+}
+
+/** The receipt: number, code, stage, due date. Also used for the answer to 查进度. */
+function renderReceipt(message, ctx) {
+  const card = message.card;
+  const cases = card.cases || [];
+  const receipt = card.kind === "receipt";
+  const box = el("section", { class: "receipt", "aria-label": receipt ? "登记回执" : "办理进度" });
+  box.append(el("h3", {}, receipt ? (cases.length > 1 ? `已登记 ${cases.length} 件` : "已登记") : "办理进度"));
+  if (message.text) box.append(linked(el("p", { class: "prewrap" }), message.text));
+  const code = (cases.find((item) => item.code) || {}).code;
+  for (const item of cases) {
+    const part = el("div", { class: "receipt-case" });
+    part.append(el("p", { class: "receipt-title" }, item.title || ""));
+    part.append(el("p", { class: "receipt-no" }, el("span", { class: "muted" }, "编号"), el("strong", { class: "mono num" }, item.number), copyButton("复制编号", item.number, ctx)));
+    if (item.status_label) part.append(el("p", { class: "small" }, item.status_label));
+    if (item.stage) part.append(stageBar(item.stage));
+    if (item.due_text || item.due_at) {
+      part.append(el("p", { class: "receipt-due" }, icon("clock"), el("span", {}, item.due_text || "", item.due_at ? el("span", { class: "muted" }, ` ${dueTime(item.due_at)} 前`) : "")));
+    }
+    box.append(part);
+  }
+  if (code) {
+    box.append(el("p", { class: "receipt-code" }, el("span", { class: "muted" }, "查询码"), el("strong", { class: "mono" }, code), copyButton("复制查询码", code, ctx)));
+    box.append(el("p", { class: "muted small" }, "请记下编号和查询码，凭它们随时查进度、补材料、评价。"));
+    // The code travels in the body of a POST so that it does not stand in histories and logs.
+    box.append(el("form", { method: "post", action: "/track", target: "_blank", class: "receipt-go" },
+      el("input", { type: "hidden", name: "number", value: cases[0].number }), el("input", { type: "hidden", name: "code", value: code }),
+      el("button", { class: "btn btn-primary" }, icon("route"), "查看办理进度")));
+  }
+  return box;
+}
+
+function copyButton(label, text, ctx) {
+  return el("button", { type: "button", class: "btn btn-quiet btn-s btn-icon", "aria-label": label, title: label, onclick: () => ctx.copy(text) }, icon("copy"));
+}
