@@ -1,1 +1,3 @@
-//! web.
+//! The web edge: pages for people, the JSON API, static files. A handler only translates.
+
+pub mod static_files;

@@ -3,13 +3,14 @@
 //! The hash covers every file, so relative imports between scripts and `url()` in style sheets stay inside one
 //! version: a page never mixes files of two releases. What carries the present hash may be cached for a year.
 
-use std::sync::LazyLock;
+use std::{collections::HashMap, io::Write as _, sync::LazyLock};
 
 use axum::{
     extract::Path,
-    http::{HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
+use flate2::{Compression, write::GzEncoder};
 use include_dir::{Dir, include_dir};
 use sha2::{Digest, Sha256};
 
@@ -37,6 +38,35 @@ fn hash_dir(dir: &Dir<'_>, hasher: &mut Sha256) {
     }
 }
 
+/// Every file, compressed once; phones on a slow line load the chat with less than 60 KB.
+static COMPRESSED: LazyLock<HashMap<String, Vec<u8>>> = LazyLock::new(|| {
+    let mut all = HashMap::new();
+    compress_dir(&FILES, &mut all);
+    all
+});
+
+fn compress_dir(dir: &Dir<'_>, all: &mut HashMap<String, Vec<u8>>) {
+    for file in dir.files() {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+        let packed = encoder.write_all(file.contents()).and_then(|()| encoder.finish());
+        if let Ok(packed) = packed
+            && packed.len() < file.contents().len()
+        {
+            all.insert(file.path().to_string_lossy().into_owned(), packed);
+        }
+    }
+    for inner in dir.dirs() {
+        compress_dir(inner, all);
+    }
+}
+
+fn accepts_gzip(headers: &HeaderMap) -> bool {
+    headers
+        .get(header::ACCEPT_ENCODING)
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|value| value.split(',').any(|coding| coding.trim() == "gzip"))
+}
+
 /// The address of a static file, e.g. `asset("css/zhitong.css")` → `/static/9f…/css/zhitong.css`.
 pub fn asset(path: &str) -> String {
     format!("/static/{}/{path}", &*SET_HASH)
@@ -48,32 +78,32 @@ pub fn asset_base() -> String {
 }
 
 /// Answers `GET /static/{hash}/{*path}`. A hash of an older release gets the present file, not to be cached.
-pub async fn serve(Path((hash, path)): Path<(String, String)>) -> Response {
-    let Some(file) = FILES.get_file(&path) else {
+pub async fn serve(Path((hash, path)): Path<(String, String)>, headers: HeaderMap) -> Response {
+    let cache = if hash == *SET_HASH { "public, max-age=31536000, immutable" } else { "no-cache" };
+    respond(&path, &headers, cache)
+}
+
+/// Answers a file at a fixed address (`/widget.js`, `/favicon.ico`): browsers ask again after five minutes.
+pub fn fixed(path: &str, headers: &HeaderMap) -> Response {
+    respond(path, headers, "public, max-age=300")
+}
+
+fn respond(path: &str, headers: &HeaderMap, cache: &'static str) -> Response {
+    let Some(file) = FILES.get_file(path) else {
         return (StatusCode::NOT_FOUND, "not found").into_response();
     };
-    let cache = if hash == *SET_HASH { "public, max-age=31536000, immutable" } else { "no-cache" };
-    respond(&path, file.contents(), cache)
-}
-
-/// Answers a file at a fixed address (`/widget.js`, `/favicon.ico`): must be revalidated by the browser soon.
-pub fn fixed(path: &str) -> Response {
-    match FILES.get_file(path) {
-        Some(file) => respond(path, file.contents(), "public, max-age=300"),
-        None => (StatusCode::NOT_FOUND, "not found").into_response(),
+    let common = [
+        (header::CONTENT_TYPE, HeaderValue::from_static(content_type(path))),
+        (header::CACHE_CONTROL, HeaderValue::from_static(cache)),
+        (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+        (header::VARY, HeaderValue::from_static("accept-encoding")),
+    ];
+    match COMPRESSED.get(path) {
+        Some(packed) if accepts_gzip(headers) => {
+            (common, [(header::CONTENT_ENCODING, "gzip")], packed.as_slice()).into_response()
+        }
+        Some(_) | None => (common, file.contents()).into_response(),
     }
-}
-
-fn respond(path: &str, body: &'static [u8], cache: &'static str) -> Response {
-    (
-        [
-            (header::CONTENT_TYPE, HeaderValue::from_static(content_type(path))),
-            (header::CACHE_CONTROL, HeaderValue::from_static(cache)),
-            (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
-        ],
-        body,
-    )
-        .into_response()
 }
 
 fn content_type(path: &str) -> &'static str {
@@ -92,21 +122,39 @@ fn content_type(path: &str) -> &'static str {
 mod tests {
     use super::*;
 
+    async fn get(hash: &str, path: &str) -> Response {
+        serve(Path((hash.to_owned(), path.to_owned())), HeaderMap::new()).await
+    }
+
     #[tokio::test]
     async fn the_present_hash_may_be_cached_for_a_year_and_an_old_one_not() {
-        let present = serve(Path((SET_HASH.clone(), "css/zhitong.css".to_owned()))).await;
+        let present = get(&SET_HASH, "css/zhitong.css").await;
         assert_eq!(present.status(), StatusCode::OK);
         assert_eq!(present.headers()[header::CACHE_CONTROL], "public, max-age=31536000, immutable");
         assert_eq!(present.headers()[header::CONTENT_TYPE], "text/css; charset=utf-8");
-        let old = serve(Path(("0000".to_owned(), "css/zhitong.css".to_owned()))).await;
+        let old = get("0000", "css/zhitong.css").await;
         assert_eq!(old.headers()[header::CACHE_CONTROL], "no-cache");
     }
 
     #[tokio::test]
     async fn a_path_outside_the_set_is_not_found() {
         for path in ["../mod.rs", "css/../../mod.rs", "nothing.css", ""] {
-            let answer = serve(Path((SET_HASH.clone(), path.to_owned()))).await;
-            assert_eq!(answer.status(), StatusCode::NOT_FOUND, "{path}");
+            assert_eq!(get(&SET_HASH, path).await.status(), StatusCode::NOT_FOUND, "{path}");
         }
+    }
+
+    #[test]
+    fn the_first_load_of_the_chat_stays_under_sixty_kilobytes() {
+        let files = [
+            "css/zhitong.css", "css/chat.css", "js/prefs.js", "js/dom.js", "js/stream.js", "js/chat.js",
+            "js/chat-message.js", "js/chat-form.js", "js/chat-files.js", "icons.svg", "favicon.svg",
+        ];
+        let page = include_str!("templates/chat.html").len();
+        let total: usize = files
+            .iter()
+            .map(|path| COMPRESSED.get(*path).map_or_else(|| FILES.get_file(path).map_or(0, |f| f.contents().len()), Vec::len))
+            .sum();
+        assert!(total > 10_000, "the list names files that exist");
+        assert!(total + page < 60 * 1024, "{total} + {page} bytes");
     }
 }

@@ -219,7 +219,6 @@ function draw(message) {
     ? renderForm(message, { call, absorb, newest: () => newestForm() === message.seq, onChange: refresh })
     : renderBody(message, { call, copy, headers });
   node.append(body);
-  if (who === "visitor") node.append(el("p", { class: "msg-foot" }, el("time", { datetime: message.at }, clockTime(message.at))));
   return node;
 }
 
@@ -354,6 +353,9 @@ function send(raw) {
   saveOutbox();
   $("welcome").hidden = true;
   document.body.classList.add("talking");
+  if (!store.get("zt.privacy")) store.set("zt.privacy", Date.now());
+  $("first-use").hidden = true;
+  input.placeholder = "说说您的事…";
   log.querySelectorAll(".quick").forEach((node) => node.remove());
   drawPending(entry);
   toEnd();

@@ -141,7 +141,11 @@ export async function copyText(text) {
 
 /** Grows a textarea with its content, up to the height its style allows. */
 export function autoGrow(area) {
-  const fit = () => { area.style.height = "auto"; area.style.height = area.scrollHeight + 2 + "px"; };
+  const fit = () => {
+    area.style.height = "";
+    // A long placeholder must not make an empty box grow.
+    if (area.value) area.style.height = area.scrollHeight + 2 + "px";
+  };
   area.addEventListener("input", fit);
   requestAnimationFrame(fit);
   return fit;
