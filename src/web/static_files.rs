@@ -146,13 +146,24 @@ mod tests {
     #[test]
     fn the_first_load_of_the_chat_stays_under_sixty_kilobytes() {
         let files = [
-            "css/zhitong.css", "css/chat.css", "js/prefs.js", "js/dom.js", "js/stream.js", "js/chat.js",
-            "js/chat-message.js", "js/chat-form.js", "js/chat-files.js", "icons.svg", "favicon.svg",
+            "css/zhitong.css",
+            "css/chat.css",
+            "js/prefs.js",
+            "js/dom.js",
+            "js/stream.js",
+            "js/chat.js",
+            "js/chat-message.js",
+            "js/chat-form.js",
+            "js/chat-files.js",
+            "icons.svg",
+            "favicon.svg",
         ];
         let page = include_str!("templates/chat.html").len();
         let total: usize = files
             .iter()
-            .map(|path| COMPRESSED.get(*path).map_or_else(|| FILES.get_file(path).map_or(0, |f| f.contents().len()), Vec::len))
+            .map(|path| {
+                COMPRESSED.get(*path).map_or_else(|| FILES.get_file(path).map_or(0, |f| f.contents().len()), Vec::len)
+            })
             .sum();
         assert!(total > 10_000, "the list names files that exist");
         assert!(total + page < 60 * 1024, "{total} + {page} bytes");
