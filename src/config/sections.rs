@@ -52,7 +52,11 @@ pub struct DatabaseConfig {
 
 impl Default for DatabaseConfig {
     fn default() -> Self {
-        Self { url: "sqlite://data/zhitong.db".into(), url_file: None, max_connections: 8 }
+        Self {
+            url: "sqlite://data/zhitong.db".into(),
+            url_file: None,
+            max_connections: 8,
+        }
     }
 }
 
@@ -70,7 +74,11 @@ pub struct ContentConfig {
 
 impl Default for ContentConfig {
     fn default() -> Self {
-        Self { rules_dir: "rules".into(), prompts_dir: "prompts".into(), poll_ms: 1_000 }
+        Self {
+            rules_dir: "rules".into(),
+            prompts_dir: "prompts".into(),
+            poll_ms: 1_000,
+        }
     }
 }
 
@@ -118,7 +126,9 @@ pub struct SlaConfig {
 
 impl Default for SlaConfig {
     fn default() -> Self {
-        Self { policy: "fujian".into() }
+        Self {
+            policy: "fujian".into(),
+        }
     }
 }
 
@@ -134,7 +144,10 @@ pub struct RegionConfig {
 
 impl Default for RegionConfig {
     fn default() -> Self {
-        Self { code: "350000".into(), name: "福建省".into() }
+        Self {
+            code: "350000".into(),
+            name: "福建省".into(),
+        }
     }
 }
 
@@ -177,7 +190,11 @@ pub struct ChatConfig {
 
 impl Default for ChatConfig {
     fn default() -> Self {
-        Self { max_message_chars: 4_000, max_upload_bytes: 20 * 1024 * 1024, idle_close_hours: 72 }
+        Self {
+            max_message_chars: 4_000,
+            max_upload_bytes: 20 * 1024 * 1024,
+            idle_close_hours: 72,
+        }
     }
 }
 
@@ -237,6 +254,9 @@ pub enum LogFormat {
 
 impl Default for LogConfig {
     fn default() -> Self {
-        Self { format: LogFormat::Text, filter: "info,sqlx=warn".into() }
+        Self {
+            format: LogFormat::Text,
+            filter: "info,sqlx=warn".into(),
+        }
     }
 }

@@ -69,7 +69,10 @@ pub struct SplitPart {
 
 /// An action with its fields. Texts are trimmed by the edge; guards check the rest.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the variants and fields are the actions and fields of DOMAIN 3.2, one to one")]
+#[expect(
+    missing_docs,
+    reason = "the variants and fields are the actions and fields of DOMAIN 3.2, one to one"
+)]
 pub enum ActionInput {
     Submit,
     Refuse {

@@ -15,12 +15,15 @@ pub mod status;
 
 pub use action::{Actor, CaseAction, OfficerStamp, Party};
 pub use event::{ActorStamp, CaseEvent, EventKind, Fact};
-pub use input::{ActionInput, ContactMethod, MilestoneInput, ReplyRefusal, ReturnReason, SplitPart};
+pub use input::{
+    ActionInput, ContactMethod, MilestoneInput, ReplyRefusal, ReturnReason, SplitPart,
+};
 pub use lifecycle::{TRANSITIONS, To, Transition, allowed_actions};
 pub use model::{
-    Case, CaseClock, CaseTask, ClockKey, ClockState, Closing, Confirmation, Draft, ExtensionRequest, OutMessage,
-    Outcome, Overlay, Party as CaseParty, PauseReason, PauseRecord, Rating, Recipient, Requirements, Responsible,
-    ReturnRequest, Signature, TaskKind, TaskState, TransitionError,
+    Case, CaseClock, CaseTask, ClockKey, ClockState, Closing, Confirmation, Draft,
+    ExtensionRequest, OutMessage, Outcome, Overlay, Party as CaseParty, PauseReason, PauseRecord,
+    Rating, Recipient, Requirements, Responsible, ReturnRequest, Signature, TaskKind, TaskState,
+    TransitionError,
 };
 pub use number::{CaseNumber, InvalidNumber, QueryCode};
 pub use status::{CaseStatus, Conclusion, Stage};

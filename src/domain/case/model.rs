@@ -667,10 +667,19 @@ impl Case {
             | S::Archived
             | S::Withdrawn
             | S::Merged
-            | S::Transferred => Responsible { unit: None, person: None },
-            S::Dispatched | S::Signed | S::Processing | S::SignOffPending | S::PlanTracking | S::Rectifying => {
-                Responsible { unit: self.lead_unit.clone(), person: self.handler }
-            }
+            | S::Transferred => Responsible {
+                unit: None,
+                person: None,
+            },
+            S::Dispatched
+            | S::Signed
+            | S::Processing
+            | S::SignOffPending
+            | S::PlanTracking
+            | S::Rectifying => Responsible {
+                unit: self.lead_unit.clone(),
+                person: self.handler,
+            },
         }
     }
 
@@ -681,7 +690,9 @@ impl Case {
 
     /// When the enterprise gets its answer at the latest (K5), or before acceptance when it hears from us (K1).
     pub fn due_at(&self) -> Option<Timestamp> {
-        self.clock(ClockKey::K5).or_else(|| self.clock(ClockKey::K1)).and_then(|clock| clock.due_at)
+        self.clock(ClockKey::K5)
+            .or_else(|| self.clock(ClockKey::K1))
+            .and_then(|clock| clock.due_at)
     }
 
     /// The pause that lasts now.
@@ -691,14 +702,20 @@ impl Case {
 
     /// Assist tasks nobody has answered or waived.
     pub fn open_assists(&self) -> usize {
-        self.tasks.iter().filter(|task| task.kind == TaskKind::Assist && task.state == TaskState::Open).count()
+        self.tasks
+            .iter()
+            .filter(|task| task.kind == TaskKind::Assist && task.state == TaskState::Open)
+            .count()
     }
 
     /// Whether the enterprise may withdraw it: not complaints and reports of public interest, nor what a leader
     /// assigned (T43).
     pub const fn may_be_withdrawn(&self) -> bool {
         !self.overlay.leader_assigned
-            && !matches!(self.case_type, CaseType::Complaint | CaseType::Report | CaseType::Conduct)
+            && !matches!(
+                self.case_type,
+                CaseType::Complaint | CaseType::Report | CaseType::Conduct
+            )
     }
 
     /// The number as shown: with `-R1` after a reopening.

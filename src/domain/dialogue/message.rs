@@ -105,7 +105,9 @@ pub enum InputKind {
 impl Input {
     /// Typed text.
     pub fn text(text: impl Into<String>) -> Self {
-        Self { kind: InputKind::Text(text.into()) }
+        Self {
+            kind: InputKind::Text(text.into()),
+        }
     }
 
     /// The words the visitor sent, if the input carries words.
@@ -148,7 +150,10 @@ impl QuickReply {
     /// A button that sends its own label.
     pub fn same(text: impl Into<String>) -> Self {
         let text = text.into();
-        Self { label: text.clone(), text }
+        Self {
+            label: text.clone(),
+            text,
+        }
     }
 }
 
@@ -207,7 +212,11 @@ impl Reply {
 
     /// A line of the system (已转人工 …).
     pub fn event(text: impl Into<String>) -> Self {
-        Self { from: Sender::System, kind: MessageKind::Event, ..Self::say(text) }
+        Self {
+            from: Sender::System,
+            kind: MessageKind::Event,
+            ..Self::say(text)
+        }
     }
 
     /// The same reply with buttons.
@@ -217,7 +226,8 @@ impl Reply {
         I: IntoIterator<Item = S>,
         S: Into<String>,
     {
-        self.quick_replies.extend(labels.into_iter().map(QuickReply::same));
+        self.quick_replies
+            .extend(labels.into_iter().map(QuickReply::same));
         self
     }
 }

@@ -19,14 +19,15 @@ mod number;
 pub mod state;
 
 pub use draft::{
-    Amount, AnsweredBefore, CaseDraft, Contact, Evidence, FieldChange, FiledCase, KnownCase, ProgressView,
-    RouteProposal, TopicScore,
+    Amount, AnsweredBefore, CaseDraft, Contact, Evidence, FieldChange, FiledCase, KnownCase,
+    ProgressView, RouteProposal, TopicScore,
 };
 pub use form::{CaseForm, FieldKey, FieldSource, FieldValue, FormMatter};
 pub use knowledge::{AnswerText, Knowledge, Reading, ReadingMatter, TopicInfo};
 pub use message::{
-    Card, Citation, ConversationState, DecisionRecord, Effect, FormCard, FormCardField, FormCardMatter, HandoffReason,
-    Input, InputKind, MatterEdit, MessageKind, QuickReply, Reply, Sender, TurnEnv, TurnOutcome,
+    Card, Citation, ConversationState, DecisionRecord, Effect, FormCard, FormCardField,
+    FormCardMatter, HandoffReason, Input, InputKind, MatterEdit, MessageKind, QuickReply, Reply,
+    Sender, TurnEnv, TurnOutcome,
 };
 pub use state::{Awaiting, DialogueState, Facts, LastAnswer};
 

@@ -44,7 +44,12 @@ pub struct CompileEnv {
 impl CompileEnv {
     /// An environment that knows no topics, units and hosts and therefore does not check them.
     pub fn lenient(today: Date) -> Self {
-        Self { topics: BTreeMap::new(), units: BTreeMap::new(), today, allowed_domains: Vec::new() }
+        Self {
+            topics: BTreeMap::new(),
+            units: BTreeMap::new(),
+            today,
+            allowed_domains: Vec::new(),
+        }
     }
 }
 
@@ -60,7 +65,10 @@ pub struct Compiled {
 /// Parses and checks rule files. Broken rules are left out and reported.
 pub fn compile(files: &[SourceFile], env: &CompileEnv) -> Compiled {
     let _ = env;
-    Compiled { set: Some(RuleSet::new(Vec::new(), content_hash(files))), diagnostics: Vec::new() }
+    Compiled {
+        set: Some(RuleSet::new(Vec::new(), content_hash(files))),
+        diagnostics: Vec::new(),
+    }
 }
 
 /// SHA-256 over paths and texts, independent of the order in which the loader found the files.
@@ -74,8 +82,11 @@ fn content_hash(files: &[SourceFile]) -> String {
         hasher.update((file.text.len() as u64).to_le_bytes());
         hasher.update(file.text.as_bytes());
     }
-    hasher.finalize().iter().fold(String::with_capacity(64), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
+    hasher
+        .finalize()
+        .iter()
+        .fold(String::with_capacity(64), |mut hex, byte| {
+            let _ = write!(hex, "{byte:02x}");
+            hex
+        })
 }

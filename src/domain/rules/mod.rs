@@ -15,7 +15,7 @@ pub use compile::{CompileEnv, Compiled, SourceFile, TopicInfo, compile};
 pub use decision::{AnswerHit, Decision, Input, Matter, TopicScore, TypeScore};
 pub use diagnostic::{Diagnostic, Level};
 pub use model::{
-    Answer, AnswerMode, Ask, Citation, ExpectedExample, Form, OnExpired, OnFail, Route, Rule, RuleKind, RuleTests,
-    Scope, SourceCheck, Status, When,
+    Answer, AnswerMode, Ask, Citation, ExpectedExample, Form, OnExpired, OnFail, Route, Rule,
+    RuleKind, RuleTests, Scope, SourceCheck, Status, When,
 };
 pub use set::RuleSet;

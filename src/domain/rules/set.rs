@@ -18,8 +18,16 @@ pub struct RuleSet {
 
 impl RuleSet {
     pub(super) fn new(rules: Vec<Rule>, hash: String) -> Self {
-        let by_id = rules.iter().enumerate().map(|(n, rule)| (rule.id.clone(), n)).collect();
-        Self { rules, by_id, hash: hash.into() }
+        let by_id = rules
+            .iter()
+            .enumerate()
+            .map(|(n, rule)| (rule.id.clone(), n))
+            .collect();
+        Self {
+            rules,
+            by_id,
+            hash: hash.into(),
+        }
     }
 
     /// Content hash of the files that the set was compiled from, hexadecimal.

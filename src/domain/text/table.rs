@@ -126,7 +126,11 @@ fn step(c: char, simplified: &HashMap<char, char>) -> Vec<char> {
     if is_dropped(c) {
         return Vec::new();
     }
-    std::iter::once(c).nfkc().flat_map(char::to_lowercase).map(|c| simplified.get(&c).copied().unwrap_or(c)).collect()
+    std::iter::once(c)
+        .nfkc()
+        .flat_map(char::to_lowercase)
+        .map(|c| simplified.get(&c).copied().unwrap_or(c))
+        .collect()
 }
 
 /// Our own punctuation map; `Some(None)` drops the character.
