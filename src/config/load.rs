@@ -53,19 +53,12 @@ impl Config {
                 Ok(text) => Some(("zhitong.toml".to_owned(), text)),
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
                 Err(source) => {
-                    return Err(ConfigError::Read {
-                        path: "zhitong.toml".into(),
-                        source,
-                    });
+                    return Err(ConfigError::Read { path: "zhitong.toml".into(), source });
                 }
             },
         };
         let vars = std::env::vars().filter(|(name, _)| name.starts_with(ENV_PREFIX));
-        Self::from_parts(
-            text.as_ref()
-                .map(|(path, text)| (path.as_str(), text.as_str())),
-            vars,
-        )
+        Self::from_parts(text.as_ref().map(|(path, text)| (path.as_str(), text.as_str())), vars)
     }
 
     /// Builds a configuration from a file's text and environment variables.
@@ -79,18 +72,11 @@ impl Config {
         let mut table = Table::new();
         if let Some((path, text)) = file {
             // Parsed on its own first: only this way an error knows its line.
-            toml::from_str::<Self>(text)
-                .map_err(|e| ConfigError::Problems(vec![file_problem(path, text, &e)]))?;
-            table = text
-                .parse::<Table>()
-                .map_err(|e| ConfigError::Problems(vec![file_problem(path, text, &e)]))?;
+            toml::from_str::<Self>(text).map_err(|e| ConfigError::Problems(vec![file_problem(path, text, &e)]))?;
+            table = text.parse::<Table>().map_err(|e| ConfigError::Problems(vec![file_problem(path, text, &e)]))?;
         }
         for (name, value) in vars {
-            let keys: Vec<String> = name
-                .trim_start_matches(ENV_PREFIX)
-                .split("__")
-                .map(str::to_lowercase)
-                .collect();
+            let keys: Vec<String> = name.trim_start_matches(ENV_PREFIX).split("__").map(str::to_lowercase).collect();
             let mut next = table.clone();
             insert(&mut next, &keys, &value);
             if let Err(error) = next.clone().try_into::<Self>() {
@@ -108,37 +94,19 @@ impl Config {
             table = next;
         }
         let mut config: Self = table.try_into().map_err(|e: toml::de::Error| {
-            ConfigError::Problems(vec![Problem {
-                place: "配置".into(),
-                message: with_nearest(e.message()),
-            }])
+            ConfigError::Problems(vec![Problem { place: "配置".into(), message: with_nearest(e.message()) }])
         })?;
         config.read_secret_files()?;
         let problems = config.validate();
-        if problems.is_empty() {
-            Ok(config)
-        } else {
-            Err(ConfigError::Problems(problems))
-        }
+        if problems.is_empty() { Ok(config) } else { Err(ConfigError::Problems(problems)) }
     }
 
     /// Every problem of the values, independent of what exists outside.
     pub fn validate(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
-        let mut add = |place: &str, message: String| {
-            problems.push(Problem {
-                place: place.into(),
-                message,
-            })
-        };
+        let mut add = |place: &str, message: String| problems.push(Problem { place: place.into(), message });
         if jiff::tz::TimeZone::get(&self.time.zone).is_err() {
-            add(
-                "time.zone",
-                format!(
-                    "没有“{}”这个时区，请写 IANA 名称，如 Asia/Shanghai",
-                    self.time.zone
-                ),
-            );
+            add("time.zone", format!("没有“{}”这个时区，请写 IANA 名称，如 Asia/Shanghai", self.time.zone));
         }
         if let Err(message) = check_sessions(&self.time.business_hours) {
             add("time.business_hours", message);
@@ -149,10 +117,7 @@ impl Config {
             }
         }
         let url = self.database.url.as_str();
-        if !["sqlite:", "postgres://", "postgresql://"]
-            .iter()
-            .any(|scheme| url.starts_with(scheme))
-        {
+        if !["sqlite:", "postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme)) {
             add("database.url", "要以 sqlite:// 或 postgres:// 开头".into());
         }
         if self.region.code.len() != 6 || !self.region.code.bytes().all(|b| b.is_ascii_digit()) {
@@ -164,25 +129,16 @@ impl Config {
             add("server.public_url", "要以 http:// 或 https:// 开头".into());
         }
         if !(1_024..=16 * 1024 * 1024).contains(&self.server.request_body_limit) {
-            add(
-                "server.request_body_limit",
-                "要在 1024 与 16777216 字节之间".into(),
-            );
+            add("server.request_body_limit", "要在 1024 与 16777216 字节之间".into());
         }
         for (name, account) in &self.wechat.oa {
             if !["", "auto", "plain", "safe"].contains(&account.mode.as_str()) {
-                add(
-                    &format!("wechat.oa.{name}.mode"),
-                    "只能是 auto、plain 或 safe".into(),
-                );
+                add(&format!("wechat.oa.{name}.mode"), "只能是 auto、plain 或 safe".into());
             }
         }
         for (n, target) in self.webhooks.outbound.iter().enumerate() {
             if !(target.url.starts_with("http://") || target.url.starts_with("https://")) {
-                add(
-                    &format!("webhooks.outbound[{n}].url"),
-                    "要以 http:// 或 https:// 开头".into(),
-                );
+                add(&format!("webhooks.outbound[{n}].url"), "要以 http:// 或 https:// 开头".into());
             }
         }
         problems
@@ -195,30 +151,18 @@ impl Config {
         for account in self.wechat.oa.values_mut() {
             fill(&mut account.app_secret, account.app_secret_file.as_deref())?;
             fill(&mut account.token, account.token_file.as_deref())?;
-            fill(
-                &mut account.encoding_aes_key,
-                account.encoding_aes_key_file.as_deref(),
-            )?;
-            fill(
-                &mut account.previous_aes_key,
-                account.previous_aes_key_file.as_deref(),
-            )?;
+            fill(&mut account.encoding_aes_key, account.encoding_aes_key_file.as_deref())?;
+            fill(&mut account.previous_aes_key, account.previous_aes_key_file.as_deref())?;
         }
         for account in self.wechat.work.values_mut() {
             fill(&mut account.secret, account.secret_file.as_deref())?;
             fill(&mut account.token, account.token_file.as_deref())?;
-            fill(
-                &mut account.encoding_aes_key,
-                account.encoding_aes_key_file.as_deref(),
-            )?;
+            fill(&mut account.encoding_aes_key, account.encoding_aes_key_file.as_deref())?;
         }
         for account in self.wechat.kf.values_mut() {
             fill(&mut account.secret, account.secret_file.as_deref())?;
             fill(&mut account.token, account.token_file.as_deref())?;
-            fill(
-                &mut account.encoding_aes_key,
-                account.encoding_aes_key_file.as_deref(),
-            )?;
+            fill(&mut account.encoding_aes_key, account.encoding_aes_key_file.as_deref())?;
         }
         for target in &mut self.webhooks.outbound {
             fill(&mut target.secret, target.secret_file.as_deref())?;
@@ -228,10 +172,7 @@ impl Config {
 }
 
 fn read(path: &Path) -> Result<String, ConfigError> {
-    std::fs::read_to_string(path).map_err(|source| ConfigError::Read {
-        path: path.display().to_string(),
-        source,
-    })
+    std::fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.display().to_string(), source })
 }
 
 fn fill(secret: &mut SecretString, file: Option<&str>) -> Result<(), ConfigError> {
@@ -248,10 +189,7 @@ fn check_sessions(sessions: &[String]) -> Result<(), String> {
     let mut last = None;
     for session in sessions {
         let parsed = session.split_once('-').and_then(|(from, to)| {
-            Some((
-                from.trim().parse::<jiff::civil::Time>().ok()?,
-                to.trim().parse::<jiff::civil::Time>().ok()?,
-            ))
+            Some((from.trim().parse::<jiff::civil::Time>().ok()?, to.trim().parse::<jiff::civil::Time>().ok()?))
         });
         let Some((from, to)) = parsed else {
             return Err(format!("“{session}”不是时段，请写成 \"08:30-12:00\""));
@@ -280,9 +218,7 @@ fn insert_value(table: &mut Table, keys: &[String], value: Value) {
             table.insert(key.clone(), value);
         }
         [key, rest @ ..] => {
-            let entry = table
-                .entry(key.clone())
-                .or_insert_with(|| Value::Table(Table::new()));
+            let entry = table.entry(key.clone()).or_insert_with(|| Value::Table(Table::new()));
             if !entry.is_table() {
                 *entry = Value::Table(Table::new());
             }
@@ -303,10 +239,7 @@ fn file_problem(path: &str, text: &str, error: &toml::de::Error) -> Problem {
             format!("{path}:{line}:{column}")
         },
     );
-    Problem {
-        place,
-        message: with_nearest(error.message()),
-    }
+    Problem { place, message: with_nearest(error.message()) }
 }
 
 /// Adds the nearest known key to serde's message about an unknown one.
@@ -318,8 +251,7 @@ fn with_nearest(message: &str) -> String {
     let Some(unknown) = quoted.next() else {
         return message.to_owned();
     };
-    let nearest =
-        quoted.max_by(|a, b| strsim::jaro(a, unknown).total_cmp(&strsim::jaro(b, unknown)));
+    let nearest = quoted.max_by(|a, b| strsim::jaro(a, unknown).total_cmp(&strsim::jaro(b, unknown)));
     match nearest {
         Some(known) => format!("没有“{unknown}”这一项，是不是想写“{known}”？"),
         None => format!("没有“{unknown}”这一项"),
@@ -333,9 +265,7 @@ mod tests {
     fn problems(file: &str, vars: &[(&str, &str)]) -> Vec<String> {
         let vars = vars.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
         match Config::from_parts(Some(("zhitong.toml", file)), vars) {
-            Err(ConfigError::Problems(problems)) => {
-                problems.iter().map(ToString::to_string).collect()
-            }
+            Err(ConfigError::Problems(problems)) => problems.iter().map(ToString::to_string).collect(),
             other => panic!("expected problems, got {other:?}"),
         }
     }
@@ -347,36 +277,20 @@ mod tests {
 
     #[test]
     fn an_unknown_key_names_the_nearest_one_and_its_line() {
-        let found = problems(
-            "[server]\nlisten = \"127.0.0.1:1\"\npublic_ulr = \"x\"\n",
-            &[],
-        );
-        assert_eq!(
-            found,
-            ["zhitong.toml:3:1：没有“public_ulr”这一项，是不是想写“public_url”？"]
-        );
+        let found = problems("[server]\nlisten = \"127.0.0.1:1\"\npublic_ulr = \"x\"\n", &[]);
+        assert_eq!(found, ["zhitong.toml:3:1：没有“public_ulr”这一项，是不是想写“public_url”？"]);
         let found = problems("", &[("ZHITONG__DATABSE__URL", "x")]);
-        assert_eq!(
-            found,
-            ["环境变量 ZHITONG__DATABSE__URL：没有“databse”这一项，是不是想写“database”？"]
-        );
+        assert_eq!(found, ["环境变量 ZHITONG__DATABSE__URL：没有“databse”这一项，是不是想写“database”？"]);
     }
 
     #[test]
     fn the_environment_wins_over_the_file() {
         let vars = [
-            (
-                "ZHITONG__DATABASE__URL".to_owned(),
-                "sqlite://other.db".to_owned(),
-            ),
+            ("ZHITONG__DATABASE__URL".to_owned(), "sqlite://other.db".to_owned()),
             ("ZHITONG__REGION__CODE".to_owned(), "330225".to_owned()),
-            (
-                "ZHITONG__LIMITS__MESSAGES_PER_MINUTE".to_owned(),
-                "7".to_owned(),
-            ),
+            ("ZHITONG__LIMITS__MESSAGES_PER_MINUTE".to_owned(), "7".to_owned()),
         ];
-        let config = Config::from_parts(Some(("f", "[database]\nurl = \"sqlite://a.db\"\n")), vars)
-            .expect("valid");
+        let config = Config::from_parts(Some(("f", "[database]\nurl = \"sqlite://a.db\"\n")), vars).expect("valid");
         assert_eq!(config.database.url, "sqlite://other.db");
         assert_eq!(config.region.code, "330225");
         assert_eq!(config.limits.messages_per_minute, 7);
@@ -396,14 +310,9 @@ mod tests {
         let dir = tempfile::tempdir().expect("temp dir");
         let path = dir.path().join("secret");
         std::fs::write(&path, "geheim\n").expect("write");
-        let text = format!(
-            "[[webhooks.outbound]]\nname = \"a\"\nurl = \"http://x\"\nsecret_file = {path:?}\n"
-        );
+        let text = format!("[[webhooks.outbound]]\nname = \"a\"\nurl = \"http://x\"\nsecret_file = {path:?}\n");
         let config = Config::from_parts(Some(("f", &text)), []).expect("valid");
         assert!(!format!("{config:?}").contains("geheim"));
-        assert_eq!(
-            secrecy::ExposeSecret::expose_secret(&config.webhooks.outbound[0].secret),
-            "geheim"
-        );
+        assert_eq!(secrecy::ExposeSecret::expose_secret(&config.webhooks.outbound[0].secret), "geheim");
     }
 }

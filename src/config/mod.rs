@@ -8,13 +8,11 @@ mod channels;
 mod load;
 mod sections;
 
-pub use channels::{
-    ModelConfig, WebhookTarget, WebhooksConfig, WechatConfig, WechatKf, WechatOa, WechatWork,
-};
+pub use channels::{ModelConfig, WebhookTarget, WebhooksConfig, WechatConfig, WechatKf, WechatOa, WechatWork};
 pub use load::{ConfigError, Problem};
 pub use sections::{
-    BrandConfig, ChatConfig, ContentConfig, DatabaseConfig, HoursSeason, LimitsConfig, LogConfig,
-    LogFormat, RegionConfig, ServerConfig, SlaConfig, TimeConfig,
+    BrandConfig, ChatConfig, ContentConfig, DatabaseConfig, HoursSeason, LimitsConfig, LogConfig, LogFormat,
+    RegionConfig, ServerConfig, SlaConfig, TimeConfig,
 };
 
 use serde::Deserialize;

@@ -52,11 +52,7 @@ pub struct DatabaseConfig {
 
 impl Default for DatabaseConfig {
     fn default() -> Self {
-        Self {
-            url: "sqlite://data/zhitong.db".into(),
-            url_file: None,
-            max_connections: 8,
-        }
+        Self { url: "sqlite://data/zhitong.db".into(), url_file: None, max_connections: 8 }
     }
 }
 
@@ -74,11 +70,7 @@ pub struct ContentConfig {
 
 impl Default for ContentConfig {
     fn default() -> Self {
-        Self {
-            rules_dir: "rules".into(),
-            prompts_dir: "prompts".into(),
-            poll_ms: 1_000,
-        }
+        Self { rules_dir: "rules".into(), prompts_dir: "prompts".into(), poll_ms: 1_000 }
     }
 }
 
@@ -126,9 +118,7 @@ pub struct SlaConfig {
 
 impl Default for SlaConfig {
     fn default() -> Self {
-        Self {
-            policy: "fujian".into(),
-        }
+        Self { policy: "fujian".into() }
     }
 }
 
@@ -144,10 +134,7 @@ pub struct RegionConfig {
 
 impl Default for RegionConfig {
     fn default() -> Self {
-        Self {
-            code: "350000".into(),
-            name: "福建省".into(),
-        }
+        Self { code: "350000".into(), name: "福建省".into() }
     }
 }
 
@@ -190,11 +177,7 @@ pub struct ChatConfig {
 
 impl Default for ChatConfig {
     fn default() -> Self {
-        Self {
-            max_message_chars: 4_000,
-            max_upload_bytes: 20 * 1024 * 1024,
-            idle_close_hours: 72,
-        }
+        Self { max_message_chars: 4_000, max_upload_bytes: 20 * 1024 * 1024, idle_close_hours: 72 }
     }
 }
 
@@ -254,9 +237,6 @@ pub enum LogFormat {
 
 impl Default for LogConfig {
     fn default() -> Self {
-        Self {
-            format: LogFormat::Text,
-            filter: "info,sqlx=warn".into(),
-        }
+        Self { format: LogFormat::Text, filter: "info,sqlx=warn".into() }
     }
 }

@@ -16,10 +16,25 @@ const ROOMS: &[Room] = &[
     Room {
         module: "domain",
         may_use: &["domain", "vocabulary"],
-        never: &["tokio", "sqlx", "axum", "reqwest", "serde_json", "std::fs", "std::env", "std::net", "rand", "tracing"],
+        never: &[
+            "tokio",
+            "sqlx",
+            "axum",
+            "reqwest",
+            "serde_json",
+            "std::fs",
+            "std::env",
+            "std::net",
+            "rand",
+            "tracing",
+        ],
     },
     Room { module: "ports", may_use: &["domain", "ports"], never: &["tokio", "sqlx", "axum", "reqwest"] },
-    Room { module: "store", may_use: &["domain", "ports", "store", "vocabulary", "on_backend", "store_test"], never: &["axum", "reqwest"] },
+    Room {
+        module: "store",
+        may_use: &["domain", "ports", "store", "vocabulary", "on_backend", "store_test"],
+        never: &["axum", "reqwest"],
+    },
     Room { module: "channels", may_use: &["domain", "ports", "channels", "vocabulary"], never: &["sqlx"] },
     Room {
         module: "app",
@@ -27,7 +42,11 @@ const ROOMS: &[Room] = &[
         never: &["axum", "reqwest", "sqlx"],
     },
     Room { module: "jobs", may_use: &["app", "domain", "jobs", "ports", "config"], never: &["axum", "sqlx"] },
-    Room { module: "web", may_use: &["app", "domain", "web", "config", "ports", "vocabulary"], never: &["sqlx", "reqwest"] },
+    Room {
+        module: "web",
+        may_use: &["app", "domain", "web", "config", "ports", "vocabulary"],
+        never: &["sqlx", "reqwest"],
+    },
 ];
 
 fn root() -> PathBuf {
@@ -103,7 +122,8 @@ fn every_module_imports_only_what_it_may() {
     let mut wrong = Vec::new();
     for room in ROOMS {
         for path in rust_files("src") {
-            let relative = path.strip_prefix(root().join("src")).expect("below src").to_string_lossy().replace('\\', "/");
+            let relative =
+                path.strip_prefix(root().join("src")).expect("below src").to_string_lossy().replace('\\', "/");
             if relative != format!("{}.rs", room.module) && !relative.starts_with(&format!("{}/", room.module)) {
                 continue;
             }
@@ -163,7 +183,10 @@ fn sql_is_never_built_from_input() {
         let relative = path.strip_prefix(root()).expect("below the root").to_string_lossy().into_owned();
         let code = shipped_code(&fs::read_to_string(&path).expect("source file reads"));
         for line in code.lines() {
-            if line.contains("query(&format!") || line.contains("query_as(&format!") || line.contains("query_scalar(&format!") {
+            if line.contains("query(&format!")
+                || line.contains("query_as(&format!")
+                || line.contains("query_scalar(&format!")
+            {
                 wrong.push(format!("{relative}: {}", line.trim()));
             }
         }
@@ -197,7 +220,17 @@ fn pages_load_nothing_from_elsewhere_and_run_no_inline_script() {
     let mut wrong = Vec::new();
     for path in found {
         let text = fs::read_to_string(&path).expect("template reads");
-        for mark in ["src=\"http", "href=\"http", "src=\"//", "<style", " style=\"", " onclick=", " onsubmit=", " onload=", "<script>"] {
+        for mark in [
+            "src=\"http",
+            "href=\"http",
+            "src=\"//",
+            "<style",
+            " style=\"",
+            " onclick=",
+            " onsubmit=",
+            " onload=",
+            "<script>",
+        ] {
             if text.contains(mark) {
                 wrong.push(format!("{}: {mark}", path.display()));
             }

@@ -1,0 +1,581 @@
+//! Content: what administrators edit (rules, taxonomy, routing, time limits, calendars), loaded as one whole.
+//!
+//! [`build`] turns files into [`Content`] or into findings; [`ContentStore`] holds the one in force and swaps it
+//! atomically. A set with an error is refused as a whole and the last good one stays; good sets are kept in the
+//! database by content hash, so that a restart over a broken folder still serves the last good set. Only when there
+//! is no last good set does the gateway start without the faulty rules, and says so.
+//!
+//! It decides nothing about messages; it never changes a file.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::UNIX_EPOCH,
+};
+
+use arc_swap::ArcSwap;
+use include_dir::{Dir, include_dir};
+use jiff::{Timestamp, tz::TimeZone};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    config::{Config, TimeConfig},
+    domain::{
+        routing::RoutingTable,
+        rules::{CompileEnv, Diagnostic, Level, RuleSet, SourceFile, TopicInfo, compile},
+        sla::{OfficeHours, Schedule, Season, Session, SlaBook, WorkCalendar},
+        taxonomy::{TableError, Taxonomy},
+    },
+    store::{self, Db, StoreError},
+};
+
+/// The rules that come with the binary: used when the configured folder does not exist.
+static SHIPPED: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/rules");
+
+/// Where the content in force came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// The configured folder.
+    Folder,
+    /// The rules inside the binary; the folder does not exist.
+    Shipped,
+    /// The last good set, kept in the database; the folder has errors.
+    LastGood,
+    /// The folder without its faulty rules; there was no last good set.
+    Partial,
+}
+
+/// Everything that decides about messages and deadlines, immutable.
+#[derive(Debug)]
+pub struct Content {
+    /// The checked rules.
+    pub rules: RuleSet,
+    /// Types and topics.
+    pub taxonomy: Taxonomy,
+    /// Units and the dispatch table.
+    pub routing: RoutingTable,
+    /// Policies of time limits.
+    pub book: SlaBook,
+    /// Calendar, office hours and zone.
+    pub schedule: Schedule,
+    /// SHA-256 of all files: the version of this content.
+    pub hash: String,
+    /// When it was loaded.
+    pub loaded_at: Timestamp,
+    /// Where it came from.
+    pub origin: Origin,
+    /// Warnings that do not stand in the way.
+    pub warnings: Vec<Diagnostic>,
+}
+
+/// Why content cannot be loaded at all.
+#[derive(Debug, thiserror::Error)]
+pub enum ContentError {
+    /// A folder or file cannot be read.
+    #[error("cannot read {path}")]
+    Read {
+        /// The file or folder.
+        path: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The files have errors and there is nothing to fall back on.
+    #[error("the content has errors:\n{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    Findings(Vec<Diagnostic>),
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// The outcome of [`build`].
+#[derive(Debug)]
+pub struct Built {
+    /// The content; absent when there are errors (unless broken rules may be left out).
+    pub content: Option<Content>,
+    /// Every finding, errors and warnings.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// Reads every `*.toml` below a folder, in the order of their paths.
+///
+/// # Errors
+/// `Read`.
+pub fn read_dir(dir: &Path) -> Result<Vec<SourceFile>, ContentError> {
+    let mut files = Vec::new();
+    collect(dir, dir, &mut files)?;
+    files.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(files)
+}
+
+fn collect(root: &Path, dir: &Path, files: &mut Vec<SourceFile>) -> Result<(), ContentError> {
+    let fail = |path: &Path| {
+        let path = path.display().to_string();
+        move |source| ContentError::Read { path, source }
+    };
+    for entry in std::fs::read_dir(dir).map_err(fail(dir))? {
+        let path = entry.map_err(fail(dir))?.path();
+        let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+        if hidden {
+            continue;
+        }
+        if path.is_dir() {
+            collect(root, &path, files)?;
+        } else if path.extension().is_some_and(|ending| ending == "toml") {
+            let text = std::fs::read_to_string(&path).map_err(fail(&path))?;
+            let relative = path.strip_prefix(root).unwrap_or(&path).to_string_lossy().replace('\\', "/");
+            files.push(SourceFile { path: relative, text });
+        }
+    }
+    Ok(())
+}
+
+/// The files that come with the binary.
+pub fn shipped_files() -> Vec<SourceFile> {
+    fn walk(dir: &Dir<'_>, files: &mut Vec<SourceFile>) {
+        for file in dir.files() {
+            if let Some(text) = file.contents_utf8()
+                && file.path().extension().is_some_and(|ending| ending == "toml")
+            {
+                files.push(SourceFile { path: file.path().to_string_lossy().into_owned(), text: text.to_owned() });
+            }
+        }
+        for inner in dir.dirs() {
+            walk(inner, files);
+        }
+    }
+    let mut files = Vec::new();
+    walk(&SHIPPED, &mut files);
+    files.sort_by(|a, b| a.path.cmp(&b.path));
+    files
+}
+
+/// Reads the configured folder, or the shipped files when it does not exist.
+///
+/// # Errors
+/// `Read`.
+pub fn read_configured(dir: &Path) -> Result<(Vec<SourceFile>, Origin), ContentError> {
+    if dir.is_dir() { Ok((read_dir(dir)?, Origin::Folder)) } else { Ok((shipped_files(), Origin::Shipped)) }
+}
+
+/// Office hours and zone of the configuration.
+///
+/// # Errors
+/// A Chinese sentence about the value that cannot be used.
+pub fn hours_and_zone(time: &TimeConfig) -> Result<(OfficeHours, TimeZone), String> {
+    let zone = TimeZone::get(&time.zone).map_err(|_| format!("没有“{}”这个时区", time.zone))?;
+    let sessions = |spans: &[String]| -> Result<Vec<Session>, String> {
+        spans
+            .iter()
+            .map(|span| {
+                let (from, to) = span.split_once('-').ok_or_else(|| format!("“{span}”不是时段"))?;
+                Session::parse(from.trim(), to.trim()).map_err(|error| error.to_string())
+            })
+            .collect()
+    };
+    let seasons = time
+        .seasons
+        .iter()
+        .map(|s| Season::new(&s.from, &s.to, sessions(&s.business_hours)?).map_err(|error| error.to_string()))
+        .collect::<Result<Vec<_>, String>>()?;
+    let hours = OfficeHours::new(sessions(&time.business_hours)?, seasons).map_err(|error| error.to_string())?;
+    Ok((hours, zone))
+}
+
+/// Builds content from files. With `partial`, broken rules are left out and broken tables are replaced by the
+/// shipped ones; without it any error refuses the whole.
+pub fn build(files: &[SourceFile], time: &TimeConfig, now: Timestamp, origin: Origin, partial: bool) -> Built {
+    let mut diagnostics = Vec::new();
+    let (hours, zone) = match hours_and_zone(time) {
+        Ok(parts) => parts,
+        Err(message) => {
+            diagnostics.push(finding("zhitong.toml", 0, 0, message));
+            return Built { content: None, diagnostics };
+        }
+    };
+    let shipped = shipped_files();
+    let pick = |files: &'_ [SourceFile], wanted: &dyn Fn(&str) -> bool| -> Vec<(String, String)> {
+        files.iter().filter(|f| wanted(&f.path)).map(|f| (f.path.clone(), f.text.clone())).collect()
+    };
+    let text_of = |files: &[SourceFile], path: &str| {
+        files.iter().find(|f| f.path == path).map_or_else(String::new, |f| f.text.clone())
+    };
+
+    let calendar_files = |path: &str| path.starts_with("calendar/");
+    let calendar = WorkCalendar::parse(&pick(files, &calendar_files)).unwrap_or_else(|error| {
+        diagnostics.push(finding(&error.path, error.line, error.column, error.message));
+        WorkCalendar::shipped()
+    });
+    let policy_files = |path: &str| path.starts_with("sla/");
+    let book = SlaBook::parse(&pick(files, &policy_files)).unwrap_or_else(|error| {
+        diagnostics.push(finding(&error.path, error.line, error.column, error.message));
+        SlaBook::shipped()
+    });
+    let taxonomy = Taxonomy::parse("taxonomy.toml", &text_of(files, "taxonomy.toml")).unwrap_or_else(|errors| {
+        diagnostics.extend(errors.into_iter().map(table_finding));
+        Taxonomy::parse("taxonomy.toml", &text_of(&shipped, "taxonomy.toml")).unwrap_or_default()
+    });
+    let routing = RoutingTable::parse("routing.toml", &text_of(files, "routing.toml"), &taxonomy);
+    let routing = match routing {
+        Ok(table) => table,
+        Err(errors) => {
+            diagnostics.extend(errors.into_iter().map(table_finding));
+            match RoutingTable::parse("routing.toml", &text_of(&shipped, "routing.toml"), &taxonomy) {
+                Ok(table) => table,
+                Err(_) => return Built { content: None, diagnostics },
+            }
+        }
+    };
+
+    let rule_files: Vec<SourceFile> = files.iter().filter(|f| is_rule_file(&f.path)).cloned().collect();
+    let compiled = compile(&rule_files, &compile_env(&taxonomy, &routing, now, &zone));
+    diagnostics.extend(compiled.diagnostics);
+    let errors = diagnostics.iter().any(|d| d.level == Level::Error);
+    let content = match compiled.set {
+        Some(rules) if partial || !errors => Some(Content {
+            rules,
+            taxonomy,
+            routing,
+            book,
+            schedule: Schedule::new(calendar, hours, zone),
+            hash: content_hash(files),
+            loaded_at: now,
+            origin,
+            warnings: diagnostics.clone(),
+        }),
+        Some(_) | None => None,
+    };
+    Built { content, diagnostics }
+}
+
+/// Whether a file of the rules folder holds rules (or synonym groups) and no table.
+pub fn is_rule_file(path: &str) -> bool {
+    !(path.starts_with("calendar/") || path.starts_with("sla/") || path == "taxonomy.toml" || path == "routing.toml")
+}
+
+/// What rule files may refer to.
+pub fn compile_env(taxonomy: &Taxonomy, routing: &RoutingTable, now: Timestamp, zone: &TimeZone) -> CompileEnv {
+    let topics = taxonomy
+        .topics()
+        .iter()
+        .map(|topic| {
+            let info =
+                TopicInfo { label: topic.label.clone(), group: topic.group.clone(), case_type: topic.default_type };
+            (topic.code.clone(), info)
+        })
+        .collect();
+    let units = routing
+        .units()
+        .list()
+        .iter()
+        .map(|unit| {
+            let mut names = vec![unit.name.clone(), unit.short_name.clone()];
+            names.extend(unit.aliases.iter().cloned());
+            (unit.slug.clone(), names)
+        })
+        .collect();
+    CompileEnv { topics, units, ..CompileEnv::lenient(zone.to_datetime(now).date()) }
+}
+
+fn finding(file: &str, line: usize, column: usize, message: String) -> Diagnostic {
+    Diagnostic {
+        code: "E001",
+        level: Level::Error,
+        file: file.to_owned(),
+        line,
+        column,
+        rule: None,
+        message,
+        help: None,
+    }
+}
+
+fn table_finding(error: TableError) -> Diagnostic {
+    finding(&error.path, error.line, error.column, error.message)
+}
+
+/// SHA-256 over paths and texts.
+pub fn content_hash(files: &[SourceFile]) -> String {
+    use sha2::{Digest, Sha256};
+    let mut hasher = Sha256::new();
+    for file in files {
+        hasher.update((file.path.len() as u64).to_le_bytes());
+        hasher.update(file.path.as_bytes());
+        hasher.update((file.text.len() as u64).to_le_bytes());
+        hasher.update(file.text.as_bytes());
+    }
+    hex::encode(hasher.finalize())
+}
+
+#[derive(Serialize, Deserialize)]
+struct KeptFile {
+    path: String,
+    text: String,
+}
+
+/// What the last look at the folder found.
+#[derive(Debug, Clone, Default)]
+pub struct ContentStatus {
+    /// Errors of the folder as it is now; empty when the folder is what is in force.
+    pub errors: Vec<Diagnostic>,
+    /// When the folder was last read.
+    pub checked_at: Option<Timestamp>,
+    /// How often a changed folder was refused since the start.
+    pub refused: u64,
+    /// How often a changed folder was taken up since the start.
+    pub swapped: u64,
+}
+
+/// The content in force, and the folder it comes from.
+#[derive(Debug)]
+pub struct ContentStore {
+    current: ArcSwap<Content>,
+    status: ArcSwap<ContentStatus>,
+    seen: std::sync::Mutex<Option<u64>>,
+    dir: PathBuf,
+    time: TimeConfig,
+}
+
+impl ContentStore {
+    /// Loads the configured folder; when it has errors the last good set of the database, or what can be used of it.
+    ///
+    /// # Errors
+    /// `Read` when files cannot be read, `Findings` when nothing usable is left, `Store`.
+    pub async fn open(config: &Config, db: &Db, now: Timestamp) -> Result<Self, ContentError> {
+        let dir = PathBuf::from(&config.content.rules_dir);
+        let time = config.time.clone();
+        let seen = fingerprint(&dir);
+        let (files, origin) = read_configured(&dir)?;
+        let built = build(&files, &time, now, origin, false);
+        let mut status = ContentStatus { checked_at: Some(now), ..ContentStatus::default() };
+        let content = if let Some(content) = built.content {
+            keep(db, &content.hash, &files, now).await?;
+            content
+        } else {
+            status.errors = errors_of(&built.diagnostics);
+            status.refused = 1;
+            report(&status.errors);
+            match last_good(db, &time, now).await? {
+                Some(content) => content,
+                None => build(&files, &time, now, Origin::Partial, true)
+                    .content
+                    .ok_or(ContentError::Findings(built.diagnostics))?,
+            }
+        };
+        Ok(Self {
+            current: ArcSwap::from_pointee(content),
+            status: ArcSwap::from_pointee(status),
+            seen: std::sync::Mutex::new(seen),
+            dir,
+            time,
+        })
+    }
+
+    /// A store that holds this content and watches nothing; for commands and tests.
+    pub fn fixed(content: Content) -> Self {
+        Self {
+            current: ArcSwap::from_pointee(content),
+            status: ArcSwap::default(),
+            seen: std::sync::Mutex::new(None),
+            dir: PathBuf::new(),
+            time: TimeConfig::default(),
+        }
+    }
+
+    /// The content in force.
+    pub fn load(&self) -> Arc<Content> {
+        self.current.load_full()
+    }
+
+    /// What the last look at the folder found.
+    pub fn status(&self) -> Arc<ContentStatus> {
+        self.status.load_full()
+    }
+
+    /// Takes up the folder if it changed since the last look; returns whether new content is in force.
+    ///
+    /// # Errors
+    /// `Read`, `Store`; the content in force stays.
+    pub async fn refresh(&self, db: &Db, now: Timestamp) -> Result<bool, ContentError> {
+        if self.dir.as_os_str().is_empty() {
+            return Ok(false);
+        }
+        let print = fingerprint(&self.dir);
+        {
+            let mut seen = self.seen.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            if *seen == print {
+                return Ok(false);
+            }
+            *seen = print;
+        }
+        let (dir, time) = (self.dir.clone(), self.time.clone());
+        let work = tokio::task::spawn_blocking(move || -> Result<(Vec<SourceFile>, Built), ContentError> {
+            let (files, origin) = read_configured(&dir)?;
+            let built = build(&files, &time, now, origin, false);
+            Ok((files, built))
+        });
+        let (files, built) = work
+            .await
+            .map_err(|error| ContentError::Read { path: self.dir.display().to_string(), source: error.into() })??;
+        let mut status = ContentStatus { checked_at: Some(now), errors: Vec::new(), ..(*self.status()).clone() };
+        let swapped = if let Some(content) = built.content {
+            let changed = content.hash != self.load().hash;
+            if changed {
+                keep(db, &content.hash, &files, now).await?;
+                tracing::info!(content.hash = %content.hash, "new content is in force");
+                self.current.store(Arc::new(content));
+                status.swapped += 1;
+            }
+            changed
+        } else {
+            status.errors = errors_of(&built.diagnostics);
+            status.refused += 1;
+            report(&status.errors);
+            false
+        };
+        self.status.store(Arc::new(status));
+        Ok(swapped)
+    }
+}
+
+fn errors_of(diagnostics: &[Diagnostic]) -> Vec<Diagnostic> {
+    diagnostics.iter().filter(|d| d.level == Level::Error).cloned().collect()
+}
+
+fn report(errors: &[Diagnostic]) {
+    for error in errors {
+        tracing::error!(code = error.code, file = %error.file, line = error.line, column = error.column,
+            "the changed content is refused: {}", error.message);
+    }
+}
+
+async fn keep(db: &Db, hash: &str, files: &[SourceFile], now: Timestamp) -> Result<(), ContentError> {
+    let kept: Vec<KeptFile> = files.iter().map(|f| KeptFile { path: f.path.clone(), text: f.text.clone() }).collect();
+    let json = serde_json::to_string(&kept).expect("texts serialise");
+    let mut tx = db.write().await?;
+    store::rule_sets::publish(&mut tx, hash, &json, "folder", "", now).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+async fn last_good(db: &Db, time: &TimeConfig, now: Timestamp) -> Result<Option<Content>, ContentError> {
+    let mut tx = db.read().await?;
+    let Some(row) = store::rule_sets::latest(&mut tx).await? else { return Ok(None) };
+    let Ok(kept) = serde_json::from_str::<Vec<KeptFile>>(&row.files) else { return Ok(None) };
+    let files: Vec<SourceFile> = kept.into_iter().map(|f| SourceFile { path: f.path, text: f.text }).collect();
+    // Good when it was kept; what ran out since then is left out.
+    Ok(build(&files, time, now, Origin::LastGood, true).content)
+}
+
+/// A number that changes when a file of the folder is added, removed or written; `None` without the folder.
+fn fingerprint(dir: &Path) -> Option<u64> {
+    use std::hash::{DefaultHasher, Hash, Hasher};
+    fn walk(dir: &Path, entries: &mut Vec<(PathBuf, u128, u64)>) {
+        let Ok(list) = std::fs::read_dir(dir) else { return };
+        for entry in list.flatten() {
+            let path = entry.path();
+            let Ok(meta) = entry.metadata() else { continue };
+            if meta.is_dir() {
+                walk(&path, entries);
+            } else if path.extension().is_some_and(|ending| ending == "toml") {
+                let written = meta.modified().ok().and_then(|t| t.duration_since(UNIX_EPOCH).ok());
+                entries.push((path, written.map_or(0, |d| d.as_nanos()), meta.len()));
+            }
+        }
+    }
+    if !dir.is_dir() {
+        return None;
+    }
+    let mut entries = Vec::new();
+    walk(dir, &mut entries);
+    entries.sort();
+    let mut hasher = DefaultHasher::new();
+    entries.hash(&mut hasher);
+    Some(hasher.finish())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = r#"schema = 1
+[[rule]]
+id = "cmd-human"
+title = "转人工"
+status = "active"
+kind = "command"
+command = "human"
+owner = "中心"
+[rule.when]
+any = ["转人工", "人工客服", "找真人"]
+max_chars = 30
+[rule.tests]
+match = ["转人工", "我要人工客服", "帮我找真人"]
+not_match = [{ text = "人工费怎么算", expect = "none" }]
+"#;
+
+    fn config(dir: &Path) -> Config {
+        let mut config = Config::default();
+        config.content.rules_dir = dir.display().to_string();
+        config
+    }
+
+    /// A folder with the shipped tables and one rule file.
+    fn folder(rule_file: &str) -> tempfile::TempDir {
+        let dir = tempfile::tempdir().expect("temp dir");
+        for file in shipped_files().iter().filter(|f| !is_rule_file(&f.path)) {
+            let path = dir.path().join(&file.path);
+            std::fs::create_dir_all(path.parent().expect("a parent")).expect("folders");
+            std::fs::write(path, &file.text).expect("written");
+        }
+        std::fs::write(dir.path().join("a.toml"), rule_file).expect("written");
+        dir
+    }
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(1_795_000_000 + second).expect("in range")
+    }
+
+    crate::store_test! {
+        async fn a_broken_folder_is_refused_as_a_whole_and_the_last_good_set_stays(db: Db) {
+            let dir = folder(GOOD);
+            let store = ContentStore::open(&config(dir.path()), &db, at(0)).await.unwrap();
+            let good = store.load().hash.clone();
+            assert_eq!((store.load().origin, store.load().rules.rules().len()), (Origin::Folder, 1));
+
+            std::fs::write(dir.path().join("a.toml"), GOOD.replace("title = \"转人工\"", "title = “转人工”")).unwrap();
+            assert!(!store.refresh(&db, at(1)).await.unwrap());
+            assert_eq!(store.load().hash, good);
+            let status = store.status();
+            assert_eq!((status.refused, status.errors.len()), (1, 1), "{:?}", status.errors);
+            assert_eq!((status.errors[0].file.as_str(), status.errors[0].line), ("a.toml", 4));
+
+            let restarted = ContentStore::open(&config(dir.path()), &db, at(2)).await.unwrap();
+            assert_eq!((restarted.load().origin, restarted.load().rules.rules().len()), (Origin::LastGood, 1));
+
+            std::fs::write(dir.path().join("a.toml"), GOOD.replace("找真人", "找活人")).unwrap();
+            assert!(store.refresh(&db, at(3)).await.unwrap());
+            assert_ne!(store.load().hash, good);
+            assert!(store.status().errors.is_empty());
+        }
+    }
+
+    crate::store_test! {
+        async fn without_a_last_good_set_the_faulty_rules_are_left_out(db: Db) {
+            let dir = folder(GOOD);
+            std::fs::write(dir.path().join("b.toml"), "schema = 1\n[[rule]]\nid = “坏”\n").unwrap();
+            let store = ContentStore::open(&config(dir.path()), &db, at(0)).await.unwrap();
+            assert_eq!((store.load().origin, store.load().rules.rules().len()), (Origin::Partial, 1));
+            assert!(!store.status().errors.is_empty());
+        }
+    }
+
+    #[test]
+    fn the_shipped_content_has_no_errors() {
+        let built = build(&shipped_files(), &TimeConfig::default(), at(0), Origin::Shipped, false);
+        let errors: Vec<String> =
+            built.diagnostics.iter().filter(|d| d.level == Level::Error).map(ToString::to_string).collect();
+        assert!(errors.is_empty(), "{}", errors.join("\n"));
+        assert!(built.content.is_some());
+    }
+}
