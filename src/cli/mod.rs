@@ -3,6 +3,8 @@
 //! A command's file holds its arguments (`Args`) and `run(args, &Global)`; this file only lists them and maps
 //! failures to exit codes: 0 fine, 1 findings, 2 cannot run.
 
+pub mod sla;
+
 use std::{io::Write, path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
@@ -38,13 +40,16 @@ impl Global {
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {}
+enum Command {
+    Sla(sla::Args),
+}
 
 /// Parses the arguments and runs the command.
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
-    let result: anyhow::Result<ExitCode> = match cli.command {};
-    #[expect(unreachable_code, reason = "the list of commands grows above")]
+    let result: anyhow::Result<ExitCode> = match &cli.command {
+        Command::Sla(args) => sla::run(args, &cli.global),
+    };
     match result {
         Ok(code) => code,
         Err(error) => {
