@@ -146,35 +146,42 @@ pub struct CaseScope {
     pub units: Vec<String>,
     /// Sealed conduct cases.
     pub sealed: bool,
-    /// The officer's own unit: cases in which it is recused stay hidden.
-    pub own_unit: String,
+    /// The units the officer belongs to: cases in which one of them is recused stay hidden.
+    pub own_units: Vec<String>,
 }
 
 impl CaseScope {
-    /// The scope of an officer with these roles; `subtree` is the officer's unit and every unit below it.
-    pub fn new(roles: &[Role], own_unit: &str, subtree: Vec<String>) -> Self {
-        let unit_roles = roles.iter().any(|role| role.is_of_unit());
-        Self {
-            all: roles.iter().any(|role| role.is_central()),
-            units: if unit_roles { subtree } else { Vec::new() },
-            sealed: roles.contains(&Role::Discipline),
-            own_unit: own_unit.to_owned(),
+    /// The scope of an officer with these roles; `subtree` names a unit and every unit below it.
+    pub fn new(roles: &[(Role, String)], subtree: &dyn Fn(&str) -> Vec<String>) -> Self {
+        let mut scope = Self::default();
+        for (role, unit) in roles {
+            scope.all |= role.is_central();
+            scope.sealed |= *role == Role::Discipline;
+            if unit.is_empty() {
+                continue;
+            }
+            if !scope.own_units.contains(unit) {
+                scope.own_units.push(unit.clone());
+            }
+            if role.is_of_unit() {
+                for below in subtree(unit) {
+                    if !scope.units.contains(&below) {
+                        scope.units.push(below);
+                    }
+                }
+            }
         }
+        scope
     }
 
     /// The scope of jobs and of the command line on the server itself.
     pub fn unrestricted() -> Self {
-        Self {
-            all: true,
-            units: Vec::new(),
-            sealed: true,
-            own_unit: String::new(),
-        }
+        Self { all: true, units: Vec::new(), sealed: true, own_units: Vec::new() }
     }
 
     /// Whether a case is visible.
     pub fn sees(&self, case: &crate::domain::case::Case) -> bool {
-        if case.recused.contains(&self.own_unit) {
+        if case.recused.iter().any(|unit| self.own_units.contains(unit)) {
             return false;
         }
         if case.sealed {

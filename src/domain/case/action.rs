@@ -162,12 +162,32 @@ pub struct OfficerStamp {
     pub id: OfficerId,
     /// Name as shown to colleagues.
     pub name: String,
-    /// Slug of the unit the officer belongs to.
-    pub unit: String,
-    /// Roles held in that unit.
-    pub roles: Vec<Role>,
-    /// Stands in for the unit leader today (AB岗), by a recorded delegation.
-    pub deputy: bool,
+    /// Roles held, each in one unit; `""` is the centre as a whole.
+    pub roles: Vec<(Role, String)>,
+    /// Units in which the officer stands in for the unit leader today (AB岗), by a recorded delegation.
+    pub deputy_of: Vec<String>,
+}
+
+impl OfficerStamp {
+    /// Whether the officer holds the role anywhere.
+    pub fn has(&self, role: Role) -> bool {
+        self.roles.iter().any(|(held, _)| *held == role)
+    }
+
+    /// Whether the officer holds the role in this unit.
+    pub fn has_in(&self, role: Role, unit: &str) -> bool {
+        self.roles.iter().any(|(held, place)| *held == role && place == unit)
+    }
+
+    /// Whether the officer belongs to a unit.
+    pub fn is_of(&self, unit: &str) -> bool {
+        self.roles.iter().any(|(_, place)| place == unit) || self.deputy_of.iter().any(|place| place == unit)
+    }
+
+    /// The unit shown beside the name: the first that is not the centre.
+    pub fn unit(&self) -> &str {
+        self.roles.iter().map(|(_, unit)| unit.as_str()).find(|unit| !unit.is_empty()).unwrap_or_default()
+    }
 }
 
 /// Who acts on a case.

@@ -98,7 +98,7 @@ impl From<&Actor> for ActorStamp {
                 kind: actor.kind(),
                 id: Some(officer.id.to_string()),
                 name: Some(officer.name.clone()),
-                unit: Some(officer.unit.clone()),
+                unit: Some(officer.unit().to_owned()),
             },
             Actor::Proxy { name } => Self {
                 kind: actor.kind(),
@@ -229,7 +229,10 @@ impl CaseEvent {
             K::Withdrawn => "您已撤回".to_owned(),
             K::Merged => format!("与 {} 合并办理，进度同步", fact("parent")),
             K::Split => format!("已拆分为 {} 件分别办理：{}", fact("count"), fact("parts")),
-            K::TransferredOut => format!("已转{}（受理编号：{}）", fact("to"), fact("receipt")),
+            K::TransferredOut => match fact("receipt") {
+                "" => format!("已转{}", fact("to")),
+                receipt => format!("已转{}（受理编号：{receipt}）", fact("to")),
+            },
             K::Supervised => "已督办".to_owned(),
             K::Escalated => "已提请上一层级协调".to_owned(),
             K::Urged => "已收到您的催办，已提醒承办单位".to_owned(),

@@ -127,16 +127,9 @@ pub enum ActionInput {
         complexity: Option<Complexity>,
         note: Option<String>,
     },
-    SignIn {
-        register_no: String,
-        handler: OfficerId,
-        handler_name: String,
-    },
+    SignIn { register_no: String, handler: Option<(OfficerId, String)> },
     DeemSigned,
-    Assign {
-        handler: OfficerId,
-        handler_name: String,
-    },
+    Assign { handler: (OfficerId, String) },
     RequestReturn {
         reason: ReturnReason,
         basis: String,
@@ -227,9 +220,7 @@ pub enum ActionInput {
         reason: Option<String>,
         words: Option<String>,
     },
-    ConfirmSilently {
-        phone_tries: u8,
-    },
+    ConfirmSilently,
     AcceptPlan {
         milestones: Vec<MilestoneInput>,
     },
@@ -300,6 +291,15 @@ pub enum ActionInput {
 }
 
 impl ActionInput {
+    /// How many task ids the action may use up.
+    pub fn new_tasks(&self) -> usize {
+        if let Self::AcceptPlan { milestones } = self {
+            milestones.len()
+        } else {
+            usize::from(matches!(self, Self::AskAssist { .. }))
+        }
+    }
+
     /// The action this is the input of.
     pub const fn action(&self) -> CaseAction {
         match self {
@@ -340,7 +340,7 @@ impl ActionInput {
             Self::RefuseReply { .. } => CaseAction::RefuseReply,
             Self::Confirm { .. } => CaseAction::Confirm,
             Self::Rate { .. } => CaseAction::Rate,
-            Self::ConfirmSilently { .. } => CaseAction::ConfirmSilently,
+            Self::ConfirmSilently => CaseAction::ConfirmSilently,
             Self::AcceptPlan { .. } => CaseAction::AcceptPlan,
             Self::ReportMilestone { .. } => CaseAction::ReportMilestone,
             Self::UpholdRating { .. } => CaseAction::UpholdRating,

@@ -1,7 +1,7 @@
 //! The one table of transitions, T02–T50 of DOMAIN 3.2, and what is derived from it.
 //!
 //! The table alone knows who may do what in which state. Guards (a reason, a window, drafter ≠ signer) stand in
-//! the function that applies an action. Several rows may share a state and an action: the guard's finding chooses the target.
+//! [`super::apply()`]. Several rows may share a state and an action: the guard's finding chooses the target.
 
 use crate::domain::{
     access::Role,
@@ -572,37 +572,35 @@ pub fn holds(case: &Case, actor: &Actor, party: Party) -> bool {
 }
 
 fn officer_holds(case: &Case, officer: &OfficerStamp, party: Party) -> bool {
-    let has = |role: Role| officer.roles.contains(&role);
-    let recused = case.recused.contains(&officer.unit);
-    if recused {
+    if case.recused.iter().any(|unit| officer.is_of(unit)) {
         return false;
     }
-    let lead = case.lead_unit.as_deref() == Some(officer.unit.as_str());
+    let lead = case.lead_unit.as_deref();
+    let in_lead = |role: Role| lead.is_some_and(|unit| officer.has_in(role, unit));
+    let leads = in_lead(Role::UnitLeader) || lead.is_some_and(|unit| officer.deputy_of.iter().any(|of| of == unit));
+    let assisting = |unit: &String| {
+        officer.has_in(Role::Handler, unit) || officer.has_in(Role::UnitLeader, unit) || officer.has_in(Role::UnitClerk, unit)
+    };
     if case.sealed {
-        return has(Role::Discipline)
+        return officer.has(Role::Discipline)
             && match party {
                 Party::FrontDesk | Party::Dispatcher | Party::Verifier | Party::Supervisor => true,
-                Party::UnitClerk | Party::Handler => lead,
-                Party::UnitLeader => lead && (has(Role::UnitLeader) || officer.deputy),
-                Party::Assisting => case.assists.contains(&officer.unit),
-                Party::Enterprise | Party::Proxy | Party::Bot | Party::Leader | Party::Timer => {
-                    false
-                }
+                Party::UnitClerk | Party::Handler => lead.is_some_and(|unit| officer.is_of(unit)),
+                Party::UnitLeader => leads,
+                Party::Assisting => case.assists.iter().any(|unit| officer.is_of(unit)),
+                Party::Enterprise | Party::Proxy | Party::Bot | Party::Leader | Party::Timer => false,
             };
     }
     match party {
-        Party::FrontDesk => has(Role::FrontDesk),
-        Party::Dispatcher => has(Role::Dispatcher),
-        Party::Verifier => has(Role::Verifier),
-        Party::Supervisor => has(Role::Supervisor),
-        Party::Leader => has(Role::Leader),
-        Party::UnitClerk => lead && has(Role::UnitClerk),
-        Party::Handler => lead && has(Role::Handler),
-        Party::UnitLeader => lead && (has(Role::UnitLeader) || officer.deputy),
-        Party::Assisting => {
-            case.assists.contains(&officer.unit)
-                && (has(Role::Handler) || has(Role::UnitLeader) || has(Role::UnitClerk))
-        }
+        Party::FrontDesk => officer.has(Role::FrontDesk),
+        Party::Dispatcher => officer.has(Role::Dispatcher),
+        Party::Verifier => officer.has(Role::Verifier),
+        Party::Supervisor => officer.has(Role::Supervisor),
+        Party::Leader => officer.has(Role::Leader),
+        Party::UnitClerk => in_lead(Role::UnitClerk),
+        Party::Handler => in_lead(Role::Handler),
+        Party::UnitLeader => leads,
+        Party::Assisting => case.assists.iter().any(assisting),
         Party::Enterprise | Party::Proxy | Party::Bot | Party::Timer => false,
     }
 }

@@ -1,11 +1,18 @@
 //! The case (诉求件): its states, who may do what when, its clocks and its history.
 //!
-//! One aggregate, one table of transitions ([`lifecycle::TRANSITIONS`]) and one entrance for changes:
+//! One aggregate, one table of transitions ([`lifecycle::TRANSITIONS`]) and one entrance for changes, [`apply()`]:
 //! everything else (buttons, error answers, the progress bar of the enterprise) is derived from them.
 //! What can be true at the same time as a state (paused, supervised, an extension asked for) is an
 //! overlay on the [`Case`], not a state. Nothing here reads a clock, a file or a database.
 
 pub mod action;
+mod apply;
+mod clocks;
+mod closing;
+mod dispatching;
+mod handling;
+mod intake;
+mod overlays;
 pub mod event;
 pub mod input;
 pub mod lifecycle;
@@ -14,6 +21,10 @@ pub mod number;
 pub mod status;
 
 pub use action::{Actor, CaseAction, OfficerStamp, Party};
+pub use apply::apply;
+pub use closing::{GRADES, LAYERS};
+pub use clocks::{CaseEnv, TimedAction, timed_actions};
+pub use intake::{NewCase, register};
 pub use event::{ActorStamp, CaseEvent, EventKind, Fact};
 pub use input::{
     ActionInput, ContactMethod, MilestoneInput, ReplyRefusal, ReturnReason, SplitPart,

@@ -15,6 +15,7 @@ use crate::{
         },
         ids::{CaseId, ConversationId, OfficerId, TaskId},
         kinds::{CaseType, Channel, Complexity, Urgency},
+        sla::Budget,
     },
     vocabulary,
 };
@@ -117,16 +118,12 @@ pub struct CaseClock {
 /// How long a clock runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Limit {
-    /// Working days, the day of receipt not counted.
-    WorkingDays(u32),
-    /// Minutes within office hours.
-    WorkingMinutes(u32),
-    /// Minutes on the wall.
-    Minutes(u32),
-    /// Calendar days.
-    CalendarDays(u32),
-    /// A fixed moment: a statutory limit or a date agreed with the enterprise.
+    /// An amount of time, counted by the schedule.
+    Budget(Budget),
+    /// A fixed moment: a date the centre set or a limit that follows another clock.
     Until(Timestamp),
+    /// A statutory limit nobody has entered yet.
+    Open,
 }
 
 /// One interval in which the policy clock stood still.
@@ -244,6 +241,10 @@ pub enum Confirmation {
     ByPhone(Timestamp, String),
     /// Nobody answered: flagged and kept out of the satisfaction figures.
     Silent(Timestamp),
+    /// The enterprise did not agree, and the recheck did not bear it out (T36).
+    Dismissed(Timestamp),
+    /// What cannot be solved was explained to the enterprise, with basis and log (T38).
+    Explained(Timestamp),
 }
 
 /// One rating. The first one is never overwritten; later ones stand beside it.
@@ -381,7 +382,7 @@ pub struct Case {
     pub version: i64,
     /// Main state.
     pub status: CaseStatus,
-    /// The state before a transition that may come back (return, rectification).
+    /// Handling round: 0, then 1, 2 … after each reopening (`-R1`).
     pub round: u16,
     /// Case type.
     pub case_type: CaseType,
@@ -578,6 +579,12 @@ pub enum TransitionError {
     /// The one time in which something may be asked or done is over.
     #[error("{0} is possible only once")]
     OnlyOnce(&'static str),
+    /// A timer came before its time.
+    #[error("not before {at}")]
+    TooEarly {
+        /// When it is due.
+        at: Timestamp,
+    },
     /// Too late: the window of an action is over.
     #[error("the window for {0} is over")]
     WindowOver(&'static str),
@@ -592,7 +599,7 @@ pub enum TransitionError {
     UnknownUnit(String),
     /// The drafter may not sign.
     #[error("the drafter may not sign the reply")]
-    DrafterMaySign,
+    DrafterMayNotSign,
     /// The handler may not verify, recheck or close.
     #[error("the handler may not verify the case")]
     HandlerMayNotVerify,
@@ -643,6 +650,76 @@ pub enum TransitionError {
     /// Merging a case with itself or with one that does not run.
     #[error("cannot merge: {0}")]
     CannotMerge(&'static str),
+}
+
+impl TransitionError {
+    /// Stable code for programs, and the key of the text for people.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::NotAllowed { .. } => "case.transition_not_allowed",
+            Self::Forbidden { .. } => "case.role_not_allowed",
+            Self::Field { .. } => "case.field",
+            Self::ConclusionMismatch(_) => "case.conclusion_mismatch",
+            Self::OnlyOnce(_) => "case.only_once",
+            Self::TooEarly { .. } => "case.too_early",
+            Self::WindowOver(_) => "case.window_over",
+            Self::AlreadyRuled => "case.already_ruled",
+            Self::Recused(_) => "case.recused",
+            Self::UnknownUnit(_) => "case.unknown_unit",
+            Self::DrafterMayNotSign => "case.drafter_may_not_sign",
+            Self::HandlerMayNotVerify => "case.handler_may_not_verify",
+            Self::RulerMayNotVerify => "case.ruler_may_not_verify",
+            Self::AssistOpen(_) => "case.assist_open",
+            Self::NoSuchTask => "case.no_such_task",
+            Self::NoHandler => "case.no_handler",
+            Self::Paused(_) => "case.paused",
+            Self::NoExtension(_) => "case.no_extension",
+            Self::CloseNeeds(_) => "case.close_needs",
+            Self::MayNotWithdraw => "case.may_not_withdraw",
+            Self::UrgedAlready { .. } => "case.urged_already",
+            Self::UnsafeText(_) => "case.unsafe_text",
+            Self::DueInPast => "case.due_in_past",
+            Self::Clock { .. } => "case.clock",
+            Self::CannotMerge(_) => "case.cannot_merge",
+        }
+    }
+
+    /// The sentence for people, in Chinese.
+    pub fn message(&self) -> String {
+        match self {
+            Self::NotAllowed { status, action } => {
+                format!("当前状态“{}”不能“{}”", status.label(), action.label())
+            },
+            Self::Forbidden { action, parties, .. } => {
+                let who: Vec<&str> = parties.iter().map(|party| party.label()).collect();
+                format!("“{}”须由{}操作", action.label(), who.join("、"))
+            },
+            Self::Field { message, .. } => (*message).to_owned(),
+            Self::ConclusionMismatch(conclusion) => format!("办理结论“{}”与事项类型不符", conclusion.label()),
+            Self::OnlyOnce(what) => format!("{what}只能进行一次"),
+            Self::TooEarly { .. } => "时间未到".to_owned(),
+            Self::WindowOver(what) => format!("已超过期限：{what}"),
+            Self::AlreadyRuled => "已裁定或已改派，不得再退单".to_owned(),
+            Self::Recused(_) => "该单位是被反映对象，须回避".to_owned(),
+            Self::UnknownUnit(unit) => format!("没有这个单位：{unit}"),
+            Self::DrafterMayNotSign => "拟稿人不能审签本人拟的答复，请由分管负责人或AB岗审签".to_owned(),
+            Self::HandlerMayNotVerify => "承办、拟稿、审签人员不能核实或复核本件".to_owned(),
+            Self::RulerMayNotVerify => "裁定本件权属的人员不能核实本件".to_owned(),
+            Self::AssistOpen(n) => format!("还有{n}项协办未答复，请等待或由分管负责人免予协办"),
+            Self::NoSuchTask => "没有这项待办的协办任务".to_owned(),
+            Self::NoHandler => "尚未指定承办人".to_owned(),
+            Self::Paused(true) => "正在暂停计时".to_owned(),
+            Self::Paused(false) => "没有暂停计时".to_owned(),
+            Self::NoExtension(why) => format!("不能延期：{why}"),
+            Self::CloseNeeds(what) => format!("销号还缺：{}", what.join("、")),
+            Self::MayNotWithdraw => "投诉举报、作风问题和领导交办的事项不能撤回".to_owned(),
+            Self::UrgedAlready { .. } => "两个工作日内已催办过，已在督促".to_owned(),
+            Self::UnsafeText(what) => format!("答复中含有不应发出的内容：{what}"),
+            Self::DueInPast => "按新的分类分级计算，时限已过，请由中心明确新的日期".to_owned(),
+            Self::Clock { .. } => "时限无法计算，请检查工作日历".to_owned(),
+            Self::CannotMerge(_) => "不能并入该件：编号是本件或该件已办结".to_owned(),
+        }
+    }
 }
 
 impl Case {
@@ -721,6 +798,14 @@ impl Case {
     /// The number as shown: with `-R1` after a reopening.
     pub fn display_number(&self) -> String {
         self.number.with_round(self.round)
+    }
+
+    /// Cancels the tasks that are still open: the case ended on another road.
+    pub(super) fn cancel_tasks(&mut self, at: Timestamp) {
+        for task in self.tasks.iter_mut().filter(|task| task.state == TaskState::Open) {
+            task.state = TaskState::Cancelled;
+            task.ended_at = Some(at);
+        }
     }
 
     /// How long the policy clock has stood still, by the wall, until `now`.

@@ -1,0 +1,567 @@
+//! After the signature: release, confirmation, rating, recheck, plan, close-out, reopening (T28–T42).
+
+use super::apply::{Guard, Step, need, need_some};
+use crate::domain::{
+    case::{
+        action::Party,
+        event::EventKind,
+        input::{MilestoneInput, ReplyRefusal},
+        model::{
+            CaseTask, ClockKey, ClockState, Closing, Confirmation, Limit, Rating, TaskKind, TaskState, TransitionError,
+        },
+        status::{CaseStatus, Conclusion},
+    },
+    sla::{Budget, Within},
+};
+
+/// The layers that may have solved a case (象政办发〔2025〕1号 四(二)).
+pub const LAYERS: &[(&str, &str)] = &[
+    ("unit", "主办单位"),
+    ("board", "板块"),
+    ("centre", "中心"),
+    ("county_leader", "县分管领导"),
+    ("county", "县委县政府"),
+];
+
+/// The five grades of 好差评, best first.
+pub const GRADES: [(u8, &str); 5] = [(5, "非常满意"), (4, "满意"), (3, "基本满意"), (2, "不满意"), (1, "非常不满意")];
+
+/// Days in which the enterprise may have a closed case taken up again (T41).
+const REOPEN_DAYS: i64 = 30;
+
+impl Step<'_> {
+    pub(super) fn release_reply(&mut self, note: Option<&str>) -> Guard {
+        let verifier = self.is(Party::Verifier);
+        if verifier {
+            self.check_independent()?;
+        } else if self.case.requirements.centre_verify {
+            return Err(TransitionError::CloseNeeds(vec!["中心核实"]));
+        }
+        self.go(CaseStatus::AwaitingConfirm)?;
+        let (now, env) = (self.now(), self.env);
+        self.case.verified_by = self.actor.officer_id();
+        self.case.stop_clock(ClockKey::K7, now);
+        self.start_confirm_window()?;
+        let (text, signer) = match self.case.signature.as_mut() {
+            Some(signature) => {
+                signature.released_at = Some(now);
+                (signature.text.clone(), format!("{}，{}", signature.signer_name, env.in_words(signature.at)))
+            },
+            None => return Err(TransitionError::CloseNeeds(vec!["审签的答复"])),
+        };
+        self.record(
+            EventKind::ReplyReleased,
+            &[("text", &text, true), ("signer", &signer, true), ("note", note.unwrap_or_default(), false)],
+        );
+        self.tell_enterprise("reply_released");
+        Ok(())
+    }
+
+    fn start_confirm_window(&mut self) -> Guard {
+        let env = self.env;
+        let after = env.book.profile(&self.case.requirements.profile).map(|profile| profile.silent_confirm.after);
+        let within = after.filter(|within| within.budget().is_some()).unwrap_or(Within::Budget(Budget::working_days(5)));
+        self.case.start_clock(ClockKey::K8, "centre", Limit::from_within(within, env.now, env.schedule), None, env)?;
+        Ok(())
+    }
+
+    pub(super) fn refuse_reply(&mut self, reason: ReplyRefusal, comment: &str) -> Guard {
+        let comment = need("comment", comment)?.to_owned();
+        self.check_independent()?;
+        self.go(CaseStatus::Processing)?;
+        let now = self.now();
+        self.case.stop_clock(ClockKey::K7, now);
+        self.case.end_clock(ClockKey::K8, now, ClockState::Cancelled);
+        // The original due date: a reply of the last minute that does not hold is a late one.
+        self.case.resume_policy_clock();
+        if let Some(clock) = self.case.clocks.iter_mut().rev().find(|clock| clock.key == ClockKey::K5) {
+            clock.stopped_at = None;
+        }
+        self.case.signature = None;
+        self.case.conclusion = None;
+        self.case.verified_by = None;
+        self.case.confirmation = None;
+        self.record(EventKind::ReplyRefused, &[("reason", reason.label(), true), ("comment", &comment, false)]);
+        self.tell_enterprise("reply_refused");
+        self.tell_unit("reply_refused", &format!("答复被退回（{}）：{comment}", reason.label()));
+        Ok(())
+    }
+
+    pub(super) fn confirm(&mut self, solved: bool, words: Option<&str>, call_record: Option<&str>) -> Guard {
+        let by_phone = self.is(Party::Verifier);
+        let now = self.now();
+        let confirmation = if by_phone {
+            self.check_independent()?;
+            Confirmation::ByPhone(now, need_some("call_record", call_record)?.to_owned())
+        } else {
+            Confirmation::ByEnterprise(now)
+        };
+        if !solved {
+            if self.case.status == CaseStatus::AnsweredOnSpot {
+                return self.back_to_handling(words);
+            }
+            return self.open_recheck("未解决", words);
+        }
+        self.agree(confirmation)?;
+        let record = call_record.unwrap_or_default();
+        self.record(
+            EventKind::Confirmed,
+            &[("words", words.unwrap_or_default(), false), ("call_record", record, false)],
+        );
+        self.tell_unit("solution_confirmed", "企业已确认解决");
+        self.finish_agreement();
+        Ok(())
+    }
+
+    /// The enterprise agrees: on to the centre's check, or closed at once where nothing else is asked for.
+    fn agree(&mut self, confirmation: Confirmation) -> Guard {
+        let now = self.now();
+        match self.case.status {
+            CaseStatus::AnsweredOnSpot => return self.close_on_spot(false),
+            CaseStatus::ClosingReview => {
+                self.case.confirmation = Some(confirmation);
+                return self.go(CaseStatus::ClosingReview);
+            },
+            _ => {},
+        }
+        self.case.stop_clock(ClockKey::K8, now);
+        self.case.confirmation = Some(confirmation);
+        for task in self.case.tasks.iter_mut().filter(|t| t.kind == TaskKind::Milestone && t.state == TaskState::Open) {
+            task.state = TaskState::Cancelled;
+            task.ended_at = Some(now);
+        }
+        let checked = self.case.verified_by.is_some() || !self.case.requirements.centre_verify;
+        let open = self.case.tasks.iter().any(|task| task.state == TaskState::Open);
+        if checked && !open {
+            self.go(CaseStatus::Closed)?;
+            let layer = "unit";
+            self.close_now(layer);
+        } else {
+            self.go(CaseStatus::ClosingReview)?;
+            if !self.case.clocks.iter().any(|c| c.key == ClockKey::K7 && c.state == ClockState::Running) {
+                self.case.start_stack_clock(ClockKey::K7, "centre", Budget::working_days(2), self.env)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Says that the case is closed, when the agreement closed it.
+    fn finish_agreement(&mut self) {
+        if self.case.status == CaseStatus::Closed {
+            self.record_closed(None);
+        }
+    }
+
+    pub(super) fn rate(
+        &mut self,
+        grade: u8,
+        solved: Option<bool>,
+        reason: Option<&str>,
+        words: Option<&str>,
+    ) -> Guard {
+        let Some((_, label)) = GRADES.iter().find(|(value, _)| *value == grade) else {
+            return Err(TransitionError::Field { field: "grade", message: "评价须为1至5" });
+        };
+        let now = self.now();
+        let rating = Rating {
+            grade,
+            solved: solved.unwrap_or(grade >= 3),
+            reason: reason.map(str::to_owned),
+            words: words.map(str::to_owned),
+            at: now,
+            round: self.case.round,
+        };
+        let bad = rating.is_bad();
+        self.case.ratings.push(rating);
+        match self.case.status {
+            CaseStatus::AnsweredOnSpot if bad => {
+                self.back_to_handling(words)?;
+                self.record_rating(label, reason, words);
+                Ok(())
+            },
+            CaseStatus::AwaitingConfirm | CaseStatus::ClosingReview if bad => {
+                self.open_recheck(reason.unwrap_or("不满意"), words)?;
+                self.record_rating(label, reason, words);
+                Ok(())
+            },
+            CaseStatus::AnsweredOnSpot | CaseStatus::AwaitingConfirm => {
+                self.agree(Confirmation::ByEnterprise(now))?;
+                self.record_rating(label, reason, words);
+                self.finish_agreement();
+                Ok(())
+            },
+            status => {
+                self.go(status)?;
+                self.record_rating(label, reason, words);
+                if bad {
+                    self.tell_centre("bad_rating", "办结后收到差评，请回访");
+                }
+                Ok(())
+            },
+        }
+    }
+
+    fn record_rating(&mut self, label: &str, reason: Option<&str>, words: Option<&str>) {
+        self.record(
+            EventKind::Rated,
+            &[
+                ("grade", label, true),
+                ("reason", reason.unwrap_or_default(), false),
+                ("words", words.unwrap_or_default(), false),
+            ],
+        );
+    }
+
+    /// T31: the enterprise says that it is not solved. The policy clock runs on with its original due date.
+    fn open_recheck(&mut self, reason: &str, words: Option<&str>) -> Guard {
+        self.go(CaseStatus::Recheck)?;
+        let (now, env) = (self.now(), self.env);
+        self.case.stop_clock(ClockKey::K8, now);
+        self.case.end_clock(ClockKey::K7, now, ClockState::Cancelled);
+        self.case.confirmation = None;
+        self.case.resume_policy_clock();
+        let due = self.case.start_clock(
+            ClockKey::K9,
+            "supervision",
+            Limit::Budget(Budget::working_days(3)),
+            None,
+            env,
+        )?;
+        let due = self.words(due);
+        self.tell_centre("recheck_opened", &format!("企业反映“{reason}”，请在{due}前复核"));
+        let number = self.case.display_number();
+        self.tell(
+            super::model::Recipient::Enterprise,
+            "recheck_opened",
+            format!("【{number}】已收到您的意见，将在{due}前复核并告知结果"),
+        );
+        if self.action() == super::action::CaseAction::Confirm {
+            self.record(
+                EventKind::Rated,
+                &[("grade", "未解决", true), ("reason", reason, false), ("words", words.unwrap_or_default(), false)],
+            );
+        }
+        Ok(())
+    }
+
+    pub(super) fn confirm_silently(&mut self) -> Guard {
+        let now = self.now();
+        if self.case.status == CaseStatus::AnsweredOnSpot {
+            let due = self.env.after_workdays(ClockKey::K8, self.case.entered_at, 2)?;
+            self.not_before(due)?;
+            self.close_on_spot(true)?;
+            self.record(EventKind::ConfirmedSilently, &[]);
+            self.record_closed(None);
+            return Ok(());
+        }
+        let due = self.case.clock(ClockKey::K8).and_then(|clock| clock.due_at);
+        if let Some(due) = due {
+            self.not_before(due)?;
+        }
+        self.go(CaseStatus::ClosingReview)?;
+        self.case.stop_clock(ClockKey::K8, now);
+        self.case.confirmation = Some(Confirmation::Silent(now));
+        self.case.start_stack_clock(ClockKey::K7, "centre", Budget::working_days(2), self.env)?;
+        self.record(EventKind::ConfirmedSilently, &[]);
+        self.tell_enterprise("confirmed_silently");
+        self.tell_centre("confirmed_silently", "企业逾期未确认，请电话回访后核实销号");
+        Ok(())
+    }
+
+    pub(super) fn accept_plan(&mut self, milestones: &[MilestoneInput]) -> Guard {
+        if milestones.is_empty() || milestones.len() > 20 {
+            return Err(TransitionError::Field { field: "milestones", message: "请列出1至20个节点" });
+        }
+        if self.is(Party::Verifier) {
+            self.check_independent()?;
+        }
+        let (now, env) = (self.now(), self.env);
+        let mut planned = Vec::with_capacity(milestones.len());
+        for (milestone, id) in milestones.iter().zip(env.task_ids) {
+            let text = need("milestones", &milestone.text)?;
+            let due = env.end_of(milestone.due_on).filter(|due| *due > now);
+            let due = due.ok_or(TransitionError::Field { field: "milestones", message: "节点日期须晚于今天" })?;
+            planned.push((*id, text.to_owned(), due));
+        }
+        self.go(CaseStatus::PlanTracking)?;
+        self.case.stop_clock(ClockKey::K8, now);
+        let unit = self.case.lead_unit.clone().unwrap_or_default();
+        let mut lines = Vec::new();
+        for (id, text, due) in planned {
+            self.case.start_clock(ClockKey::K13, &unit, Limit::Until(due), Some(id), env)?;
+            lines.push(format!("{}：{text}", crate::domain::sla::chinese_date(env.schedule.civil(due).date())));
+            self.case.tasks.push(CaseTask {
+                id,
+                kind: TaskKind::Milestone,
+                unit: unit.clone(),
+                text,
+                created_at: now,
+                due_at: Some(due),
+                state: TaskState::Open,
+                answer: None,
+                ended_at: None,
+                late: false,
+            });
+        }
+        self.record(EventKind::PlanAccepted, &[("plan", &lines.join("；"), true)]);
+        self.tell_unit("plan_accepted", "企业已接受方案，请按节点推进并报告");
+        Ok(())
+    }
+
+    pub(super) fn report_milestone(&mut self, reached: bool, text: &str) -> Guard {
+        let text = need("text", text)?.to_owned();
+        let now = self.now();
+        let timer = self.is(Party::Timer);
+        let next = self
+            .case
+            .tasks
+            .iter_mut()
+            .filter(|task| task.kind == TaskKind::Milestone && task.state == TaskState::Open)
+            .min_by_key(|task| task.due_at)
+            .ok_or(TransitionError::NoSuchTask)?;
+        if let (true, Some(due)) = (timer, next.due_at) {
+            if now < due {
+                return Err(TransitionError::TooEarly { at: due });
+            }
+        }
+        next.state = if reached { TaskState::Done } else { TaskState::Missed };
+        next.answer = Some(text.clone());
+        next.ended_at = Some(now);
+        next.late = !reached || next.due_at.is_some_and(|due| now > due);
+        let id = next.id;
+        self.go(CaseStatus::AwaitingConfirm)?;
+        self.case.stop_task_clock(id, now, ClockState::Stopped);
+        self.start_confirm_window()?;
+        self.record(
+            EventKind::MilestoneReported,
+            &[("text", &text, true), ("reached", if reached { "已达成" } else { "未达成" }, true)],
+        );
+        self.tell_enterprise("milestone_reported");
+        Ok(())
+    }
+
+    pub(super) fn uphold_rating(&mut self, facts: &str, rectify: &str) -> Guard {
+        let facts = need("facts", facts)?.to_owned();
+        let rectify = need("rectify", rectify)?.to_owned();
+        self.check_rechecker()?;
+        self.go(CaseStatus::Rectifying)?;
+        let (now, env) = (self.now(), self.env);
+        self.case.stop_clock(ClockKey::K9, now);
+        let unit = self.case.lead_unit.clone().unwrap_or_default();
+        let due =
+            self.case.start_clock(ClockKey::K9, &unit, Limit::Budget(Budget::working_days(5)), None, env)?;
+        self.case.signature = None;
+        self.case.conclusion = None;
+        self.case.verified_by = None;
+        let due = self.words(due);
+        self.record(
+            EventKind::RatingUpheld,
+            &[("facts", &facts, false), ("rectify", &rectify, false), ("due", &due, true)],
+        );
+        self.tell_enterprise("rating_upheld");
+        self.tell_unit("rating_upheld", &format!("整改单：{rectify}（{due}前）"));
+        Ok(())
+    }
+
+    pub(super) fn dismiss_rating(&mut self, finding: &str, explanation: &str, evidence: &str) -> Guard {
+        let finding = need("finding", finding)?.to_owned();
+        let explanation = need("explanation", explanation)?.to_owned();
+        let evidence = need("evidence", evidence)?.to_owned();
+        self.check_rechecker()?;
+        self.go(CaseStatus::ClosingReview)?;
+        let (now, env) = (self.now(), self.env);
+        self.case.stop_clock(ClockKey::K9, now);
+        self.case.restore_policy_stop();
+        self.case.confirmation = Some(Confirmation::Dismissed(now));
+        self.case.start_stack_clock(ClockKey::K7, "centre", Budget::working_days(2), env)?;
+        self.record(
+            EventKind::RatingDismissed,
+            &[("finding", &finding, false), ("explanation", &explanation, true), ("evidence", &evidence, false)],
+        );
+        self.tell_enterprise("rating_dismissed");
+        Ok(())
+    }
+
+    /// Who rechecks had no hand in it and does not belong to the handling unit.
+    fn check_rechecker(&self) -> Guard {
+        self.check_independent()?;
+        if let super::action::Actor::Officer(officer) = self.actor {
+            if self.case.lead_unit.as_deref().is_some_and(|unit| officer.is_of(unit)) && !self.case.sealed {
+                return Err(TransitionError::HandlerMayNotVerify);
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn request_close(
+        &mut self,
+        conclusion: Conclusion,
+        basis: Option<&str>,
+        coordination_log: Option<&str>,
+        explanation: Option<&str>,
+        summary: &str,
+    ) -> Guard {
+        let summary = need("summary", summary)?.to_owned();
+        if !conclusion.fits(self.case.case_type) {
+            return Err(TransitionError::ConclusionMismatch(conclusion));
+        }
+        let (now, env) = (self.now(), self.env);
+        if conclusion.needs_justification() {
+            need_some("basis", basis)?;
+            need_some("coordination_log", coordination_log)?;
+            need_some("explanation", explanation)?;
+        }
+        let open = self.case.open_assists();
+        if open > 0 {
+            return Err(TransitionError::AssistOpen(open));
+        }
+        self.go(CaseStatus::ClosingReview)?;
+        self.case.stop_clock(ClockKey::K8, now);
+        self.case.end_clock(ClockKey::K9, now, ClockState::Cancelled);
+        self.case.end_clock(ClockKey::K5, now, ClockState::Held);
+        self.case.conclusion = Some(conclusion);
+        if conclusion.needs_justification() {
+            self.case.confirmation = Some(Confirmation::Explained(now));
+        }
+        self.case.start_stack_clock(ClockKey::K7, "centre", Budget::working_days(2), env)?;
+        self.record(
+            EventKind::CloseRequested,
+            &[
+                ("conclusion", conclusion.label(), false),
+                ("basis", basis.unwrap_or_default(), false),
+                ("coordination_log", coordination_log.unwrap_or_default(), false),
+                ("explanation", explanation.unwrap_or_default(), false),
+                ("summary", &summary, false),
+            ],
+        );
+        self.tell_enterprise("close_requested");
+        self.tell_centre("close_requested", "有销号申请待核实");
+        Ok(())
+    }
+
+    pub(super) fn approve_close(&mut self, resolved_layer: &str, note: Option<&str>) -> Guard {
+        if !LAYERS.iter().any(|(slug, _)| *slug == resolved_layer) {
+            return Err(TransitionError::Field { field: "resolved_layer", message: "请选定解决层级" });
+        }
+        self.check_independent()?;
+        let missing = self.missing_for_closing();
+        if !missing.is_empty() {
+            return Err(TransitionError::CloseNeeds(missing));
+        }
+        self.go(CaseStatus::Closed)?;
+        self.case.verified_by = self.actor.officer_id();
+        self.close_now(resolved_layer);
+        self.record_closed(note);
+        Ok(())
+    }
+
+    /// What the policy still asks for before the case may be closed (invariants 10 and 15).
+    fn missing_for_closing(&self) -> Vec<&'static str> {
+        let case = &self.case;
+        let mut missing = Vec::new();
+        if case.requirements.submitter_confirm && case.confirmation.is_none() {
+            missing.push("企业确认");
+        }
+        if case.conclusion.is_none() {
+            missing.push("办理结论");
+        }
+        if case.tasks.iter().any(|task| task.state == TaskState::Open) {
+            missing.push("未完成的协办、承诺或节点");
+        }
+        if case.open_pause().is_some() {
+            missing.push("结束暂停");
+        }
+        missing
+    }
+
+    fn close_now(&mut self, layer: &str) {
+        let now = self.now();
+        let case = &mut self.case;
+        case.stop_clock(ClockKey::K7, now);
+        case.end_clock(ClockKey::K5, now, ClockState::Stopped);
+        case.cancel_clocks(now);
+        let in_time = case.clock(ClockKey::K5).is_none_or(|clock| !clock.missed);
+        case.overlay.supervised = None;
+        case.closings.push(Closing {
+            round: case.round,
+            at: now,
+            conclusion: case.conclusion.unwrap_or(Conclusion::Answered),
+            resolved_layer: layer.to_owned(),
+            silent: matches!(case.confirmation, Some(Confirmation::Silent(_))),
+            in_time,
+        });
+    }
+
+    fn record_closed(&mut self, note: Option<&str>) {
+        let Some(closing) = self.case.closings.last().cloned() else { return };
+        self.record(
+            EventKind::Closed,
+            &[
+                ("conclusion", closing.conclusion.label(), true),
+                ("resolved_layer", &closing.resolved_layer, false),
+                ("silent", if closing.silent { "逾期未确认" } else { "" }, false),
+                ("in_time", if closing.in_time { "按时" } else { "超期" }, false),
+                ("note", note.unwrap_or_default(), false),
+            ],
+        );
+        self.tell_enterprise("case_closed");
+    }
+
+    pub(super) fn refuse_close(&mut self, reason: &str) -> Guard {
+        let reason = need("reason", reason)?.to_owned();
+        self.check_independent()?;
+        self.go(CaseStatus::Processing)?;
+        let now = self.now();
+        self.case.stop_clock(ClockKey::K7, now);
+        self.case.resume_policy_clock();
+        self.case.conclusion = None;
+        self.case.confirmation = None;
+        self.record(EventKind::CloseRefused, &[("reason", &reason, false)]);
+        self.tell_enterprise("close_refused");
+        self.tell_unit("close_refused", &format!("销号未获同意：{reason}"));
+        Ok(())
+    }
+
+    pub(super) fn reopen(&mut self, reason: &str) -> Guard {
+        let reason = need("reason", reason)?.to_owned();
+        let (now, env) = (self.now(), self.env);
+        let closed_at = self.case.closings.last().map_or(self.case.entered_at, |closing| closing.at);
+        let by_enterprise = self.is(Party::Enterprise) || self.is(Party::Proxy);
+        let last_day = env.schedule.civil(closed_at).date().checked_add(jiff::Span::new().days(REOPEN_DAYS));
+        if by_enterprise && last_day.is_ok_and(|day| env.schedule.civil(now).date() > day) {
+            return Err(TransitionError::WindowOver("重新办理（办结后30日内）"));
+        }
+        if !by_enterprise {
+            self.check_independent()?;
+        }
+        if self.case.lead_unit.is_none() {
+            return Err(TransitionError::Field { field: "action", message: "当场答复的件没有承办单位，请提交新诉求" });
+        }
+        self.go(CaseStatus::Processing)?;
+        let case = &mut self.case;
+        case.round += 1;
+        case.signature = None;
+        case.draft = None;
+        case.confirmation = None;
+        case.conclusion = None;
+        case.verified_by = None;
+        case.extensions = 0;
+        case.failed_contacts = 0;
+        case.start_policy_clock(env)?;
+        let number = case.display_number();
+        self.record(EventKind::Reopened, &[("number", &number, true), ("reason", &reason, false)]);
+        self.tell_enterprise("case_reopened");
+        self.tell_unit("case_reopened", &format!("企业要求重新办理：{reason}"));
+        Ok(())
+    }
+
+    pub(super) fn archive(&mut self) -> Guard {
+        if let Some(closing) = self.case.closings.last() {
+            let due = closing.at + jiff::SignedDuration::from_hours(30 * 24);
+            self.not_before(due)?;
+        }
+        self.go(CaseStatus::Archived)?;
+        self.record(EventKind::Archived, &[]);
+        Ok(())
+    }
+}

@@ -1,0 +1,365 @@
+//! From the submission to the acceptance: T02–T10.
+
+use jiff::civil::Date;
+
+use super::apply::{Guard, Step, need};
+use crate::domain::{
+    case::{
+        action::{Actor, Party as ActingParty},
+        clocks::CaseEnv,
+        event::{ActorStamp, CaseEvent, EventKind, Fact},
+        model::{
+            Case, ClockKey, ClockState, Closing, Confirmation, Overlay, Outcome, OutMessage, Party, Recipient,
+            Requirements, TransitionError,
+        },
+        number::{CaseNumber, QueryCode},
+        status::{CaseStatus, Conclusion},
+    },
+    ids::{CaseId, ConversationId},
+    kinds::{CaseType, Channel, Diversion, Urgency},
+    sla::Budget,
+};
+
+/// Everything a case is made from when the drafted form is confirmed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the fields of Case of the same names")]
+pub struct NewCase {
+    pub id: CaseId,
+    pub number: CaseNumber,
+    pub query_code: QueryCode,
+    pub case_type: CaseType,
+    pub topic: Option<String>,
+    pub urgency: Urgency,
+    pub channel: Channel,
+    pub region: String,
+    pub title: String,
+    pub original_words: String,
+    pub demand: String,
+    pub place: Option<String>,
+    pub happened_on: Option<Date>,
+    pub amount: Option<String>,
+    pub object: Option<String>,
+    pub party: Party,
+    pub recused: Vec<String>,
+    pub conversation: Option<ConversationId>,
+    pub proposed_lead: Option<String>,
+    pub proposed_assists: Vec<String>,
+    pub route_reason: String,
+    pub rule_version: String,
+    pub leader_assigned: bool,
+    pub repeat_of: Option<CaseNumber>,
+    pub split_from: Option<CaseNumber>,
+}
+
+/// Registers a case (T02): the original words are fixed, the acceptance clock starts.
+///
+/// # Errors
+/// `Field` when there is nothing to handle or no way to answer, `Clock` when the calendar cannot answer.
+pub fn register(new: NewCase, actor: &Actor, env: &CaseEnv<'_>) -> Result<Outcome, TransitionError> {
+    need("demand", &new.demand)?;
+    need("title", &new.title)?;
+    let anonymous_allowed = matches!(new.case_type, CaseType::Report | CaseType::Conduct | CaseType::Risk);
+    if !anonymous_allowed && new.party.contact_phone.trim().is_empty() && new.conversation.is_none() {
+        return Err(TransitionError::Field { field: "contact_phone", message: "请留一个联系方式" });
+    }
+    let sealed = new.case_type == CaseType::Conduct;
+    let mut case = Case {
+        id: new.id,
+        number: new.number,
+        query_code: new.query_code,
+        version: 0,
+        status: CaseStatus::Submitted,
+        round: 0,
+        case_type: new.case_type,
+        topic: new.topic,
+        urgency: new.urgency,
+        complexity: None,
+        channel: new.channel,
+        region: new.region,
+        title: new.title,
+        original_words: new.original_words,
+        demand: new.demand,
+        place: new.place,
+        happened_on: new.happened_on,
+        amount: new.amount,
+        object: new.object,
+        party: new.party,
+        recused: new.recused,
+        sealed,
+        conversation: new.conversation,
+        proposed_lead: new.proposed_lead,
+        proposed_assists: new.proposed_assists,
+        route_reason: new.route_reason,
+        rule_version: new.rule_version,
+        lead_unit: None,
+        assists: Vec::new(),
+        handler: None,
+        handler_name: None,
+        requirements: Requirements::default(),
+        overlay: Overlay {
+            leader_assigned: new.leader_assigned,
+            repeat_of: new.repeat_of,
+            split_from: new.split_from,
+            ..Overlay::default()
+        },
+        clocks: Vec::new(),
+        pauses: Vec::new(),
+        tasks: Vec::new(),
+        draft: None,
+        signature: None,
+        ratings: Vec::new(),
+        returns: Vec::new(),
+        ruled: false,
+        ruled_by: None,
+        dispatches: 0,
+        failed_contacts: 0,
+        info_asked: false,
+        lapsed: false,
+        refusal: None,
+        approvals: 0,
+        extensions: 0,
+        urges: 0,
+        urged_at: None,
+        verified_by: None,
+        confirmation: None,
+        conclusion: None,
+        closings: Vec::new(),
+        last_seq: 1,
+        submitted_at: env.now,
+        accepted_at: None,
+        dispatched_at: None,
+        delivered_at: None,
+        entered_at: env.now,
+        changed_at: env.now,
+    };
+    case.start_stack_clock(ClockKey::K1, "centre", Budget::working_minutes(30), env)?;
+    let facts = [
+        ("channel", case.channel.label(), false),
+        ("type", case.case_type.label(), false),
+        ("proposed_lead", case.proposed_lead.as_deref().unwrap_or_default(), false),
+        ("route_reason", case.route_reason.as_str(), false),
+        ("rule_version", case.rule_version.as_str(), false),
+    ];
+    let event = CaseEvent {
+        case: case.id,
+        seq: 1,
+        kind: EventKind::Submitted,
+        actor: ActorStamp::from(actor),
+        from: CaseStatus::Draft,
+        to: CaseStatus::Submitted,
+        at: env.now,
+        facts: facts
+            .iter()
+            .filter(|(_, value, _)| !value.is_empty())
+            .map(|(key, value, public)| Fact { key: (*key).to_owned(), value: (*value).to_owned(), public: *public })
+            .collect(),
+    };
+    let message = OutMessage {
+        to: Recipient::Centre,
+        kind: "case_submitted",
+        text: format!("【{}】新诉求待受理（{}，{}）", case.number, case.case_type.label(), case.urgency.label()),
+    };
+    Ok(Outcome { case, events: vec![event], messages: vec![message], parts: Vec::new() })
+}
+
+impl Step<'_> {
+    pub(super) fn submit(&mut self) -> Guard {
+        self.go(CaseStatus::Submitted)?;
+        self.case.start_stack_clock(ClockKey::K1, "centre", Budget::working_minutes(30), self.env)?;
+        self.record(EventKind::Submitted, &[]);
+        Ok(())
+    }
+
+    pub(super) fn refuse(&mut self, code: Diversion, path: &str) -> Guard {
+        let path = need("path", path)?.to_owned();
+        if matches!(code, Diversion::Smalltalk | Diversion::Unclear | Diversion::Abuse) {
+            return Err(TransitionError::Field { field: "code", message: "不予受理须选 D1–D9 之一" });
+        }
+        self.go(CaseStatus::NotAccepted)?;
+        let now = self.now();
+        self.case.stop_clock(ClockKey::K1, now);
+        self.case.refusal = Some((code, path.clone()));
+        self.record(
+            EventKind::Refused,
+            &[("code", code.as_str(), false), ("reason", code.label(), true), ("path", &path, true)],
+        );
+        self.tell_enterprise("case_refused");
+        Ok(())
+    }
+
+    pub(super) fn object(&mut self, text: &str) -> Guard {
+        let text = need("text", text)?.to_owned();
+        let last = self.env.after_workdays(ClockKey::K1, self.case.entered_at, 10)?;
+        if self.now() > last {
+            return Err(TransitionError::WindowOver("提出异议（10个工作日）"));
+        }
+        self.go(CaseStatus::Submitted)?;
+        self.case.refusal = None;
+        self.case.start_stack_clock(ClockKey::K1, "centre", Budget::working_minutes(30), self.env)?;
+        self.record(EventKind::Objected, &[("text", &text, false)]);
+        self.tell_centre("refusal_objected", "企业对不予受理提出异议，请由分派岗复核");
+        Ok(())
+    }
+
+    pub(super) fn request_info(&mut self, items: &[String]) -> Guard {
+        if self.case.info_asked {
+            return Err(TransitionError::OnlyOnce("受理前要求补充（须一次列全）"));
+        }
+        let items: Vec<&str> = items.iter().map(|item| item.trim()).filter(|item| !item.is_empty()).collect();
+        if items.is_empty() {
+            return Err(TransitionError::Field { field: "items", message: "请一次列全需要补充的材料" });
+        }
+        self.go(CaseStatus::NeedInfo)?;
+        let now = self.now();
+        self.case.stop_clock(ClockKey::K1, now);
+        self.case.info_asked = true;
+        self.record(EventKind::InfoRequested, &[("items", &items.join("；"), true)]);
+        self.tell_enterprise("info_requested");
+        Ok(())
+    }
+
+    pub(super) fn supply_info(&mut self, text: &str) -> Guard {
+        let text = need("text", text)?.to_owned();
+        if self.case.status == CaseStatus::Withdrawn && !self.case.lapsed {
+            return Err(TransitionError::NotAllowed {
+                status: self.case.status,
+                action: super::action::CaseAction::SupplyInfo,
+            });
+        }
+        self.go(CaseStatus::Submitted)?;
+        self.case.lapsed = false;
+        self.case.start_stack_clock(ClockKey::K1, "centre", Budget::working_minutes(30), self.env)?;
+        self.record(EventKind::InfoSupplied, &[("text", &text, false)]);
+        self.tell_centre("info_supplied", "企业已补充材料，请受理");
+        Ok(())
+    }
+
+    pub(super) fn lapse_info(&mut self) -> Guard {
+        let due = self.env.after_workdays(ClockKey::K1, self.case.entered_at, 10)?;
+        self.not_before(due)?;
+        self.go(CaseStatus::Withdrawn)?;
+        self.case.lapsed = true;
+        let now = self.now();
+        self.case.cancel_clocks(now);
+        self.record(EventKind::InfoLapsed, &[]);
+        self.tell_enterprise("info_lapsed");
+        Ok(())
+    }
+
+    pub(super) fn accept(&mut self, duplicates_checked: bool) -> Guard {
+        if !duplicates_checked {
+            return Err(TransitionError::Field { field: "duplicates_checked", message: "请先核对重复诉求" });
+        }
+        self.go(CaseStatus::Accepted)?;
+        self.take_up()?;
+        self.record_acceptance();
+        Ok(())
+    }
+
+    /// Chooses the policy and starts the clocks of acceptance: K1 ends, K2 begins, K5 where the policy says so.
+    fn take_up(&mut self) -> Guard {
+        let (now, env) = (self.now(), self.env);
+        self.case.sealed |= self.case.case_type == CaseType::Conduct;
+        self.case.stop_clock(ClockKey::K1, now);
+        self.case.accepted_at = self.case.accepted_at.or(Some(now));
+        self.case.choose_policy(env);
+        self.case.start_stack_clock(ClockKey::K2, "centre", Budget::working_hours(4), env)?;
+        if !self.case.requirements.starts_on_delivery {
+            self.case.start_policy_clock(env)?;
+        }
+        Ok(())
+    }
+
+    fn record_acceptance(&mut self) {
+        let due = match self.case.clock(ClockKey::K5) {
+            Some(clock) => self.words(clock.due_at),
+            None => {
+                let profile = self.env.book.profile(&self.case.requirements.profile);
+                let words = profile.map(|p| self.case.answer_limit(p, self.env.now, self.env).words);
+                format!("派到主办单位后{}", words.unwrap_or_default())
+            },
+        };
+        let requirements = self.case.requirements.clone();
+        let topic = self.case.topic.clone().unwrap_or_default();
+        self.record(
+            EventKind::Accepted,
+            &[
+                ("type", self.case.case_type.label(), true),
+                ("topic", &topic, false),
+                ("urgency", self.case.urgency.label(), false),
+                ("policy", &requirements.profile, false),
+                ("policy_version", &requirements.version, false),
+                ("policy_reason", &requirements.reason, false),
+                ("due", &due, true),
+            ],
+        );
+        self.tell_enterprise("case_accepted");
+    }
+
+    pub(super) fn answer_on_spot(&mut self, text: &str, source: &str) -> Guard {
+        let text = need("text", text)?.to_owned();
+        let source = need("source", source)?.to_owned();
+        if self.is(ActingParty::Bot) && !source.starts_with("rule:") {
+            return Err(TransitionError::Field { field: "source", message: "机器人只能用已审核规则的答复" });
+        }
+        self.go(CaseStatus::AnsweredOnSpot)?;
+        let now = self.now();
+        if self.case.accepted_at.is_none() {
+            self.case.stop_clock(ClockKey::K1, now);
+            self.case.accepted_at = Some(now);
+            self.case.choose_policy(self.env);
+        }
+        self.case.end_clock(ClockKey::K2, now, ClockState::Cancelled);
+        self.case.end_clock(ClockKey::K5, now, ClockState::Held);
+        self.case.conclusion = Some(Conclusion::Answered);
+        self.record(EventKind::AnsweredOnSpot, &[("text", &text, true), ("source", &source, true)]);
+        self.tell_enterprise("answered_on_spot");
+        Ok(())
+    }
+
+    pub(super) fn request_handling(&mut self, words: Option<&str>) -> Guard {
+        self.back_to_handling(words)
+    }
+
+    /// T10: the answer on the spot did not do; the case goes on without retyping.
+    pub(super) fn back_to_handling(&mut self, words: Option<&str>) -> Guard {
+        self.go(CaseStatus::Accepted)?;
+        self.case.conclusion = None;
+        if self.case.clock(ClockKey::K5).is_some() {
+            self.case.resume_policy_clock();
+            self.case.start_stack_clock(ClockKey::K2, "centre", Budget::working_hours(4), self.env)?;
+        } else {
+            self.take_up()?;
+        }
+        self.record(EventKind::HandlingRequested, &[("words", words.unwrap_or_default(), false)]);
+        self.tell_centre("handling_requested", "当场答复未解决，请派单办理");
+        Ok(())
+    }
+
+    /// T09: closed with the answer on the spot.
+    pub(super) fn close_on_spot(&mut self, silent: bool) -> Guard {
+        self.go(CaseStatus::Closed)?;
+        let now = self.now();
+        self.case.end_clock(ClockKey::K5, now, ClockState::Stopped);
+        self.case.cancel_clocks(now);
+        self.case.confirmation =
+            Some(if silent { Confirmation::Silent(now) } else { Confirmation::ByEnterprise(now) });
+        self.case.closings.push(Closing {
+            round: self.case.round,
+            at: now,
+            conclusion: Conclusion::Answered,
+            resolved_layer: "centre".to_owned(),
+            silent,
+            in_time: true,
+        });
+        Ok(())
+    }
+
+    /// A timer that comes before its time does nothing.
+    pub(super) fn not_before(&self, due: jiff::Timestamp) -> Guard {
+        if self.now() < due {
+            return Err(TransitionError::TooEarly { at: due });
+        }
+        Ok(())
+    }
+}
