@@ -74,18 +74,12 @@ pub fn uscc_is_valid(code: &str) -> bool {
 
 /// The first code of the right shape, and whether its check character is right.
 pub fn uscc(text: &str) -> Option<(String, bool)> {
-    static SHAPE: LazyLock<Regex> =
-        LazyLock::new(|| regex(r"[0-9A-Za-z](?:[ \-]?[0-9A-Za-z]){14,24}"));
-    static LABEL: LazyLock<Regex> =
-        LazyLock::new(|| regex(r"(?:信用代码|税号|机构代码|代码)[^0-9A-Za-z]{0,6}$"));
+    static SHAPE: LazyLock<Regex> = LazyLock::new(|| regex(r"[0-9A-Za-z](?:[ \-]?[0-9A-Za-z]){14,24}"));
+    static LABEL: LazyLock<Regex> = LazyLock::new(|| regex(r"(?:信用代码|税号|机构代码|代码)[^0-9A-Za-z]{0,6}$"));
     let mut wrong = None;
     for found in SHAPE.find_iter(text) {
-        let code: String = found
-            .as_str()
-            .chars()
-            .filter(char::is_ascii_alphanumeric)
-            .map(|c| c.to_ascii_uppercase())
-            .collect();
+        let code: String =
+            found.as_str().chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_uppercase()).collect();
         if uscc_is_valid(&code) {
             return Some((code, true));
         }
@@ -107,24 +101,19 @@ fn id_shaped(code: &str) -> bool {
 
 /// The first telephone number: mobile (with gaps, +86, spoken digits), landline, 400, or foreign with `+`.
 pub fn phone(text: &str) -> Option<String> {
-    static NUMBER: LazyLock<Regex> = LazyLock::new(|| {
-        regex(r"\+?[0-9(](?:[ \-.()]{0,2}[0-9]){5,19}(?:\s*(?:转|分机)\s*[0-9]{1,6})?")
-    });
-    static SPOKEN: LazyLock<Regex> = LazyLock::new(|| {
-        regex(r"[一幺][三四五六七八九](?:[ 、,，]?[零〇一二三四五六七八九幺两]){9}")
-    });
-    static LABEL: LazyLock<Regex> = LazyLock::new(|| {
-        regex(r"(?:电话|手机|座机|号码|联系方式|联系|致电|tel|Tel|TEL|phone|Phone)[^0-9+]{0,6}$")
-    });
+    static NUMBER: LazyLock<Regex> =
+        LazyLock::new(|| regex(r"\+?[0-9(](?:[ \-.()]{0,2}[0-9]){5,19}(?:\s*(?:转|分机)\s*[0-9]{1,6})?"));
+    static SPOKEN: LazyLock<Regex> =
+        LazyLock::new(|| regex(r"[一幺][三四五六七八九](?:[ 、,，]?[零〇一二三四五六七八九幺两]){9}"));
+    static LABEL: LazyLock<Regex> =
+        LazyLock::new(|| regex(r"(?:电话|手机|座机|号码|联系方式|联系|致电|tel|Tel|TEL|phone|Phone)[^0-9+]{0,6}$"));
     for found in NUMBER.find_iter(text) {
         let before = text.get(..found.start()).unwrap_or_default();
         if before.ends_with(|c: char| c.is_ascii_alphanumeric()) {
             continue;
         }
         let after = text.get(found.end()..).unwrap_or_default();
-        if after.starts_with(|c: char| c.is_ascii_alphanumeric())
-            || after.starts_with(['元', '万', '块', '年'])
-        {
+        if after.starts_with(|c: char| c.is_ascii_alphanumeric()) || after.starts_with(['元', '万', '块', '年']) {
             continue;
         }
         let labelled = LABEL.is_match(before);
@@ -133,26 +122,15 @@ pub fn phone(text: &str) -> Option<String> {
         }
     }
     let spoken = SPOKEN.find(text)?;
-    let digits: String = spoken
-        .as_str()
-        .chars()
-        .filter_map(number::han_digit)
-        .map(|d| char::from(b'0' + d))
-        .collect();
+    let digits: String = spoken.as_str().chars().filter_map(number::han_digit).map(|d| char::from(b'0' + d)).collect();
     phone_number(&digits, true)
 }
 
 /// Reads one written number as a telephone number, or says why it is none.
 pub fn phone_number(written: &str, labelled: bool) -> Option<String> {
-    let (main, extension) =
-        written
-            .split_once(['转', '分'])
-            .map_or((written, None), |(main, ext)| {
-                (
-                    main,
-                    Some(ext.chars().filter(char::is_ascii_digit).collect::<String>()),
-                )
-            });
+    let (main, extension) = written.split_once(['转', '分']).map_or((written, None), |(main, ext)| {
+        (main, Some(ext.chars().filter(char::is_ascii_digit).collect::<String>()))
+    });
     let international = main.trim_start().starts_with('+');
     let mut digits: String = main.chars().filter(char::is_ascii_digit).collect();
     let mut plus = international;
@@ -167,21 +145,14 @@ pub fn phone_number(written: &str, labelled: bool) -> Option<String> {
         return Some(national.to_owned());
     }
     if plus {
-        return (7..=15)
-            .contains(&digits.len())
-            .then(|| format!("+{digits}"));
+        return (7..=15).contains(&digits.len()).then(|| format!("+{digits}"));
     }
     if is_mobile(&digits) {
         return Some(digits);
     }
-    let landline =
-        digits.starts_with('0') && (10..=12).contains(&digits.len()) && !digits.starts_with("00");
+    let landline = digits.starts_with('0') && (10..=12).contains(&digits.len()) && !digits.starts_with("00");
     if landline {
-        let area = if digits.starts_with("01") || digits.starts_with("02") {
-            3
-        } else {
-            4
-        };
+        let area = if digits.starts_with("01") || digits.starts_with("02") { 3 } else { 4 };
         let (area, rest) = digits.split_at_checked(area)?;
         if !(7..=8).contains(&rest.len()) {
             return labelled.then(|| digits.clone());
@@ -195,15 +166,12 @@ pub fn phone_number(written: &str, labelled: bool) -> Option<String> {
         return Some(digits);
     }
     // Without area code or of another country: only when the enterprise says that it is a telephone.
-    (labelled && matches!(digits.len(), 7 | 8 | 9 | 10) && !digits.starts_with('1'))
-        .then_some(digits)
+    (labelled && matches!(digits.len(), 7 | 8 | 9 | 10) && !digits.starts_with('1')).then_some(digits)
 }
 
 fn is_mobile(digits: &str) -> bool {
     let bytes = digits.as_bytes();
-    bytes.len() == 11
-        && bytes.first() == Some(&b'1')
-        && bytes.get(1).is_some_and(|b| (b'3'..=b'9').contains(b))
+    bytes.len() == 11 && bytes.first() == Some(&b'1') && bytes.get(1).is_some_and(|b| (b'3'..=b'9').contains(b))
 }
 
 /// The first e-mail address.
@@ -223,26 +191,19 @@ pub fn wechat(text: &str) -> Option<String> {
             r"(?i)(?:微信|weixin|wechat|vx)(?:号|id)?(?:也?是|为|叫)?[:： ]*([A-Za-z][A-Za-z0-9_\-]{5,19}|1[3-9][0-9]{9})",
         )
     });
-    WECHAT
-        .captures(text)
-        .and_then(|c| c.get(1))
-        .map(|m| m.as_str().to_owned())
+    WECHAT.captures(text).and_then(|c| c.get(1)).map(|m| m.as_str().to_owned())
 }
 
 const SURNAMES: &str = "王李张刘陈杨黄赵吴周徐孙马朱胡郭何林高罗郑梁谢宋唐许韩冯邓曹彭曾肖田董袁潘于蒋蔡余杜叶程苏魏吕丁任沈姚卢姜崔钟谭陆汪范金石廖贾夏韦付傅方白邹孟熊秦邱江尹薛闫阎段雷侯龙史陶黎贺顾毛郝龚邵万钱严覃武戴莫孔向汤温康施文牛樊葛邢安齐易乔伍庞颜倪庄聂章鲁岳翟殷詹申欧耿关兰焦俞左柳甘祝包宁尚符舒阮柯纪梅童凌毕单季裴霍涂成苗谷盛曲翁冉骆蓝路游辛靳管柴蒙鲍华喻祁蒲房滕屈饶解牟艾尤阳时穆农司卓古吉缪简车项连芦麦褚娄窦戚岑景党宫费卜冷晏席卫米柏宗瞿桂全佟应臧闵苟邬边卞姬师和仇栾隋商刁沙荣巫寇桑郎甄丛仲虞敖巩明佘池查麻苑迟邝";
-const HONORIFICS: &str =
-    r"先生|女士|小姐|经理|总监|总|老板|师傅|会计|主任|厂长|店长|主管|董事长|工";
+const HONORIFICS: &str = r"先生|女士|小姐|经理|总监|总|老板|师傅|会计|主任|厂长|店长|主管|董事长|工";
 
 /// The contact's name: after a label, with an honorific, or beside the telephone number.
 pub fn contact_name(text: &str) -> Option<String> {
     static LABELLED: LazyLock<Regex> = LazyLock::new(|| {
-        regex(
-            r"(?:联系人|经办人|姓名|名字|称呼)(?:(?:改|换|更正)(?:成|为)|叫做?|是|为)?[:： ]*([\p{Han}·]{2,8})",
-        )
+        regex(r"(?:联系人|经办人|姓名|名字|称呼)(?:(?:改|换|更正)(?:成|为)|叫做?|是|为)?[:： ]*([\p{Han}·]{2,8})")
     });
-    static MY_NAME: LazyLock<Regex> = LazyLock::new(|| {
-        regex(r"(?:我|本人)(?:叫|姓名是|名叫|的名字(?:是|叫))[:： ]*([\p{Han}·]{2,6})")
-    });
+    static MY_NAME: LazyLock<Regex> =
+        LazyLock::new(|| regex(r"(?:我|本人)(?:叫|姓名是|名叫|的名字(?:是|叫))[:： ]*([\p{Han}·]{2,6})"));
     static SURNAME: LazyLock<Regex> = LazyLock::new(|| regex(r"(?:我|免贵|联系人)姓([\p{Han}])"));
     static TITLED: LazyLock<Regex> = LazyLock::new(|| {
         regex(&format!(
@@ -262,31 +223,18 @@ pub fn contact_name(text: &str) -> Option<String> {
             .or_else(|| name.find('的'))
             .map_or(name, |at| name.get(..at).unwrap_or(name));
         let length = cut.chars().count();
-        ((2..=6).contains(&length)
-            && cut.starts_with(|c| SURNAMES.contains(c) || cut.contains('·')))
-        .then(|| cut.to_owned())
+        ((2..=6).contains(&length) && cut.starts_with(|c| SURNAMES.contains(c) || cut.contains('·')))
+            .then(|| cut.to_owned())
     };
     for pattern in [&LABELLED, &MY_NAME] {
-        if let Some(name) = pattern
-            .captures(text)
-            .and_then(|c| c.get(1))
-            .and_then(|m| clean(m.as_str()))
-        {
+        if let Some(name) = pattern.captures(text).and_then(|c| c.get(1)).and_then(|m| clean(m.as_str())) {
             return Some(name);
         }
     }
-    if let Some(name) = TITLED
-        .captures(text)
-        .and_then(|c| c.get(1))
-        .and_then(|m| clean(m.as_str()))
-    {
+    if let Some(name) = TITLED.captures(text).and_then(|c| c.get(1)).and_then(|m| clean(m.as_str())) {
         return Some(name);
     }
-    if let Some(name) = BESIDE
-        .captures(text)
-        .and_then(|c| c.get(1))
-        .and_then(|m| clean(m.as_str()))
-    {
+    if let Some(name) = BESIDE.captures(text).and_then(|c| c.get(1)).and_then(|m| clean(m.as_str())) {
         return Some(name);
     }
     SURNAME
@@ -497,10 +445,7 @@ fn name_before(text: &str, suffix: (usize, usize)) -> Option<(usize, String)> {
         }
     }
     let length = core.chars().count();
-    if !(2..=30).contains(&length)
-        || NOT_A_NAME.contains(&core)
-        || core.starts_with("一家")
-        || core.starts_with("这家")
+    if !(2..=30).contains(&length) || NOT_A_NAME.contains(&core) || core.starts_with("一家") || core.starts_with("这家")
     {
         return None;
     }
@@ -521,17 +466,13 @@ fn is_other_side(text: &str, start: usize, end: usize) -> bool {
         )
     });
     static BEFORE: LazyLock<Regex> = LazyLock::new(|| {
-        regex(
-            r"(?:投诉|举报|反映|告|状告|被|向|起诉|对方是?|甲方是?|欠款方是?|债务人是?|欠款单位是?)[:： ]*$",
-        )
+        regex(r"(?:投诉|举报|反映|告|状告|被|向|起诉|对方是?|甲方是?|欠款方是?|债务人是?|欠款单位是?)[:： ]*$")
     });
-    AFTER.is_match(text.get(end..).unwrap_or_default())
-        || BEFORE.is_match(text.get(..start).unwrap_or_default())
+    AFTER.is_match(text.get(end..).unwrap_or_default()) || BEFORE.is_match(text.get(..start).unwrap_or_default())
 }
 
 fn companies(text: &str) -> Vec<(usize, usize, String, bool)> {
-    static SUFFIX: LazyLock<Regex> =
-        LazyLock::new(|| regex(&format!("{ENTERPRISE_FULL}|{ENTERPRISE_SHORT}")));
+    static SUFFIX: LazyLock<Regex> = LazyLock::new(|| regex(&format!("{ENTERPRISE_FULL}|{ENTERPRISE_SHORT}")));
     static FULL: LazyLock<Regex> = LazyLock::new(|| regex(&format!("(?:{ENTERPRISE_FULL})$")));
     let mut found = Vec::new();
     for suffix in SUFFIX.find_iter(text) {
@@ -568,12 +509,19 @@ pub fn enterprise(text: &str) -> Option<String> {
         .or_else(|| own(false))
         .map(|(_, _, name, _)| name.clone())
         // A message that is nothing but a name is the answer to “哪家企业”.
-        .or_else(|| {
-            found
-                .iter()
-                .find(|(start, end, ..)| *start == 0 && text.trim().len() == *end)
-                .map(|f| f.2.clone())
-        })
+        .or_else(|| found.iter().find(|(start, end, ..)| *start == 0 && text.trim().len() == *end).map(|f| f.2.clone()))
+}
+
+/// The enterprise in an answer to “哪家企业”: any company named that is not the other side.
+pub(super) fn enterprise_in_answer(text: &str) -> Option<String> {
+    companies(text).into_iter().find(|(start, end, ..)| !is_other_side(text, *start, *end)).map(|f| f.2)
+}
+
+/// Whether this can be the name of a person: two to four Han characters that begin with a surname.
+pub(super) fn is_person_name(text: &str) -> bool {
+    (2..=4).contains(&text.chars().count())
+        && text.starts_with(|c| SURNAMES.contains(c))
+        && text.chars().all(|c| ('\u{4e00}'..='\u{9fff}').contains(&c))
 }
 
 /// The unit or company complained of, owing, or acting against the enterprise.
@@ -595,9 +543,8 @@ pub fn object(text: &str) -> Option<String> {
     });
     let trim = |name: &str| {
         let mut name = name;
-        for stop in [
-            "我们", "你们", "他们", "这个", "那个", "说", "被", "的", "是", "在", "让", "找",
-        ] {
+        for stop in ["我们", "你们", "他们", "这个", "那个", "说", "被", "的", "是", "在", "让", "找"]
+        {
             if let Some(at) = name.rfind(stop) {
                 name = name.get(at + stop.len()..).unwrap_or(name);
             }
@@ -606,14 +553,8 @@ pub fn object(text: &str) -> Option<String> {
     };
     if let Some(found) = LABELLED.captures(text).and_then(|c| c.get(1)) {
         let name: &str = found.as_str();
-        let cut = ["欠", "拖", "不", "说", "一直"]
-            .iter()
-            .filter_map(|w| name.find(w))
-            .min()
-            .unwrap_or(name.len());
-        if let Some(name) = name
-            .get(..cut)
-            .filter(|n| n.chars().count() >= 3 || n.ends_with(['局', '所', '厂', '店']))
+        let cut = ["欠", "拖", "不", "说", "一直"].iter().filter_map(|w| name.find(w)).min().unwrap_or(name.len());
+        if let Some(name) = name.get(..cut).filter(|n| n.chars().count() >= 3 || n.ends_with(['局', '所', '厂', '店']))
         {
             return Some(name.to_owned());
         }
@@ -622,26 +563,14 @@ pub fn object(text: &str) -> Option<String> {
         .into_iter()
         .find(|(start, end, _, full)| *full && is_other_side(text, *start, *end))
         .map(|(_, _, name, _)| name)
-        .or_else(|| {
-            ACCUSED
-                .captures(text)
-                .and_then(|c| c.get(1))
-                .and_then(|m| trim(m.as_str()))
-        })
-        .or_else(|| {
-            ACTING
-                .captures(text)
-                .and_then(|c| c.get(1))
-                .and_then(|m| trim(m.as_str()))
-        })
+        .or_else(|| ACCUSED.captures(text).and_then(|c| c.get(1)).and_then(|m| trim(m.as_str())))
+        .or_else(|| ACTING.captures(text).and_then(|c| c.get(1)).and_then(|m| trim(m.as_str())))
 }
 
 /// The place it is about.
 pub fn place(text: &str) -> Option<String> {
     static LABELLED: LazyLock<Regex> = LazyLock::new(|| {
-        regex(
-            r"(?:地址|地点|厂址|位置|事发地)(?:(?:改|换)(?:成|为)|是|在|为)?[:： ]*([^，,。；;！!？?\n]{2,60})",
-        )
+        regex(r"(?:地址|地点|厂址|位置|事发地)(?:(?:改|换)(?:成|为)|是|在|为)?[:： ]*([^，,。；;！!？?\n]{2,60})")
     });
     static AT: LazyLock<Regex> = LazyLock::new(|| {
         regex(
@@ -668,20 +597,14 @@ pub fn date(text: &str, today: Date) -> Option<Date> {
             r"(今年|去年|前年)? ?([0-9]{1,2}|[一二三四五六七八九十]{1,3}) ?月(?:份)? ?([0-9]{1,2}|[一二三四五六七八九十]{1,3}) ?(?:日|号)",
         )
     });
-    static THIS_MONTH: LazyLock<Regex> = LazyLock::new(|| {
-        regex(r"(本月|这个月|上个月|上月)([0-9]{1,2}|[一二三四五六七八九十]{1,3})(?:日|号)")
-    });
+    static THIS_MONTH: LazyLock<Regex> =
+        LazyLock::new(|| regex(r"(本月|这个月|上个月|上月)([0-9]{1,2}|[一二三四五六七八九十]{1,3})(?:日|号)"));
     static WEEKDAY: LazyLock<Regex> =
         LazyLock::new(|| regex(r"(上上|上个?|这个?|本)?(?:周|星期|礼拜)([一二三四五六日天])"));
-    static AGO: LazyLock<Regex> = LazyLock::new(|| {
-        regex(r"([0-9]{1,3}|[一二两三四五六七八九十]{1,3})(天|日|个星期|周|个月)(?:以?前|之前)")
-    });
+    static AGO: LazyLock<Regex> =
+        LazyLock::new(|| regex(r"([0-9]{1,3}|[一二两三四五六七八九十]{1,3})(天|日|个星期|周|个月)(?:以?前|之前)"));
     let past = |d: Date| (d <= today).then_some(d);
-    let small = |s: &str| -> Option<i64> {
-        s.parse()
-            .ok()
-            .or_else(|| parse_han_number(s).map(|n| n as i64))
-    };
+    let small = |s: &str| -> Option<i64> { s.parse().ok().or_else(|| parse_han_number(s).map(|n| n as i64)) };
 
     if let Some(c) = FULL.captures(text) {
         let year = c.get(1)?.as_str().parse().ok()?;
@@ -697,23 +620,16 @@ pub fn date(text: &str, today: Date) -> Option<Date> {
             Some("今年") => Date::new(year, month, day).ok().and_then(past),
             Some("去年") => Date::new(year - 1, month, day).ok(),
             Some("前年") => Date::new(year - 2, month, day).ok(),
-            Some(_) | None => Date::new(year, month, day)
-                .ok()
-                .and_then(past)
-                .or_else(|| Date::new(year - 1, month, day).ok()),
+            Some(_) | None => {
+                Date::new(year, month, day).ok().and_then(past).or_else(|| Date::new(year - 1, month, day).ok())
+            }
         };
     }
     if let Some(c) = THIS_MONTH.captures(text) {
         let day = i8::try_from(small(c.get(2)?.as_str())?).ok()?;
         let first = Date::new(today.year(), today.month(), 1).ok()?;
-        let first = if c.get(1)?.as_str().starts_with('上') {
-            first.checked_sub(1.month()).ok()?
-        } else {
-            first
-        };
-        return Date::new(first.year(), first.month(), day)
-            .ok()
-            .and_then(past);
+        let first = if c.get(1)?.as_str().starts_with('上') { first.checked_sub(1.month()).ok()? } else { first };
+        return Date::new(first.year(), first.month(), day).ok().and_then(past);
     }
     for (word, days) in [
         ("大前天", 3),
@@ -741,22 +657,15 @@ pub fn date(text: &str, today: Date) -> Option<Date> {
         };
     }
     if let Some(c) = WEEKDAY.captures(text) {
-        let wanted = "一二三四五六日天"
-            .chars()
-            .position(|x| c.get(2).is_some_and(|m| m.as_str().starts_with(x)))?;
+        let wanted = "一二三四五六日天".chars().position(|x| c.get(2).is_some_and(|m| m.as_str().starts_with(x)))?;
         let wanted = i64::try_from(wanted.min(6)).ok()?;
-        let monday = today
-            .checked_sub(i64::from(today.weekday().to_monday_zero_offset()).days())
-            .ok()?;
+        let monday = today.checked_sub(i64::from(today.weekday().to_monday_zero_offset()).days()).ok()?;
         let weeks = match c.get(1).map(|m| m.as_str()) {
             Some("上上") => 2,
             Some("上" | "上个") => 1,
             Some(_) | None => 0,
         };
-        return monday
-            .checked_add((wanted - weeks * 7).days())
-            .ok()
-            .and_then(past);
+        return monday.checked_add((wanted - weeks * 7).days()).ok().and_then(past);
     }
     None
 }
@@ -783,18 +692,9 @@ pub fn wants_secrecy(text: &str) -> bool {
 
 /// Whether the words ask to stay anonymous.
 pub fn wants_anonymity(text: &str) -> bool {
-    [
-        "匿名",
-        "不留名",
-        "不想留名",
-        "不想留电话",
-        "不留电话",
-        "不方便留",
-        "不想说是哪家",
-        "不说是哪家",
-    ]
-    .iter()
-    .any(|w| text.contains(w))
+    ["匿名", "不留名", "不想留名", "不想留电话", "不留电话", "不方便留", "不想说是哪家", "不说是哪家"]
+        .iter()
+        .any(|w| text.contains(w))
 }
 
 /// Long runs of digits (identity cards, bank accounts) with their middle hidden; telephones are left alone.
@@ -804,10 +704,7 @@ pub fn mask_long_numbers(text: &str) -> String {
         let whole = c.get(0).map_or("", |m| m.as_str());
         let digits: String = whole.chars().filter(char::is_ascii_alphanumeric).collect();
         let head: String = digits.chars().take(4).collect();
-        let tail: String = digits
-            .chars()
-            .skip(digits.chars().count().saturating_sub(2))
-            .collect();
+        let tail: String = digits.chars().skip(digits.chars().count().saturating_sub(2)).collect();
         format!("{head}****{tail}")
     })
     .into_owned()
@@ -828,14 +725,8 @@ mod tests {
         assert!(uscc_is_valid("91350100M000100Y43"));
         assert!(!uscc_is_valid("91350100M000100Y44"));
         assert!(!uscc_is_valid("91350100M000100I43"));
-        assert_eq!(
-            uscc("代码 91350100m000100y43，谢谢"),
-            Some(("91350100M000100Y43".into(), true))
-        );
-        assert_eq!(
-            uscc("信用代码：9135 0100 M000 100Y 44"),
-            Some(("91350100M000100Y44".into(), false))
-        );
+        assert_eq!(uscc("代码 91350100m000100y43，谢谢"), Some(("91350100M000100Y43".into(), true)));
+        assert_eq!(uscc("信用代码：9135 0100 M000 100Y 44"), Some(("91350100M000100Y44".into(), false)));
         assert_eq!(uscc("身份证350102199003076532"), None);
         assert_eq!(uscc("电话13800138000"), None);
     }
@@ -886,41 +777,17 @@ mod tests {
     #[test]
     fn the_own_enterprise_is_told_from_the_other_side() {
         for (text, own, other) in [
-            (
-                "我们是福州鑫达模具厂，想问补贴",
-                Some("福州鑫达模具厂"),
-                None,
-            ),
+            ("我们是福州鑫达模具厂，想问补贴", Some("福州鑫达模具厂"), None),
             ("我们是做塑料模具的小厂", None, None),
             ("我们公司想招人", None, None),
             ("隔壁厂半夜排废气", None, None),
-            (
-                "泉州海丝服饰有限公司咨询退税",
-                Some("泉州海丝服饰有限公司"),
-                None,
-            ),
-            (
-                "恒大建设有限公司拖欠我们工程款",
-                None,
-                Some("恒大建设有限公司"),
-            ),
-            (
-                "我是晋江顺发纸箱厂，省建工集团有限公司欠我们货款",
-                Some("晋江顺发纸箱厂"),
-                Some("省建工集团有限公司"),
-            ),
-            (
-                "公司名称：莆田市荔城区阿强小吃店",
-                Some("莆田市荔城区阿强小吃店"),
-                None,
-            ),
+            ("泉州海丝服饰有限公司咨询退税", Some("泉州海丝服饰有限公司"), None),
+            ("恒大建设有限公司拖欠我们工程款", None, Some("恒大建设有限公司")),
+            ("我是晋江顺发纸箱厂，省建工集团有限公司欠我们货款", Some("晋江顺发纸箱厂"), Some("省建工集团有限公司")),
+            ("公司名称：莆田市荔城区阿强小吃店", Some("莆田市荔城区阿强小吃店"), None),
             ("外贸公司怎么退税", None, None),
             ("我们是外贸公司", None, None),
-            (
-                "永春县达埔香农专业合作社",
-                Some("永春县达埔香农专业合作社"),
-                None,
-            ),
+            ("永春县达埔香农专业合作社", Some("永春县达埔香农专业合作社"), None),
             ("宏图机械厂", Some("宏图机械厂"), None),
             ("投诉市场监管局乱收费", None, Some("市场监管局")),
             ("镇政府拖欠我们路灯款两年", None, Some("镇政府")),
@@ -960,22 +827,14 @@ mod tests {
 
     #[test]
     fn places_are_found() {
-        assert_eq!(
-            place("地址：福州市仓山区金山大道100号").as_deref(),
-            Some("福州市仓山区金山大道100号")
-        );
-        assert_eq!(
-            place("厂在青口投资区工业园区，路没修").as_deref(),
-            Some("青口投资区工业园区")
-        );
+        assert_eq!(place("地址：福州市仓山区金山大道100号").as_deref(), Some("福州市仓山区金山大道100号"));
+        assert_eq!(place("厂在青口投资区工业园区，路没修").as_deref(), Some("青口投资区工业园区"));
         assert_eq!(place("补贴没到"), None);
     }
 
     #[test]
     fn identity_and_bank_numbers_are_not_echoed() {
-        let masked = mask_long_numbers(
-            "身份证350102199003076532 卡号6222 0202 0000 1234 567 电话13800138000",
-        );
+        let masked = mask_long_numbers("身份证350102199003076532 卡号6222 0202 0000 1234 567 电话13800138000");
         assert!(!masked.contains("19900307"), "{masked}");
         assert!(!masked.contains("0000 1234"), "{masked}");
         assert!(masked.contains("13800138000"), "{masked}");

@@ -17,13 +17,7 @@ pub trait Knowledge: Send + Sync {
     fn read(&self, text: &str, channel: Channel, area: Option<&str>, today: Date) -> Reading;
 
     /// The answer of one rule by its id, if it may answer now; used when a title was chosen.
-    fn answer(
-        &self,
-        rule_id: &str,
-        channel: Channel,
-        area: Option<&str>,
-        today: Date,
-    ) -> Option<AnswerText>;
+    fn answer(&self, rule_id: &str, channel: Channel, area: Option<&str>, today: Date) -> Option<AnswerText>;
 
     /// Where a matter would go.
     fn route(

@@ -105,9 +105,7 @@ pub enum InputKind {
 impl Input {
     /// Typed text.
     pub fn text(text: impl Into<String>) -> Self {
-        Self {
-            kind: InputKind::Text(text.into()),
-        }
+        Self { kind: InputKind::Text(text.into()) }
     }
 
     /// The words the visitor sent, if the input carries words.
@@ -150,10 +148,7 @@ impl QuickReply {
     /// A button that sends its own label.
     pub fn same(text: impl Into<String>) -> Self {
         let text = text.into();
-        Self {
-            label: text.clone(),
-            text,
-        }
+        Self { label: text.clone(), text }
     }
 }
 
@@ -212,11 +207,7 @@ impl Reply {
 
     /// A line of the system (已转人工 …).
     pub fn event(text: impl Into<String>) -> Self {
-        Self {
-            from: Sender::System,
-            kind: MessageKind::Event,
-            ..Self::say(text)
-        }
+        Self { from: Sender::System, kind: MessageKind::Event, ..Self::say(text) }
     }
 
     /// The same reply with buttons.
@@ -226,8 +217,7 @@ impl Reply {
         I: IntoIterator<Item = S>,
         S: Into<String>,
     {
-        self.quick_replies
-            .extend(labels.into_iter().map(QuickReply::same));
+        self.quick_replies.extend(labels.into_iter().map(QuickReply::same));
         self
     }
 }
@@ -358,20 +348,6 @@ pub enum Effect {
         rule_id: Option<String>,
         /// Whether it helped.
         helpful: bool,
-    },
-    /// The visitor rated a case in chat (1 worst … 5 best).
-    RateCase {
-        /// Its number.
-        number: String,
-        /// The grade.
-        grade: u8,
-        /// Words, if any.
-        words: String,
-    },
-    /// The visitor urges a case in chat (T49).
-    UrgeCase {
-        /// Its number.
-        number: String,
     },
     /// No rule answered: keep for `rules/unanswered`.
     Unanswered {

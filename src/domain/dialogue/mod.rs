@@ -10,24 +10,28 @@
 //! asked for one form; once a person owns the conversation the bot says nothing; a commitment in a reply
 //! always comes with a [`Effect::Promise`].
 
+mod demand;
 pub mod draft;
 pub mod extract;
+mod filing;
+mod filling;
 pub mod form;
 pub mod knowledge;
+mod ladder;
 pub mod message;
 mod number;
 pub mod state;
+mod words;
 
 pub use draft::{
-    Amount, AnsweredBefore, CaseDraft, Contact, Evidence, FieldChange, FiledCase, KnownCase,
-    ProgressView, RouteProposal, TopicScore,
+    Amount, AnsweredBefore, CaseDraft, Contact, Evidence, FieldChange, FiledCase, KnownCase, ProgressView,
+    RouteProposal, TopicScore,
 };
 pub use form::{CaseForm, FieldKey, FieldSource, FieldValue, FormMatter};
 pub use knowledge::{AnswerText, Knowledge, Reading, ReadingMatter, TopicInfo};
 pub use message::{
-    Card, Citation, ConversationState, DecisionRecord, Effect, FormCard, FormCardField,
-    FormCardMatter, HandoffReason, Input, InputKind, MatterEdit, MessageKind, QuickReply, Reply,
-    Sender, TurnEnv, TurnOutcome,
+    Card, Citation, ConversationState, DecisionRecord, Effect, FormCard, FormCardField, FormCardMatter, HandoffReason,
+    Input, InputKind, MatterEdit, MessageKind, QuickReply, Reply, Sender, TurnEnv, TurnOutcome,
 };
 pub use state::{Awaiting, DialogueState, Facts, LastAnswer};
 
@@ -66,4 +70,117 @@ pub enum ProgressQuery {
         /// Their numbers.
         numbers: Vec<String>,
     },
+}
+
+/// Decides one turn.
+pub fn turn(env: &TurnEnv<'_>, state: &DialogueState, input: &Input) -> TurnOutcome {
+    ladder::Turn::new(env, state).run(input)
+}
+
+/// What the bot says when it could not decide a turn (a store or a rule set failed): a person takes over.
+pub fn failed_turn(env: &TurnEnv<'_>, state: &DialogueState) -> TurnOutcome {
+    let mut turn = ladder::Turn::new(env, state);
+    turn.fail();
+    turn.finish()
+}
+
+/// What to load before [`turn`]; cheap, reads only the state and the words.
+pub fn needs(state: &DialogueState, input: &Input) -> Needs {
+    let mut needs = Needs::default();
+    let words = input.words().unwrap_or_default();
+    let submits = match &input.kind {
+        InputKind::FormSubmit { confirm, .. } => *confirm,
+        InputKind::Text(_) | InputKind::QuickReply(_) => {
+            matches!(words::own(words), Some(words::Own::Submit | words::Own::FileAnother))
+        }
+        InputKind::Attachment { .. } | InputKind::Handoff | InputKind::Feedback { .. } => false,
+    };
+    if submits && let Some(form) = &state.form {
+        let from_card = |key: FieldKey| match &input.kind {
+            InputKind::FormSubmit { fields, .. } => {
+                fields.iter().find(|(k, v)| *k == key && !v.trim().is_empty()).map(|(_, v)| v.trim().to_owned())
+            }
+            InputKind::Text(_)
+            | InputKind::QuickReply(_)
+            | InputKind::Attachment { .. }
+            | InputKind::Handoff
+            | InputKind::Feedback { .. } => None,
+        };
+        let value = |key| from_card(key).or_else(|| form.value(key).map(str::to_owned));
+        needs.open_cases = Some(OpenCasesOf {
+            enterprise: value(FieldKey::Enterprise),
+            uscc: value(FieldKey::Uscc),
+            phone: value(FieldKey::ContactPhone),
+        });
+    }
+    for (number, code) in progress_numbers(words) {
+        needs.progress.push(ProgressQuery::Number { number, code });
+    }
+    if needs.progress.is_empty()
+        && !state.cases.is_empty()
+        && ["进度", "到哪", "办得怎", "怎么样了", "结果", "处理了吗", "办好了吗", "办完了吗", "催", "查"]
+            .iter()
+            .any(|w| words.contains(w))
+    {
+        needs.progress.push(ProgressQuery::Conversation { numbers: state.cases.clone() });
+    }
+    needs
+}
+
+/// Case numbers in a text, each with the query code that follows (`ZT20261125-0001X 483920`).
+pub(crate) fn progress_numbers(text: &str) -> Vec<(String, String)> {
+    static NUMBER: std::sync::LazyLock<regex::Regex> = std::sync::LazyLock::new(|| {
+        regex::Regex::new(r"(?i)(ZT[0-9]{8} ?-? ?[0-9]{4,}[0-9A-Z](?:-R[0-9]+)?)[^0-9A-Za-z]*([0-9A-Za-z]{4,12})?")
+            .expect("the pattern is a constant and compiles in the tests")
+    });
+    let text = extract::half_width(text);
+    NUMBER
+        .captures_iter(&text)
+        .map(|c| {
+            let number = c.get(1).map_or("", |m| m.as_str()).replace(' ', "").to_uppercase();
+            let code = c.get(2).map_or("", |m| m.as_str()).to_uppercase();
+            (number, code)
+        })
+        .collect()
+}
+
+/// What the visitor must mend before 提交, for a 422 of the API; empty when the form can be filed.
+pub fn form_errors(state: &DialogueState) -> Vec<(FieldKey, String)> {
+    state.form.as_ref().map(CaseForm::errors).unwrap_or_default()
+}
+
+/// Closes the form after its cases were filed and writes the receipt.
+pub fn filed(env: &TurnEnv<'_>, state: &DialogueState, cases: &[FiledCase]) -> (DialogueState, Reply) {
+    let mut next = state.clone();
+    next.form = None;
+    next.awaiting = Awaiting::Nothing;
+    next.attachments.clear();
+    next.last_answer = None;
+    next.last_matter = None;
+    next.cases.extend(cases.iter().map(|c| c.number.clone()));
+    if next.mode == ConversationState::Collecting {
+        next.mode = ConversationState::Bot;
+    }
+    let lines: Vec<String> = cases
+        .iter()
+        .map(|c| {
+            let due = c.due_text.as_deref().map(|d| format!("，{d}")).unwrap_or_default();
+            format!("{}（{}）：{}{due}", c.number, c.title, c.status_label)
+        })
+        .collect();
+    let code = cases.first().map_or("", |c| c.code.as_str());
+    let count = if cases.len() > 1 { format!("，共 {} 件", cases.len()) } else { String::new() };
+    let mut text = format!("登记成功{count}。\n{}\n查询码：{code}（请保存，查进度要用）", lines.join("\n"));
+    if !env.knowledge.is_open(env.now)
+        && let Some(at) = env.knowledge.next_open(env.now)
+    {
+        text.push_str(&format!("\n现在不在工作时间，工作人员 {} 上班后处理。", env.knowledge.in_words(at)));
+    }
+    let reply = Reply {
+        from: Sender::System,
+        kind: MessageKind::Card,
+        card: Some(Card::Receipt { cases: cases.to_vec() }),
+        ..Reply::say(text)
+    };
+    (next, reply.with_buttons(["查进度"]))
 }

@@ -47,10 +47,7 @@ pub(super) fn parse_han_number(text: &str) -> Option<f64> {
     while let Some(c) = chars.next() {
         if c.is_ascii_digit() || (c == '.' && !digits.is_empty()) {
             digits.push(c);
-            if !chars
-                .peek()
-                .is_some_and(|n| n.is_ascii_digit() || matches!(n, '.' | ',' | '，'))
-            {
+            if !chars.peek().is_some_and(|n| n.is_ascii_digit() || matches!(n, '.' | ',' | '，')) {
                 pending = Some(digits.parse::<f64>().ok()?);
                 digits.clear();
                 seen = true;
@@ -113,9 +110,9 @@ pub(super) fn amount(text: &str) -> Option<Amount> {
     });
     // What 万 counts when no 元 follows.
     const COUNTED: &[char] = &[
-        '平', '亩', '人', '吨', '台', '件', '只', '次', '度', '股', '家', '辆', '方', '米', '公',
-        '个', '头', '户', '张', '份', '条', '名', '瓦', '火', '分', '里', '种', '斤', '双', '套',
-        '箱', '千', '一', '不', '别', '年', '位', '字', '伏', '安',
+        '平', '亩', '人', '吨', '台', '件', '只', '次', '度', '股', '家', '辆', '方', '米', '公', '个', '头', '户',
+        '张', '份', '条', '名', '瓦', '火', '分', '里', '种', '斤', '双', '套', '箱', '千', '一', '不', '别', '年',
+        '位', '字', '伏', '安',
     ];
     for c in SUM.captures_iter(text) {
         let (Some(whole), Some(run)) = (c.get(0), c.get(1)) else {
@@ -129,9 +126,7 @@ pub(super) fn amount(text: &str) -> Option<Amount> {
         let big = run.contains(['万', '亿', '萬', '億']);
         if currency.is_none() {
             let rest = text.get(whole.end()..).unwrap_or_default();
-            if !big
-                || rest.starts_with(COUNTED)
-                || matches!(run, "千万" | "万" | "亿" | "万一" | "百万" | "十万")
+            if !big || rest.starts_with(COUNTED) || matches!(run, "千万" | "万" | "亿" | "万一" | "百万" | "十万")
             {
                 continue;
             }
@@ -140,33 +135,14 @@ pub(super) fn amount(text: &str) -> Option<Amount> {
             continue;
         }
         let vague = run.contains(['几', '多', '余', '来']);
-        let plain: String = run
-            .chars()
-            .filter(|c| !matches!(c, '多' | '余' | '来'))
-            .collect();
-        let value = if run.contains('几') {
-            None
-        } else {
-            parse_han_number(&plain)
-        };
+        let plain: String = run.chars().filter(|c| !matches!(c, '多' | '余' | '来')).collect();
+        let value = if run.contains('几') { None } else { parse_han_number(&plain) };
         if value.is_none() && !vague {
             continue;
         }
-        let domestic = !matches!(
-            currency,
-            Some("美元" | "美金" | "欧元" | "港币" | "新台币" | "台币" | "日元")
-        );
-        let fen = value
-            .filter(|v| domestic && *v > 0.0 && *v < 1e13)
-            .map(|v| (v * 100.0).round() as i64);
-        return Some(Amount {
-            text: whole
-                .as_str()
-                .trim()
-                .trim_end_matches([',', '，', '.'])
-                .to_owned(),
-            fen,
-        });
+        let domestic = !matches!(currency, Some("美元" | "美金" | "欧元" | "港币" | "新台币" | "台币" | "日元"));
+        let fen = value.filter(|v| domestic && *v > 0.0 && *v < 1e13).map(|v| (v * 100.0).round() as i64);
+        return Some(Amount { text: whole.as_str().trim().trim_end_matches([',', '，', '.']).to_owned(), fen });
     }
     None
 }
@@ -183,11 +159,7 @@ mod tests {
             ("一共3万5", Some("3万5"), Some(35_000.0)),
             ("十二万五", Some("十二万五"), Some(125_000.0)),
             ("一亿两千万", Some("一亿两千万"), Some(120_000_000.0)),
-            (
-                "货款 1,234,567.89 元",
-                Some("1,234,567.89 元"),
-                Some(1_234_567.89),
-            ),
+            ("货款 1,234,567.89 元", Some("1,234,567.89 元"), Some(1_234_567.89)),
             ("罚了五千块", Some("五千块"), Some(5_000.0)),
             ("贰拾万元整", Some("贰拾万元"), Some(200_000.0)),
             ("五十多万", Some("五十多万"), Some(500_000.0)),

@@ -34,6 +34,10 @@ pub struct DialogueState {
     pub handoffs: u8,
     /// Times the bot greeted without a matter in a row.
     pub smalltalk: u8,
+    /// The visitor was told what happens to messages while waiting for a person.
+    pub queue_notice: bool,
+    /// A person was promised outside office hours; the task is made when the case is filed.
+    pub callback_promised: bool,
 }
 
 impl Default for DialogueState {
@@ -53,6 +57,8 @@ impl Default for DialogueState {
             risk: false,
             handoffs: 0,
             smalltalk: 0,
+            queue_notice: false,
+            callback_promised: false,
         }
     }
 }
@@ -75,8 +81,11 @@ pub enum Awaiting {
         /// The question.
         question: String,
     },
-    /// What the unclear message was about.
-    Matter,
+    /// The matter, after an entry was chosen or a message was unclear.
+    Matter {
+        /// The type the chosen entry stands for.
+        hint: Option<CaseType>,
+    },
     /// 提交 or a correction of the form.
     Form,
     /// 补充到这件 or 另提一件.
@@ -88,11 +97,6 @@ pub enum Awaiting {
     ProgressNumber,
     /// Yes or no to filing a case about the last matter.
     CaseOffer,
-    /// A grade for this case.
-    Grade {
-        /// Its number.
-        number: String,
-    },
     /// Confirmation that the form shall be thrown away.
     CancelForm,
 }
@@ -137,4 +141,35 @@ pub struct Facts {
     pub happened_on: Option<String>,
     /// Amount as written.
     pub amount: Option<String>,
+}
+
+impl Facts {
+    /// Takes over what the newer message told; a newer fact replaces an older one.
+    pub fn absorb(&mut self, newer: Self) {
+        fn take(old: &mut Option<String>, new: Option<String>) {
+            if new.is_some() {
+                *old = new;
+            }
+        }
+        if newer.uscc.is_some() {
+            self.uscc_invalid = None;
+        } else {
+            take(&mut self.uscc_invalid, newer.uscc_invalid);
+        }
+        take(&mut self.enterprise, newer.enterprise);
+        take(&mut self.uscc, newer.uscc);
+        take(&mut self.contact_name, newer.contact_name);
+        take(&mut self.contact_phone, newer.contact_phone);
+        take(&mut self.contact_email, newer.contact_email);
+        take(&mut self.contact_wechat, newer.contact_wechat);
+        take(&mut self.place, newer.place);
+        take(&mut self.object, newer.object);
+        take(&mut self.happened_on, newer.happened_on);
+        take(&mut self.amount, newer.amount);
+    }
+
+    /// Whether nothing was found.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
 }

@@ -1,0 +1,407 @@
+//! The part of a turn that concerns the form: corrections in chat, the card, 提交, duplicates, 取消.
+
+use super::{
+    Awaiting, Card, CaseForm, Effect, FieldKey, FieldSource, FieldValue, HandoffReason, KnownCase, MatterEdit,
+    MessageKind, Reading, Reply, demand, extract,
+    filling::{self, Around},
+    form::MAX_QUESTIONS,
+    ladder::{Turn, answer_reply},
+};
+use crate::domain::kinds::CaseType;
+
+/// Two demands this alike under one topic are the same matter.
+const SAME_TOPIC_LIKENESS: f64 = 0.35;
+/// The same without a common topic.
+const OTHER_TOPIC_LIKENESS: f64 = 0.6;
+
+impl Turn<'_> {
+    /// Text while a form is open. `false` only when there is no form.
+    pub(super) fn form_words(&mut self, words: &str, reading: &Reading) -> bool {
+        let Some(mut form) = self.state.form.take() else { return false };
+        self.step("form");
+        if extract::wants_anonymity(words) {
+            self.state.form = Some(form);
+            self.stay_anonymous();
+            return true;
+        }
+        if let Some(n) = filling::dropped_matter(words) {
+            self.drop_matter(form, n);
+            return true;
+        }
+        let corrections = filling::corrections(words);
+        if !corrections.is_empty() {
+            let mut done = Vec::new();
+            let mut wrong = Vec::new();
+            for (key, value) in &corrections {
+                match form.type_in(*key, value, self.env.today) {
+                    Ok(()) => done.push(key.label()),
+                    Err(error) => wrong.push(format!("{}没有改：{error}", key.label())),
+                }
+            }
+            let mut lead = if done.is_empty() { String::new() } else { format!("已更新{}。", done.join("、")) };
+            lead.push_str(&wrong.join("；"));
+            self.state.form = Some(form);
+            self.ask_for_missing(&lead);
+            return true;
+        }
+        let mut facts = extract::facts(words, self.env.today);
+        let asking = form.asking;
+        if asking.is_some() {
+            self.read_as_answer(words, &form, &mut facts);
+        }
+        let changed = form.take_facts(&facts, asking.is_some());
+        self.state.facts.absorb(facts);
+        let story = reading.matters.iter().any(|m| m.topic.is_some() || m.answer.is_some());
+        if !changed.is_empty() && !story {
+            let labels: Vec<&str> = changed.iter().map(|k| k.label()).collect();
+            self.state.form = Some(form);
+            self.ask_for_missing(&format!("已记下{}。", labels.join("、")));
+            return true;
+        }
+        // A question in the middle: answer it, then point back to the form once.
+        let answers: Vec<_> =
+            reading.matters.iter().filter_map(|m| m.answer.as_ref().filter(|_| !m.needs_region)).collect();
+        if !answers.is_empty() && reading.matters.iter().all(|m| m.case_type == CaseType::Consultation) {
+            for answer in answers.iter().take(2) {
+                self.say(answer_reply(answer));
+            }
+            self.state.form = Some(form);
+            self.say(Reply::say("登记单还在，没有提交前不会登记。可以接着补充，或回复“提交”“取消”。").with_buttons([
+                "提交",
+                "取消",
+                "转人工",
+            ]));
+            return true;
+        }
+        self.new_matter_or_supplement(form, words, reading);
+        true
+    }
+
+    /// The answer to what was asked, when it carries no marks of its own: a bare name or company.
+    fn read_as_answer(&self, words: &str, form: &CaseForm, facts: &mut super::Facts) {
+        let missing = form.missing();
+        if facts.enterprise.is_none() && missing.contains(&FieldKey::Enterprise) {
+            facts.enterprise = extract::enterprise_in_answer(words);
+        }
+        let short = words.trim();
+        let length = short.chars().count();
+        let plain = !short.contains(['？', '?', '吗', '呢']) && length <= 30;
+        if facts.contact_name.is_none() && missing.contains(&FieldKey::ContactName) {
+            facts.contact_name =
+                short.split(|c: char| !c.is_alphabetic()).find(|part| extract::is_person_name(part)).map(str::to_owned);
+        }
+        if plain && facts.is_empty() && form.asking == Some(FieldKey::Enterprise) && (4..=30).contains(&length) {
+            facts.enterprise = Some(short.to_owned());
+        }
+        if plain && facts.is_empty() && form.asking == Some(FieldKey::Object) && length >= 2 {
+            facts.object = Some(short.to_owned());
+        }
+    }
+
+    fn new_matter_or_supplement(&mut self, mut form: CaseForm, words: &str, reading: &Reading) {
+        let region = self.region();
+        let known: Vec<Option<String>> = form.matters.iter().map(|m| m.topic.clone()).collect();
+        let mut added = 0;
+        for matter in reading.matters.iter().filter(|m| m.topic.is_some() && m.answer.is_none()) {
+            if !known.contains(&matter.topic) && form.add_matter(matter, region.as_deref(), self.env.knowledge) {
+                added += 1;
+            }
+        }
+        form.original.push('\n');
+        form.original.push_str(words);
+        if extract::wants_secrecy(words) {
+            form.fields.insert(
+                FieldKey::Confidential,
+                FieldValue { value: "是".to_owned(), source: Some(FieldSource::Said), error: None, proposed: None },
+            );
+        }
+        let lead = if added > 0 {
+            format!("又加了 {added} 件，会分别办理。不想登记的可以说“去掉第几件”。")
+        } else {
+            "已作为补充情况写进登记单。".to_owned()
+        };
+        self.state.form = Some(form);
+        self.ask_for_missing(&lead);
+    }
+
+    fn drop_matter(&mut self, mut form: CaseForm, n: u32) {
+        let kept = form.kept().count();
+        let lead = match form.matters.iter_mut().find(|m| m.n == n && m.keep) {
+            Some(_) if kept == 1 => "只有这一件了。不想登记请回复“取消”。".to_owned(),
+            Some(matter) => {
+                matter.keep = false;
+                format!("已去掉第{n}件。")
+            }
+            None => format!("登记单上没有第{n}件。"),
+        };
+        self.state.form = Some(form);
+        self.ask_for_missing(&lead);
+    }
+
+    pub(super) fn stay_anonymous(&mut self) {
+        let Some(form) = self.state.form.as_mut() else { return };
+        let lead = if form.may_be_anonymous() {
+            form.anonymous = true;
+            "可以匿名，不用留企业名称和电话。匿名的件我们联系不到您，请保存好编号和查询码自己查结果。"
+        } else {
+            form.fields.insert(
+                FieldKey::Confidential,
+                FieldValue { value: "是".to_owned(), source: Some(FieldSource::Said), error: None, proposed: None },
+            );
+            "这类事项要有人和您对接，得留一个联系方式；我已勾选“保密”，您的身份不会告诉被反映的单位。"
+        };
+        self.ask_for_missing(lead);
+    }
+
+    /// Shows the form and asks for what is missing: everything at once, at most three times.
+    pub(super) fn ask_for_missing(&mut self, lead: &str) {
+        let Some(form) = self.state.form.as_mut() else { return };
+        let missing = form.missing();
+        let required: Vec<FieldKey> = missing.iter().copied().filter(|k| form.is_required(*k)).collect();
+        let first = form.asked == 0;
+        // What is only wanted is asked for once; what is required again, up to the limit.
+        let ask = if first { !missing.is_empty() } else { !required.is_empty() } && form.asked < MAX_QUESTIONS;
+        let mut text = lead.to_owned();
+        if ask {
+            form.asked += 1;
+            let listed = if first { &missing } else { &required };
+            form.asking = listed.first().copied();
+            let names: Vec<String> = listed
+                .iter()
+                .map(|k| if form.is_required(*k) { format!("{}（必填）", k.label()) } else { k.label().to_owned() })
+                .collect();
+            text.push_str(&format!("还缺：{}。请在一条消息里一起发来", names.join("、")));
+            text.push_str(if required.is_empty() { "，或直接回复“提交”。" } else { "。" });
+            if first {
+                let slots: Vec<String> = form
+                    .kept()
+                    .filter_map(|m| m.topic.as_deref())
+                    .filter_map(|t| self.env.knowledge.topic(t))
+                    .flat_map(|t| t.slots)
+                    .take(4)
+                    .collect();
+                if !slots.is_empty() {
+                    text.push_str(&format!("如果方便，也说明{}，办得更快。", slots.join("、")));
+                }
+            }
+        } else {
+            form.asking = None;
+            if required.is_empty() {
+                text.push_str("请核对，没有问题就回复“提交”；要改哪项直接说，比如“电话改成…”。");
+            } else {
+                let names: Vec<&str> = required.iter().map(|k| k.label()).collect();
+                text.push_str(&format!(
+                    "还缺{}，没有它工作人员联系不上您。可以在登记单里补，或转人工。",
+                    names.join("、")
+                ));
+            }
+        }
+        self.show_form(&text);
+    }
+
+    /// The form card, under one sentence.
+    pub(super) fn show_form(&mut self, lead: &str) {
+        let Some(form) = &self.state.form else { return };
+        if self.record.step == "silent" {
+            self.record.step = "form";
+        }
+        let card = form.card(self.env.knowledge);
+        let buttons: &[&str] =
+            if card.can_submit { &["提交", "取消", "转人工"] } else { &["取消", "转人工"] };
+        let reply =
+            Reply { kind: MessageKind::Form, form: Some(card), ..Reply::say(format!("{lead}\n\n{}", form.in_words())) };
+        self.state.awaiting = Awaiting::Form;
+        self.say(reply.with_buttons(buttons.iter().copied()));
+    }
+
+    /// The card as sent from the page.
+    pub(super) fn form_card(&mut self, fields: &[(FieldKey, String)], matters: &[MatterEdit], confirm: bool) {
+        self.step("form");
+        let Some(form) = self.state.form.as_mut() else {
+            self.submitted_already();
+            return;
+        };
+        let mut wrong = Vec::new();
+        for edit in matters {
+            let Some(matter) = form.matters.iter_mut().find(|m| m.n == edit.n) else { continue };
+            matter.keep = edit.keep;
+            if let Some(case_type) = edit.case_type {
+                matter.case_type = case_type;
+            }
+            if let Some(topic) = &edit.topic
+                && (topic.is_empty() || self.env.knowledge.topic(topic).is_some())
+            {
+                matter.topic = (!topic.is_empty()).then(|| topic.clone());
+            }
+            if let Some(demand) = &edit.demand {
+                match filling::check(FieldKey::Demand, demand, self.env.today) {
+                    Ok(demand) => matter.demand = demand,
+                    Err(error) => wrong.push(error),
+                }
+            }
+        }
+        for (key, value) in fields {
+            // With several matters the one demand field is not shown and must not overwrite the first.
+            if *key == FieldKey::Demand && (form.kept().count() > 1 || matters.iter().any(|m| m.demand.is_some())) {
+                continue;
+            }
+            if let Err(error) = form.type_in(*key, value, self.env.today) {
+                wrong.push(format!("{}：{error}", key.label()));
+            }
+        }
+        if confirm && wrong.is_empty() {
+            self.submit();
+        } else if wrong.is_empty() {
+            self.show_form("已保存，还没有提交。");
+        } else {
+            self.show_form(&format!("有几处要改：{}", wrong.join("；")));
+        }
+    }
+
+    fn submitted_already(&mut self) {
+        self.step("form");
+        if self.state.cases.is_empty() {
+            self.say(
+                Reply::say("现在没有待提交的登记单。请先说说是什么事，我来帮您整理。")
+                    .with_buttons(["反映问题", "转人工"]),
+            );
+        } else {
+            let text = format!("已经登记过了，不用重复提交。编号：{}。", self.state.cases.join("、"));
+            self.say(Reply::say(text).with_buttons(["查进度"]));
+        }
+    }
+
+    /// The explicit 提交 (T02).
+    pub(super) fn submit(&mut self) {
+        self.step("case");
+        let Some(form) = &self.state.form else {
+            self.submitted_already();
+            return;
+        };
+        let errors = form.errors();
+        if !errors.is_empty() {
+            let reasons: Vec<String> = errors.iter().map(|e| e.1.clone()).collect();
+            let lead = format!("还不能提交：{}。", reasons.join("；"));
+            self.show_form(&lead);
+            return;
+        }
+        if !form.duplicate_cleared
+            && let Some(case) = self.similar_case()
+        {
+            self.state.awaiting = Awaiting::Duplicate { number: case.number.clone() };
+            let reply = Reply {
+                kind: MessageKind::Card,
+                card: Some(Card::Duplicate { case: case.clone() }),
+                ..Reply::say(format!(
+                    "您有一件类似的在办：{}（{}，{}）。要补充到这件，还是另提一件？",
+                    case.number, case.title, case.status_label
+                ))
+            };
+            self.say(reply.with_buttons(["补充到这件", "另提一件"]));
+            return;
+        }
+        self.file();
+    }
+
+    fn similar_case(&self) -> Option<KnownCase> {
+        let form = self.state.form.as_ref()?;
+        self.env
+            .open_cases
+            .iter()
+            .filter(|c| c.own)
+            .find(|case| {
+                form.kept().any(|m| {
+                    let alike =
+                        demand::similarity(&m.demand, &case.demand).max(demand::similarity(&m.text, &case.demand));
+                    let same_topic = m.topic.is_some() && m.topic == case.topic;
+                    alike >= if same_topic { SAME_TOPIC_LIKENESS } else { OTHER_TOPIC_LIKENESS }
+                })
+            })
+            .cloned()
+    }
+
+    fn file(&mut self) {
+        let region = self.region();
+        let Some(form) = self.state.form.as_mut() else { return };
+        let drafts = form.drafts(&Around {
+            knowledge: self.env.knowledge,
+            region: region.as_deref(),
+            channel: self.env.channel,
+            risk: self.state.risk,
+            attachments: &self.state.attachments,
+        });
+        form.submitted = true;
+        let reachable = drafts.iter().any(|d| d.contact.is_reachable());
+        self.effects.push(Effect::FileCases(drafts));
+        if self.state.callback_promised && reachable {
+            self.state.callback_promised = false;
+            self.effects.push(Effect::Promise {
+                text: "工作人员上班后联系企业".to_owned(),
+                due: self.env.knowledge.promise_due(self.env.now),
+                case: None,
+            });
+        }
+        self.state.awaiting = Awaiting::Nothing;
+    }
+
+    pub(super) fn add_to_case(&mut self, number: String) {
+        self.step("case");
+        let Some(form) = self.state.form.take() else {
+            self.submitted_already();
+            return;
+        };
+        self.effects.push(Effect::AppendToCase {
+            number: number.clone(),
+            text: form.original,
+            attachments: std::mem::take(&mut self.state.attachments),
+        });
+        self.state.awaiting = Awaiting::Nothing;
+        self.say(Reply::event(format!("已补充到 {number}，办理单位能看到。")).with_buttons(["查进度"]));
+    }
+
+    pub(super) fn file_another(&mut self) {
+        if let Some(form) = self.state.form.as_mut() {
+            form.duplicate_cleared = true;
+        }
+        self.submit();
+    }
+
+    /// 取消: leaves what is going on; `false` when there is nothing to cancel.
+    pub(super) fn cancel(&mut self) -> bool {
+        if self.state.form.is_none() {
+            if self.state.awaiting == Awaiting::Nothing {
+                return false;
+            }
+            self.step("command");
+            self.state.awaiting = Awaiting::Nothing;
+            self.state.clarify_rounds = 0;
+            self.say(Reply::say("好的，不办了。需要时随时再说。").with_buttons(super::ladder::ENTRIES));
+            return true;
+        }
+        if self.state.awaiting == Awaiting::CancelForm {
+            self.drop_form();
+            return true;
+        }
+        self.step("command");
+        self.state.awaiting = Awaiting::CancelForm;
+        self.say(
+            Reply::say("确定不登记了吗？登记单会清空，没有提交过的内容不会保留。").with_buttons(["是", "继续填写"]),
+        );
+        true
+    }
+
+    pub(super) fn drop_form(&mut self) {
+        self.step("command");
+        self.state.form = None;
+        self.state.callback_promised = false;
+        self.state.awaiting = Awaiting::Nothing;
+        self.say(Reply::say("已取消，没有登记任何内容。需要时随时再说。").with_buttons(super::ladder::ENTRIES));
+    }
+
+    /// The bot cannot go on (a model or a store failed): to a person, never back to the bot by itself.
+    pub(super) fn fail(&mut self) {
+        self.step("human");
+        self.say(Reply::event("系统刚才没能处理这条消息，内容已经保存。"));
+        self.human(HandoffReason::Error);
+    }
+}

@@ -1,0 +1,562 @@
+//! Fills, checks and corrects the registration form. Knows nothing of turns or replies.
+
+use std::sync::LazyLock;
+
+use jiff::civil::Date;
+use regex::Regex;
+
+use super::{
+    demand,
+    draft::{Amount, CaseDraft, Contact, Evidence, FieldChange},
+    extract,
+    form::{CaseForm, FieldKey, FieldSource, FieldValue, FormMatter},
+    knowledge::{Knowledge, ReadingMatter},
+    message::{FormCard, FormCardField, FormCardMatter},
+    number,
+    state::Facts,
+};
+use crate::domain::kinds::{CaseType, Channel};
+
+/// Most matters on one form.
+pub(super) const MAX_MATTERS: usize = 5;
+/// Longest value of a short field, in characters.
+const MAX_SHORT: usize = 120;
+/// Longest demand, in characters.
+const MAX_DEMAND: usize = 500;
+
+impl CaseForm {
+    /// The value of a field, if it has one.
+    pub fn value(&self, key: FieldKey) -> Option<&str> {
+        self.fields.get(&key).map(|f| f.value.as_str()).filter(|v| !v.is_empty())
+    }
+
+    /// The matters that will be filed.
+    pub fn kept(&self) -> impl Iterator<Item = &FormMatter> {
+        self.matters.iter().filter(|m| m.keep)
+    }
+
+    /// Whether the form may be filed without a contact: only what may be told anonymously.
+    pub fn may_be_anonymous(&self) -> bool {
+        self.kept().all(|m| {
+            matches!(
+                m.case_type,
+                CaseType::Report | CaseType::Conduct | CaseType::Complaint | CaseType::Risk | CaseType::Praise
+            )
+        })
+    }
+
+    /// Whether a field must be there before 提交.
+    pub fn is_required(&self, key: FieldKey) -> bool {
+        match key {
+            FieldKey::ContactPhone => !(self.anonymous && self.may_be_anonymous()),
+            FieldKey::Demand => true,
+            FieldKey::Enterprise
+            | FieldKey::Uscc
+            | FieldKey::ContactName
+            | FieldKey::Place
+            | FieldKey::Object
+            | FieldKey::HappenedOn
+            | FieldKey::Amount
+            | FieldKey::Confidential => false,
+        }
+    }
+
+    /// Whether a field is asked for, although the form can be filed without it.
+    pub fn is_wanted(&self, key: FieldKey) -> bool {
+        match key {
+            FieldKey::Enterprise | FieldKey::ContactName => !self.anonymous,
+            FieldKey::Object => self.kept().any(|m| {
+                matches!(m.case_type, CaseType::Complaint | CaseType::Report | CaseType::Conduct | CaseType::Arrears)
+            }),
+            FieldKey::Amount => self.kept().any(|m| m.case_type == CaseType::Arrears),
+            FieldKey::Uscc
+            | FieldKey::ContactPhone
+            | FieldKey::Place
+            | FieldKey::HappenedOn
+            | FieldKey::Demand
+            | FieldKey::Confidential => false,
+        }
+    }
+
+    /// Everything still missing, required first.
+    pub fn missing(&self) -> Vec<FieldKey> {
+        let absent = |key: &FieldKey| match key {
+            FieldKey::Demand => self.kept().any(|m| m.demand.trim().is_empty()),
+            _ => self.value(*key).is_none(),
+        };
+        let required = FieldKey::ALL.iter().copied().filter(|k| self.is_required(*k) && absent(k));
+        let wanted = FieldKey::ALL.iter().copied().filter(|k| !self.is_required(*k) && self.is_wanted(*k) && absent(k));
+        required.chain(wanted).collect()
+    }
+
+    /// What stands against 提交: field and reason, in words for people.
+    pub fn errors(&self) -> Vec<(FieldKey, String)> {
+        let mut errors: Vec<(FieldKey, String)> = self
+            .missing()
+            .into_iter()
+            .filter(|k| self.is_required(*k))
+            .map(|k| (k, format!("请填写{}", k.label())))
+            .collect();
+        if self.kept().next().is_none() {
+            errors.push((FieldKey::Demand, "请至少保留一件事项".to_owned()));
+        }
+        errors.extend(self.fields.iter().filter_map(|(k, v)| v.error.clone().map(|e| (*k, e))));
+        errors
+    }
+
+    /// Sets a field as the visitor typed it; a wrong value stays visible with its error.
+    pub(super) fn type_in(&mut self, key: FieldKey, written: &str, today: Date) -> Result<(), String> {
+        let checked = check(key, written, today);
+        if key == FieldKey::Demand {
+            let value = checked?;
+            if let Some(first) = self.matters.iter_mut().find(|m| m.keep) {
+                first.demand = value;
+            }
+            return Ok(());
+        }
+        let entry = self.fields.entry(key).or_default();
+        let shown = match &checked {
+            Ok(value) => value.clone(),
+            Err(_) => written.trim().chars().take(MAX_SHORT).collect(),
+        };
+        if entry.value == shown && entry.error.is_none() {
+            return checked.map(|_| ());
+        }
+        if entry.source == Some(FieldSource::Said) && entry.proposed.is_none() {
+            entry.proposed = Some(entry.value.clone());
+        }
+        entry.value = shown;
+        entry.source = Some(FieldSource::Typed);
+        entry.error = checked.as_ref().err().cloned();
+        checked.map(|_| ())
+    }
+
+    /// Takes facts into fields; what was typed stays unless `replace`. Returns the fields that changed.
+    pub(super) fn take_facts(&mut self, facts: &Facts, replace: bool) -> Vec<FieldKey> {
+        let contact = facts
+            .contact_phone
+            .clone()
+            .or_else(|| facts.contact_email.clone())
+            .or_else(|| facts.contact_wechat.as_ref().map(|w| format!("微信 {w}")));
+        let mut changed = Vec::new();
+        for (key, value) in [
+            (FieldKey::Enterprise, facts.enterprise.clone()),
+            (FieldKey::Uscc, facts.uscc.clone()),
+            (FieldKey::ContactName, facts.contact_name.clone()),
+            (FieldKey::ContactPhone, contact),
+            (FieldKey::Place, facts.place.clone()),
+            (FieldKey::Object, facts.object.clone()),
+            (FieldKey::HappenedOn, facts.happened_on.clone()),
+            (FieldKey::Amount, facts.amount.clone()),
+        ] {
+            let Some(value) = value else { continue };
+            let entry = self.fields.entry(key).or_default();
+            if entry.value == value || (!entry.value.is_empty() && entry.error.is_none() && !replace) {
+                continue;
+            }
+            *entry =
+                FieldValue { value, source: Some(FieldSource::Said), error: None, proposed: entry.proposed.take() };
+            changed.push(key);
+        }
+        if let Some(code) = &facts.uscc_invalid
+            && self.value(FieldKey::Uscc).is_none()
+        {
+            let error = check(FieldKey::Uscc, code, Date::constant(2000, 1, 1)).err();
+            self.fields.insert(
+                FieldKey::Uscc,
+                FieldValue { value: code.clone(), source: Some(FieldSource::Said), error, proposed: None },
+            );
+            changed.push(FieldKey::Uscc);
+        }
+        changed
+    }
+
+    /// Adds a matter as the rules read it. `false` when the form is full.
+    pub(super) fn add_matter(
+        &mut self,
+        matter: &ReadingMatter,
+        region: Option<&str>,
+        knowledge: &dyn Knowledge,
+    ) -> bool {
+        if self.matters.len() >= MAX_MATTERS {
+            return false;
+        }
+        let n = self.matters.iter().map(|m| m.n).max().unwrap_or(0) + 1;
+        let drafted = demand::draft(matter.case_type, &matter.text);
+        self.matters.push(FormMatter {
+            n,
+            keep: true,
+            text: matter.text.clone(),
+            case_type: matter.case_type,
+            topic: matter.topic.clone(),
+            topics: matter.topics.clone(),
+            urgency: matter.urgency,
+            demand: drafted.clone(),
+            drafted_demand: drafted,
+            proposed: (matter.case_type, matter.topic.clone()),
+            route: knowledge.route(
+                matter.case_type,
+                matter.topic.as_deref(),
+                &matter.text,
+                region,
+                &matter.objects,
+                matter.urgency,
+            ),
+            sensitive: matter.sensitive,
+            objects: matter.objects.clone(),
+            rules: matter.rules.clone(),
+            confidence: matter.confidence,
+        });
+        if matter.sensitive || extract::wants_secrecy(&matter.text) {
+            self.fields.entry(FieldKey::Confidential).or_insert_with(|| FieldValue {
+                value: "是".to_owned(),
+                source: Some(FieldSource::Said),
+                error: None,
+                proposed: None,
+            });
+        }
+        true
+    }
+
+    /// The card shown in the chat.
+    pub fn card(&self, knowledge: &dyn Knowledge) -> FormCard {
+        let missing = self.missing();
+        let kept = self.kept().count();
+        let field = |key: FieldKey| {
+            let value = match key {
+                FieldKey::Demand => self.kept().next().map(|m| m.demand.clone()).unwrap_or_default(),
+                _ => self.value(key).unwrap_or_default().to_owned(),
+            };
+            FormCardField {
+                key,
+                value,
+                required: self.is_required(key),
+                missing: missing.contains(&key),
+                error: self.fields.get(&key).and_then(|f| f.error.clone()),
+                source: self.fields.get(&key).and_then(|f| f.source),
+            }
+        };
+        FormCard {
+            matters: self
+                .matters
+                .iter()
+                .map(|m| FormCardMatter {
+                    n: m.n,
+                    keep: m.keep,
+                    case_type: m.case_type,
+                    topic: m.topic.clone(),
+                    topic_label: m.topic.as_deref().and_then(|t| knowledge.topic(t)).map(|t| t.label),
+                    demand: m.demand.clone(),
+                    lead_hint: (!m.route.lead_name.is_empty()).then(|| m.route.lead_name.clone()),
+                })
+                .collect(),
+            // With several matters each line carries its own demand.
+            fields: FieldKey::ALL.iter().copied().filter(|k| *k != FieldKey::Demand || kept <= 1).map(field).collect(),
+            missing,
+            can_submit: self.errors().is_empty(),
+            submitted: self.submitted,
+        }
+    }
+
+    /// The drafts to file: one for each kept matter.
+    pub(super) fn drafts(&self, around: &Around<'_>) -> Vec<CaseDraft> {
+        let kept: Vec<&FormMatter> = self.kept().collect();
+        let of = kept.len() as u32;
+        let text = |key| self.value(key).map(str::to_owned);
+        let contact = self.contact();
+        let anonymous = self.anonymous && !contact.is_reachable();
+        kept.iter()
+            .enumerate()
+            .map(|(index, m)| {
+                let mut objects = m.objects.clone();
+                if let Some(object) = text(FieldKey::Object)
+                    && !objects.contains(&object)
+                    && matches!(
+                        m.case_type,
+                        CaseType::Complaint | CaseType::Report | CaseType::Conduct | CaseType::Arrears
+                    )
+                {
+                    objects.push(object);
+                }
+                let label = m.topic.as_deref().and_then(|t| around.knowledge.topic(t)).map(|t| t.label);
+                let changed = m.case_type != m.proposed.0 || m.topic != m.proposed.1 || objects != m.objects;
+                let route = if changed {
+                    around.knowledge.route(m.case_type, m.topic.as_deref(), &m.text, around.region, &objects, m.urgency)
+                } else {
+                    m.route.clone()
+                };
+                CaseDraft {
+                    enterprise: text(FieldKey::Enterprise),
+                    uscc: text(FieldKey::Uscc),
+                    contact: contact.clone(),
+                    place: text(FieldKey::Place),
+                    object: text(FieldKey::Object),
+                    happened_on: self.value(FieldKey::HappenedOn).and_then(|d| d.parse().ok()),
+                    amount: self.value(FieldKey::Amount).map(|written| {
+                        number::amount(written).unwrap_or_else(|| Amount { text: written.to_owned(), fen: None })
+                    }),
+                    title: demand::title(label.as_deref(), m.case_type, &m.text),
+                    demand: m.demand.clone(),
+                    original: self.original_of(m),
+                    case_type: m.case_type,
+                    topic: m.topic.clone(),
+                    topics: m.topics.clone(),
+                    urgency: m.urgency,
+                    region: around.region.map(str::to_owned),
+                    channel: around.channel,
+                    confidential: self.value(FieldKey::Confidential) == Some("是"),
+                    anonymous,
+                    sensitive: m.sensitive,
+                    risk: around.risk,
+                    objects,
+                    route,
+                    evidence: Evidence {
+                        rules: m.rules.clone(),
+                        words: m.topics.first().map(|t| t.words.clone()).unwrap_or_default(),
+                        rule_set_hash: self.rule_set_hash.clone(),
+                        confidence: m.confidence,
+                    },
+                    changes: self.changes(m),
+                    attachments: around.attachments.to_vec(),
+                    answered_before: self.answered_before.clone(),
+                    part: (index as u32 + 1, of),
+                }
+            })
+            .collect()
+    }
+
+    /// With one matter its original is everything told; with several each keeps the whole message too,
+    /// because the enterprise's words must not be cut by a machine.
+    fn original_of(&self, matter: &FormMatter) -> String {
+        if self.original.is_empty() { matter.text.clone() } else { self.original.clone() }
+    }
+
+    /// The way to reach the enterprise, read from the one contact field.
+    fn contact(&self) -> Contact {
+        let name = self.value(FieldKey::ContactName).map(str::to_owned);
+        let Some(written) = self.value(FieldKey::ContactPhone) else {
+            return Contact { name, ..Contact::default() };
+        };
+        if let Some(id) = written.strip_prefix("微信") {
+            return Contact { name, wechat: Some(id.trim().to_owned()), ..Contact::default() };
+        }
+        if written.contains('@') {
+            return Contact { name, email: Some(written.to_owned()), ..Contact::default() };
+        }
+        Contact { name, phone: Some(written.to_owned()), ..Contact::default() }
+    }
+
+    fn changes(&self, matter: &FormMatter) -> Vec<FieldChange> {
+        let mut changes: Vec<FieldChange> = self
+            .fields
+            .iter()
+            .filter_map(|(key, value)| {
+                value.proposed.as_ref().filter(|p| **p != value.value).map(|proposed| FieldChange {
+                    field: key.as_str().to_owned(),
+                    proposed: proposed.clone(),
+                    submitted: value.value.clone(),
+                })
+            })
+            .collect();
+        let mut changed = |field: &str, proposed: String, submitted: String| {
+            if proposed != submitted {
+                changes.push(FieldChange { field: field.to_owned(), proposed, submitted });
+            }
+        };
+        changed("demand", matter.drafted_demand.clone(), matter.demand.clone());
+        changed("type", matter.proposed.0.as_str().to_owned(), matter.case_type.as_str().to_owned());
+        changed("topic", matter.proposed.1.clone().unwrap_or_default(), matter.topic.clone().unwrap_or_default());
+        changes
+    }
+
+    /// The form in plain words, for channels without cards.
+    pub(super) fn in_words(&self) -> String {
+        let mut lines = vec!["登记单（还没提交，回复“提交”才会登记）".to_owned()];
+        let kept: Vec<&FormMatter> = self.kept().collect();
+        for m in &kept {
+            let number = if kept.len() > 1 { format!("第{}件 ", m.n) } else { String::new() };
+            let lead = if m.route.lead_name.is_empty() {
+                String::new()
+            } else {
+                format!("，预计由{}办理", m.route.lead_name)
+            };
+            lines.push(format!("{number}【{}】{}{lead}", m.case_type.label(), m.demand));
+        }
+        for key in FieldKey::ALL.iter().copied().filter(|k| *k != FieldKey::Demand) {
+            if let Some(value) = self.value(key) {
+                let error = self
+                    .fields
+                    .get(&key)
+                    .and_then(|f| f.error.as_deref())
+                    .map_or(String::new(), |e| format!("（{e}）"));
+                lines.push(format!("{}：{value}{error}", key.label()));
+            }
+        }
+        lines.join("\n")
+    }
+}
+
+/// What a draft needs from outside the form.
+pub(super) struct Around<'a> {
+    pub(super) knowledge: &'a dyn Knowledge,
+    pub(super) region: Option<&'a str>,
+    pub(super) channel: Channel,
+    pub(super) risk: bool,
+    pub(super) attachments: &'a [String],
+}
+
+/// Checks and tidies one field as typed; an empty value is allowed and empties the field.
+pub(super) fn check(key: FieldKey, written: &str, today: Date) -> Result<String, String> {
+    let text = extract::half_width(written.trim());
+    let text = text.trim();
+    if text.is_empty() {
+        return if key == FieldKey::Demand { Err("请写明诉求".to_owned()) } else { Ok(String::new()) };
+    }
+    let limit = if key == FieldKey::Demand { MAX_DEMAND } else { MAX_SHORT };
+    if text.chars().count() > limit {
+        return Err(format!("{}请控制在 {limit} 字以内", key.label()));
+    }
+    match key {
+        FieldKey::Uscc => match extract::uscc(text) {
+            Some((code, true)) => Ok(code),
+            Some(_) | None => Err("统一社会信用代码应为 18 位，最后一位是校验码，请核对".to_owned()),
+        },
+        FieldKey::ContactPhone => extract::phone_number(text, true)
+            .or_else(|| extract::phone(text))
+            .or_else(|| extract::email(text))
+            .or_else(|| extract::wechat(text).map(|w| format!("微信 {w}")))
+            .ok_or_else(|| "请核对：手机号 11 位，座机带区号，境外号码以 + 开头；也可以填邮箱或“微信 账号”".to_owned()),
+        FieldKey::HappenedOn => {
+            let date = text.parse::<Date>().ok().filter(|d| *d <= today).or_else(|| extract::date(text, today));
+            date.map(|d| d.to_string()).ok_or_else(|| "请填写已经过去的日期，例如 2026-09-05 或 9月5日".to_owned())
+        }
+        FieldKey::Amount => {
+            if let Some(amount) = number::amount(text) {
+                Ok(amount.text)
+            } else if number::parse_han_number(text).is_some() {
+                Ok(format!("{text}元"))
+            } else {
+                Err("请填写金额，例如 12.5万元".to_owned())
+            }
+        }
+        FieldKey::Confidential => match text {
+            "是" | "要" | "需要" | "保密" | "true" | "yes" | "on" | "1" => Ok("是".to_owned()),
+            "否" | "不" | "不用" | "不要" | "不需要" | "不保密" | "false" | "no" | "off" | "0" => {
+                Ok("否".to_owned())
+            }
+            _ => Err("请选择“是”或“否”".to_owned()),
+        },
+        FieldKey::Enterprise | FieldKey::ContactName | FieldKey::Place | FieldKey::Object | FieldKey::Demand => {
+            Ok(text.to_owned())
+        }
+    }
+}
+
+/// A correction told in chat: which field, and the new value.
+pub(super) fn corrections(text: &str) -> Vec<(FieldKey, String)> {
+    static CORRECTION: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(
+            r"(企业名称?|公司名称?|公司名字|单位名称|店名|厂名|统一社会信用代码|信用代码|税号|联系人|姓名|名字|联系电话|联系方式|电话|手机号码?|手机|号码|邮箱|微信号?|事发地点|地点|地址|涉及单位|被投诉单位|欠款方|欠款单位|对方单位|发生日期|发生时间|日期|时间|涉及金额|金额|诉求|要求|保密)(?:(?:填|写|弄)?(?:错了?|不对|有误)[，,、 ]*)?(?:我?(?:要|想|应该|应|应当|请|帮我))?(?:改成|改为|换成|换为|更正为|更新为|修改为|改到|变更为|应为|应该是|是|为|：|:) ?([^，,。；;！!\n]{1,200})",
+        )
+        .expect("the pattern is a constant and compiles in the tests")
+    });
+    static WHOLE: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"(诉求|要求)(?:改成|改为|换成|更正为|应该是|应为|：|:) ?(.{1,500})")
+            .expect("the pattern is a constant and compiles in the tests")
+    });
+    static NEGATED: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"^(?:不是|不叫)[^，,]{1,60}[，,](?:而)?(?:是|叫|应该是|应为)(.{1,60})$")
+            .expect("the pattern is a constant and compiles in the tests")
+    });
+    if let Some(c) = WHOLE.captures(text)
+        && let Some(value) = c.get(2)
+    {
+        return vec![(FieldKey::Demand, value.as_str().trim().to_owned())];
+    }
+    let mut found = Vec::new();
+    for c in CORRECTION.captures_iter(text) {
+        let (Some(name), Some(value)) = (c.get(1), c.get(2)) else {
+            continue;
+        };
+        let key = match name.as_str() {
+            "企业名" | "企业名称" | "公司名" | "公司名称" | "公司名字" | "单位名称" | "店名" | "厂名" => {
+                FieldKey::Enterprise
+            }
+            "统一社会信用代码" | "信用代码" | "税号" => FieldKey::Uscc,
+            "联系人" | "姓名" | "名字" => FieldKey::ContactName,
+            "事发地点" | "地点" | "地址" => FieldKey::Place,
+            "涉及单位" | "被投诉单位" | "欠款方" | "欠款单位" | "对方单位" => FieldKey::Object,
+            "发生日期" | "发生时间" | "日期" | "时间" => FieldKey::HappenedOn,
+            "涉及金额" | "金额" => FieldKey::Amount,
+            "诉求" | "要求" => FieldKey::Demand,
+            "保密" => FieldKey::Confidential,
+            _ => FieldKey::ContactPhone,
+        };
+        let value = value.as_str().trim();
+        let value = NEGATED.captures(value).and_then(|n| n.get(1)).map_or(value, |m| m.as_str());
+        let value = if name.as_str().starts_with("微信") { format!("微信 {value}") } else { value.to_owned() };
+        found.push((key, value));
+    }
+    found
+}
+
+/// `去掉第2件`, `第二件不要了`: the number of the matter to drop.
+pub(super) fn dropped_matter(text: &str) -> Option<u32> {
+    static DROP: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"(?:(?:去掉|删掉|删除|不要|取消)第?([0-9]|[一二两三四五])[件个条]|第([0-9]|[一二两三四五])[件个条](?:事|事项)?(?:不要|去掉|删|不用|取消|不登记))")
+            .expect("the pattern is a constant and compiles in the tests")
+    });
+    let c = DROP.captures(text)?;
+    let written = c.get(1).or_else(|| c.get(2))?.as_str();
+    written.parse().ok().or_else(|| parse_small(written))
+}
+
+fn parse_small(text: &str) -> Option<u32> {
+    number::parse_han_number(text).map(|n| n as u32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn corrections_name_a_field_and_a_value() {
+        for (text, expected) in [
+            ("电话改成13900139000", vec![(FieldKey::ContactPhone, "13900139000")]),
+            ("电话写错了，应该是13900139000", vec![(FieldKey::ContactPhone, "13900139000")]),
+            (
+                "联系人换成周敏，电话改为 0591-87654321",
+                vec![(FieldKey::ContactName, "周敏"), (FieldKey::ContactPhone, "0591-87654321")],
+            ),
+            ("公司名称应为福州鑫达模具厂", vec![(FieldKey::Enterprise, "福州鑫达模具厂")]),
+            ("金额是3万元", vec![(FieldKey::Amount, "3万元")]),
+            ("诉求改成：请尽快拨付第二批技改补助，谢谢", vec![(FieldKey::Demand, "请尽快拨付第二批技改补助，谢谢")]),
+            ("补贴没到账", vec![]),
+        ] {
+            let expected: Vec<(FieldKey, String)> = expected.into_iter().map(|(k, v)| (k, v.to_owned())).collect();
+            assert_eq!(corrections(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_wrong_value_says_what_is_wrong() {
+        let today = Date::constant(2026, 11, 25);
+        assert!(check(FieldKey::ContactPhone, "1380013800", today).is_err());
+        assert_eq!(check(FieldKey::ContactPhone, "boss@example.com", today).as_deref(), Ok("boss@example.com"));
+        assert_eq!(check(FieldKey::ContactPhone, "微信：xinda_mould", today).as_deref(), Ok("微信 xinda_mould"));
+        assert_eq!(check(FieldKey::ContactPhone, "+886 912 345 678", today).as_deref(), Ok("+886912345678"));
+        assert!(check(FieldKey::HappenedOn, "2026-12-01", today).is_err());
+        assert_eq!(check(FieldKey::HappenedOn, "昨天", today).as_deref(), Ok("2026-11-24"));
+        assert_eq!(check(FieldKey::Amount, "50000", today).as_deref(), Ok("50000元"));
+        assert!(check(FieldKey::Uscc, "91350100M000100Y44", today).is_err());
+        assert!(check(FieldKey::Demand, "  ", today).is_err());
+        assert_eq!(check(FieldKey::Enterprise, "", today).as_deref(), Ok(""));
+    }
+
+    #[test]
+    fn a_matter_can_be_dropped_by_its_number() {
+        assert_eq!(dropped_matter("第二件不要了"), Some(2));
+        assert_eq!(dropped_matter("去掉第1件"), Some(1));
+        assert_eq!(dropped_matter("第三方不要"), None);
+    }
+}

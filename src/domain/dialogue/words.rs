@@ -1,0 +1,143 @@
+//! Words that the dialogue itself understands, whatever the rule files say: 提交, 转人工, 取消, the four
+//! entries, threats and the marks of secret papers. They must work even with an empty rule set.
+
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+use crate::domain::kinds::CaseType;
+
+/// A word of command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Own {
+    Submit,
+    Human,
+    Cancel,
+    LeaveQueue,
+    Yes,
+    No,
+    Solved,
+    Unsolved,
+    Progress,
+    AddToCase,
+    FileAnother,
+    FileForMe,
+    KeepForm,
+    Anonymous,
+    Entry(CaseType),
+}
+
+/// Strips blanks and the marks people put around a command.
+pub(super) fn bare(text: &str) -> String {
+    text.chars().filter(|c| !c.is_whitespace() && !"，。！？、；：,.!?;:~～“”\"'‘’（）()【】[]…".contains(*c)).collect()
+}
+
+/// The command, if the message is nothing but one.
+pub(super) fn own(text: &str) -> Option<Own> {
+    static SUBMIT: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"^(?:那就?|好的?|嗯+|行|可以|确认|没问题|没错|麻烦|请|帮我|现在|就|对|是的|我要|直接|无误)*提交(?:吧|了|一下|登记单?|诉求|啊|呀|哦|谢谢|无误)*$")
+            .expect("the pattern is a constant and compiles in the tests")
+    });
+    if text.chars().count() > 24 {
+        return None;
+    }
+    let bare = bare(text);
+    if SUBMIT.is_match(&bare) {
+        return Some(Own::Submit);
+    }
+    let bare = bare.strip_prefix("我要").filter(|rest| *rest != "投诉").unwrap_or(&bare);
+    let bare = bare.strip_prefix("请帮我").or_else(|| bare.strip_prefix("请")).unwrap_or(bare);
+    Some(match bare {
+        "转人工" | "人工" | "人工服务" | "人工客服" | "找人工" | "转人工服务" | "真人" | "转接人工"
+        | "联系工作人员" => Own::Human,
+        "取消" | "取消登记" | "不登记了" | "不提交了" | "算了" | "不用了" | "放弃登记" | "退出" => {
+            Own::Cancel
+        }
+        "取消排队" | "不排了" | "不等了" | "先问机器人" => Own::LeaveQueue,
+        "是" | "是的" | "对" | "对的" | "好" | "好的" | "可以" | "嗯" | "行" | "要" | "需要" | "确认" | "确定"
+        | "没错" => Own::Yes,
+        "不" | "不是" | "否" | "不要" | "不需要" | "没有" | "先不" => Own::No,
+        "解决了" | "已解决" | "已经解决" | "有用" | "明白了" | "知道了" | "清楚了" => Own::Solved,
+        "没解决" | "没有解决" | "未解决" | "还没解决" | "没用" | "没帮助" | "不是我要的" | "答非所问" | "没有帮助" => {
+            Own::Unsolved
+        }
+        "查进度" | "查询进度" | "查办理进度" | "进度查询" | "看进度" | "查办件" | "办理进度" => {
+            Own::Progress
+        }
+        "补充到这件" | "补充到原件" | "并到这件" => Own::AddToCase,
+        "另提一件" | "另外提一件" | "新提一件" | "另行登记" => Own::FileAnother,
+        "帮我登记" | "登记" | "仍要登记" | "直接登记" | "我要登记" | "登记一下" | "提交诉求" | "登记诉求" => {
+            Own::FileForMe
+        }
+        "继续填写" | "继续登记" | "继续" => Own::KeepForm,
+        "匿名" | "匿名提交" | "匿名反映" | "我要匿名" => Own::Anonymous,
+        "咨询政策" | "咨询" | "政策咨询" | "查政策" => Own::Entry(CaseType::Consultation),
+        "反映问题" | "反映诉求" | "反映情况" | "提诉求" => Own::Entry(CaseType::Coordination),
+        "提建议" | "提个建议" | "建议" => Own::Entry(CaseType::Suggestion),
+        _ => return None,
+    })
+}
+
+/// Whether the words threaten life, blockade or gathering (DOMAIN 5.4 rule 10).
+pub(super) fn is_threat(text: &str) -> bool {
+    const WORDS: &[&str] = &[
+        "跳楼",
+        "自杀",
+        "不想活",
+        "活不下去",
+        "轻生",
+        "同归于尽",
+        "堵路",
+        "堵门",
+        "堵大门",
+        "拉横幅",
+        "闹访",
+        "集体上访",
+        "去北京告",
+        "就去北京",
+        "到北京上访",
+        "炸了你",
+        "砍死",
+        "弄死",
+        "杀了",
+        "自焚",
+        "喝农药",
+        "报复社会",
+        "鱼死网破",
+    ];
+    WORDS.iter().any(|w| text.contains(w))
+}
+
+/// Whether the text carries the mark of a secret paper (DOMAIN 9 no. 4).
+pub(super) fn is_secret(text: &str) -> bool {
+    static MARK: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"(?:绝密|机密|秘密)\s*[★☆*]|(?:绝密|机密)(?:级|文件|件|材料|资料)|涉密(?:文件|材料|资料|件)|国家秘密|(?:★|☆)\s*(?:绝密|机密|秘密)")
+            .expect("the pattern is a constant and compiles in the tests")
+    });
+    MARK.is_match(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_explicit_submit_is_one() {
+        for yes in ["提交", "提交。", " 提 交 ", "好的，提交吧", "确认提交", "没问题，提交", "请提交", "提交诉求"]
+        {
+            assert_eq!(own(yes), Some(Own::Submit), "{yes}");
+        }
+        for no in ["先不提交", "不要提交", "怎么提交", "提交了没有用", "材料提交两个月了", "确认", "好的", "提交不了"]
+        {
+            assert_ne!(own(no), Some(Own::Submit), "{no}");
+        }
+    }
+
+    #[test]
+    fn marks_of_secret_papers_are_seen_and_plain_talk_is_not() {
+        assert!(is_secret("机密★一年 关于…的通知"));
+        assert!(is_secret("我有一份涉密文件发你"));
+        assert!(!is_secret("我们的商业秘密被偷了"));
+        assert!(!is_secret("这个配方是秘密"));
+    }
+}
