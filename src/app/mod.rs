@@ -1,3 +1,117 @@
-//! Use cases, one file each: load, authorise, decide, save, commit, wake.
+//! The use cases: load, authorise, decide, save, commit, wake. No SQL text, no HTTP.
 
+pub mod auth;
 pub mod content;
+pub mod error;
+pub mod events;
+pub mod limits;
+pub mod metrics;
+pub mod officer;
+pub mod system;
+pub mod visitors;
+
+use std::{ops::Deref, sync::Arc};
+
+pub use error::{AppError, FieldError};
+use jiff::Timestamp;
+pub use officer::{Credential, Officer};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    config::Config,
+    ports::{Clock, IdGen},
+    store::Db,
+};
+
+/// Signals that wake a job before its next tick.
+#[derive(Debug, Default)]
+pub struct Wake {
+    /// Something waits in the outbox.
+    pub outbox: Notify,
+    /// A timer was set or moved.
+    pub timers: Notify,
+}
+
+/// What every use case works with.
+pub struct Parts {
+    /// The configuration.
+    pub config: Config,
+    /// The database.
+    pub db: Db,
+    /// Rules, taxonomy, routing, calendars: what administrators edit.
+    pub content: content::ContentStore,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// Ids and secrets.
+    pub ids: Arc<dyn IdGen>,
+    /// Events for open streams.
+    pub hub: events::Hub,
+    /// Signals for jobs.
+    pub wake: Wake,
+    /// Counters for `/metrics`.
+    pub metrics: metrics::Metrics,
+    /// Rates per sender.
+    pub limits: limits::Limits,
+    /// Chat tokens seen lately.
+    pub visitor_tokens: visitors::TokenCache,
+    /// Cancelled at shutdown.
+    pub shutdown: CancellationToken,
+}
+
+/// The running gateway: a cheap handle.
+#[derive(Clone)]
+pub struct App(Arc<Parts>);
+
+impl Deref for App {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+impl App {
+    /// Puts the gateway together.
+    pub fn new(
+        config: Config,
+        db: Db,
+        content: content::ContentStore,
+        clock: Arc<dyn Clock>,
+        ids: Arc<dyn IdGen>,
+    ) -> Self {
+        let limits = limits::Limits::new(&config.limits);
+        Self(Arc::new(Parts {
+            config,
+            db,
+            content,
+            clock,
+            ids,
+            hub: events::Hub::default(),
+            wake: Wake::default(),
+            metrics: metrics::Metrics::default(),
+            limits,
+            visitor_tokens: visitors::TokenCache::default(),
+            shutdown: CancellationToken::new(),
+        }))
+    }
+
+    /// The present instant.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// A new secret of 32 random bytes as URL-safe text, with a prefix that tells its kind.
+    pub fn secret(&self, prefix: &str) -> String {
+        use base64::Engine as _;
+        let mut bytes = [0; 32];
+        self.ids.fill(&mut bytes);
+        format!("{prefix}{}", base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes))
+    }
+}
+
+/// SHA-256 of a secret, hex: what the database keeps of it.
+pub fn hash_secret(secret: &str) -> String {
+    use sha2::{Digest as _, Sha256};
+    hex::encode(Sha256::digest(secret.as_bytes()))
+}

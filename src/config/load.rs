@@ -148,6 +148,7 @@ impl Config {
         if let Some(path) = &self.database.url_file {
             self.database.url = read(Path::new(path))?.trim().to_owned();
         }
+        fill(&mut self.chat.identity_secret, self.chat.identity_secret_file.as_deref())?;
         for account in self.wechat.oa.values_mut() {
             fill(&mut account.app_secret, account.app_secret_file.as_deref())?;
             fill(&mut account.token, account.token_file.as_deref())?;

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use secrecy::SecretString;
 use serde::Deserialize;
 
 /// `[server]`: where it listens and what it believes of a request.
@@ -173,11 +174,22 @@ pub struct ChatConfig {
     pub max_upload_bytes: usize,
     /// A conversation without a message for this many hours is closed.
     pub idle_close_hours: u32,
+    /// Key with which an embedding site vouches for its user (hex HMAC-SHA256 over `user_id`); empty: no identity is
+    /// believed.
+    pub identity_secret: SecretString,
+    /// File that holds the key.
+    pub identity_secret_file: Option<String>,
 }
 
 impl Default for ChatConfig {
     fn default() -> Self {
-        Self { max_message_chars: 4_000, max_upload_bytes: 20 * 1024 * 1024, idle_close_hours: 72 }
+        Self {
+            max_message_chars: 4_000,
+            max_upload_bytes: 20 * 1024 * 1024,
+            idle_close_hours: 72,
+            identity_secret: SecretString::default(),
+            identity_secret_file: None,
+        }
     }
 }
 

@@ -1,0 +1,120 @@
+//! What happened, told to open streams: to the visitor of a conversation and to the officers' consoles.
+//!
+//! Events are told after the commit and may be missed; the database is the truth, and a stream that notices a gap
+//! reads it. Queues are bounded: a reader that lags is told to catch up.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use tokio::sync::broadcast;
+
+use crate::domain::{
+    access::Permission,
+    ids::{ConversationId, OfficerId},
+};
+
+/// Events a slow reader may lag behind before it must catch up from the database.
+const CONVERSATION_QUEUE: usize = 16;
+const CONSOLE_QUEUE: usize = 1024;
+
+/// Something the visitor of a conversation sees.
+#[derive(Debug, Clone)]
+pub enum ChatEvent {
+    /// Messages up to this number are stored.
+    Messages {
+        /// Number of the last one.
+        seq: i64,
+    },
+    /// Somebody types.
+    Typing {
+        /// Name shown, e.g. of the officer.
+        who: String,
+    },
+    /// The state or the owner changed.
+    State,
+}
+
+/// Something officers' consoles see.
+#[derive(Debug, Clone)]
+pub struct StaffEvent {
+    /// Name of the event: `conversation`, `message`, `typing`, `presence`, `case`, `task`, `alert`, `content`.
+    pub kind: &'static str,
+    /// Who may see it.
+    pub scope: Scope,
+    /// A small JSON object: ids and labels, no personal data.
+    pub data: String,
+}
+
+/// Who may see a console event.
+#[derive(Debug, Clone)]
+pub enum Scope {
+    /// Everyone who has this permission.
+    Permission(Permission),
+    /// One officer.
+    Officer(OfficerId),
+    /// Who may see this case.
+    Case {
+        /// Lead unit and assisting units.
+        units: Vec<String>,
+        /// Only for 纪检作风.
+        sealed: bool,
+        /// Units that are recused.
+        recused: Vec<String>,
+    },
+}
+
+/// The exchange of events within this process.
+#[derive(Debug)]
+pub struct Hub {
+    conversations: Mutex<HashMap<ConversationId, broadcast::Sender<ChatEvent>>>,
+    staff: broadcast::Sender<Arc<StaffEvent>>,
+}
+
+impl Default for Hub {
+    fn default() -> Self {
+        Self { conversations: Mutex::default(), staff: broadcast::channel(CONSOLE_QUEUE).0 }
+    }
+}
+
+impl Hub {
+    /// Tells the open streams of a conversation.
+    pub fn tell_visitor(&self, conversation: ConversationId, event: ChatEvent) {
+        let mut map = self.conversations.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(sender) = map.get(&conversation)
+            && sender.send(event).is_err()
+        {
+            map.remove(&conversation);
+        }
+    }
+
+    /// Tells the consoles.
+    pub fn tell_staff(&self, event: StaffEvent) {
+        // No console open is no failure.
+        let _ = self.staff.send(Arc::new(event));
+    }
+
+    /// Follows a conversation.
+    pub fn follow(&self, conversation: ConversationId) -> broadcast::Receiver<ChatEvent> {
+        let mut map = self.conversations.lock().unwrap_or_else(PoisonError::into_inner);
+        if map.len() == map.capacity() {
+            // Before it would grow: forget conversations nobody follows any more.
+            map.retain(|_, sender| sender.receiver_count() > 0);
+        }
+        map.entry(conversation).or_insert_with(|| broadcast::channel(CONVERSATION_QUEUE).0).subscribe()
+    }
+
+    /// Follows what consoles see.
+    pub fn follow_staff(&self) -> broadcast::Receiver<Arc<StaffEvent>> {
+        self.staff.subscribe()
+    }
+
+    /// Wakes every open conversation stream to look into the database: after a commit by another gateway.
+    pub fn wake_all(&self) {
+        let map = self.conversations.lock().unwrap_or_else(PoisonError::into_inner);
+        for sender in map.values() {
+            let _ = sender.send(ChatEvent::Messages { seq: i64::MAX });
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! Extractors whose refusals are problems: JSON bodies, queries, path parameters.
+
+use axum::{
+    body::Bytes,
+    extract::{FromRequest, FromRequestParts, Path, Query, Request},
+    http::{HeaderMap, StatusCode, header, request::Parts},
+};
+use serde::de::DeserializeOwned;
+
+use super::error::WebError;
+use crate::app::{AppError, FieldError};
+
+/// A JSON body. Unknown fields are refused when the type says `deny_unknown_fields`, which request types do.
+#[derive(Debug)]
+pub struct Body<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
+    type Rejection = WebError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, WebError> {
+        if !is_json(request.headers()) {
+            return Err(WebError(AppError::Unsupported { code: "unsupported_media_type" }));
+        }
+        let bytes = Bytes::from_request(request, state).await.map_err(|rejection| {
+            if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
+                WebError(AppError::TooLarge { code: "too_large" })
+            } else {
+                WebError(malformed("请求没有传完整"))
+            }
+        })?;
+        // An empty body stands for an empty object: every field has its default.
+        let bytes: &[u8] = if bytes.is_empty() { b"{}" } else { &bytes };
+        serde_json::from_slice(bytes).map(Self).map_err(|error| WebError(from_serde(&error)))
+    }
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).is_some_and(|value| {
+        let kind = value.split(';').next().unwrap_or_default().trim();
+        kind.eq_ignore_ascii_case("application/json") || kind.to_ascii_lowercase().ends_with("+json")
+    })
+}
+
+fn malformed(detail: &str) -> AppError {
+    AppError::Invalid { code: "malformed_json", detail: Some(detail.to_owned()), errors: Vec::new() }
+}
+
+fn from_serde(error: &serde_json::Error) -> AppError {
+    match error.classify() {
+        serde_json::error::Category::Data => {
+            let text = error.to_string();
+            let field = text.split('`').nth(1).unwrap_or_default();
+            let message = if text.starts_with("unknown field") {
+                "没有这个字段"
+            } else if text.starts_with("missing field") {
+                "缺少这个字段"
+            } else if text.starts_with("duplicate field") {
+                "字段重复"
+            } else {
+                "类型或取值不对"
+            };
+            let named = ["unknown field", "missing field", "duplicate field"].iter().any(|p| text.starts_with(p));
+            let pointer = if named { format!("/{}", field.replace('~', "~0").replace('/', "~1")) } else { String::new() };
+            AppError::invalid("invalid_fields", vec![FieldError::new(pointer, message)])
+        },
+        serde_json::error::Category::Io
+        | serde_json::error::Category::Syntax
+        | serde_json::error::Category::Eof => malformed(&format!(
+            "请求内容不是有效的 JSON（第 {} 行第 {} 列）。",
+            error.line(),
+            error.column()
+        )),
+    }
+}
+
+/// Parameters of the query string.
+#[derive(Debug)]
+pub struct Params<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Params<T> {
+    type Rejection = WebError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, WebError> {
+        match Query::<T>::from_request_parts(parts, state).await {
+            Ok(Query(value)) => Ok(Self(value)),
+            Err(_) => Err(WebError(AppError::Invalid {
+                code: "bad_request",
+                detail: Some("网址中的参数不对。".into()),
+                errors: Vec::new(),
+            })),
+        }
+    }
+}
+
+/// A parameter of the path that parses; anything else is not found.
+#[derive(Debug)]
+pub struct Arg<T>(pub T);
+
+impl<S: Send + Sync, T: std::str::FromStr + Send> FromRequestParts<S> for Arg<T> {
+    type Rejection = WebError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, WebError> {
+        let not_found = || WebError(AppError::NotFound);
+        let Path(text) = Path::<String>::from_request_parts(parts, state).await.map_err(|_| not_found())?;
+        text.parse().map(Self).map_err(|_| not_found())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Sample {
+        #[serde(rename = "text")]
+        _text: String,
+    }
+
+    #[test]
+    fn json_mistakes_name_the_field() {
+        let check = |json: &str, code: &str, pointer: Option<&str>| {
+            let error = from_serde(&serde_json::from_str::<Sample>(json).unwrap_err());
+            let AppError::Invalid { code: found, errors, .. } = error else { panic!("{error:?}") };
+            assert_eq!(found, code, "{json}");
+            assert_eq!(errors.first().map(|error| error.pointer.as_str()), pointer, "{json}");
+        };
+        check(r#"{"text":"a","role":"admin"}"#, "invalid_fields", Some("/role"));
+        check("{}", "invalid_fields", Some("/text"));
+        check(r#"{"text":5}"#, "invalid_fields", Some(""));
+        check(r#"{"text":"a"#, "malformed_json", None);
+        check("[", "malformed_json", None);
+    }
+}
