@@ -1,3 +1,4 @@
 //! One integration binary: one module per use case or surface.
 
+mod sla;
 mod tidy;

@@ -26,3 +26,6 @@ pub use profile::{
     Selection, SignOff, SilentConfirm, SlaBook, Source, Within,
 };
 pub use words::{Remaining, chinese_date, chinese_date_time, due_in_words, duration_in_words, weekday};
+
+#[cfg(test)]
+mod laws;
