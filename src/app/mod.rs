@@ -4,6 +4,7 @@ pub mod auth;
 pub mod content;
 pub mod error;
 pub mod events;
+pub mod health;
 pub mod limits;
 pub mod metrics;
 pub mod officer;

@@ -1,3 +1,12 @@
-//! The web edge: pages for people, the JSON API, static files. A handler only translates.
+//! The edge towards browsers and front ends: pages and the JSON API. Handlers translate: extract, call one use case,
+//! choose a view.
 
+pub mod api;
+pub mod auth;
+pub mod error;
+pub mod extract;
+pub mod health;
+pub mod page_error;
+pub mod router;
+pub mod serve;
 pub mod static_files;

@@ -1,0 +1,33 @@
+//! Whether the gateway can do its work now.
+
+use std::sync::atomic::Ordering::Relaxed;
+
+use super::App;
+use crate::store::{StoreError, instance};
+
+/// Reads, and writes when the last write had failed; so it heals by itself when there is room again.
+///
+/// # Errors
+/// What does not work, in one word.
+pub async fn check(app: &App) -> Result<(), &'static str> {
+    if app.shutdown.is_cancelled() {
+        return Err("stopping\n");
+    }
+    read(app).await.map_err(|_| "database: read failed\n")?;
+    if app.metrics.write_failed.load(Relaxed) {
+        write(app).await.map_err(|_| "database: write failed\n")?;
+        app.metrics.write_failed.store(false, Relaxed);
+    }
+    Ok(())
+}
+
+async fn read(app: &App) -> Result<(), StoreError> {
+    let mut tx = app.db.read().await?;
+    instance::get(&mut tx, "probe").await.map(|_| ())
+}
+
+async fn write(app: &App) -> Result<(), StoreError> {
+    let mut tx = app.db.write().await?;
+    instance::set(&mut tx, "probe", &app.now().as_millisecond().to_string()).await?;
+    tx.commit().await
+}
