@@ -77,6 +77,8 @@ pub struct Reading {
     pub reply: Option<AnswerText>,
     /// A threat (闹访、自杀、堵路 …).
     pub threat: bool,
+    /// State secrets: the text must not be kept.
+    pub secret: bool,
     /// A hit that may interrupt a form.
     pub interrupts_form: bool,
     /// The whole message is sensitive.

@@ -280,6 +280,12 @@ impl<'a> Turn<'a> {
             return;
         }
         let reading = self.read(words);
+        if reading.secret {
+            self.state.last_matter = None;
+            self.purge();
+            self.say_secret();
+            return;
+        }
         if reading.diversion == Some(Diversion::D1) {
             self.emergency(&reading);
             return;
@@ -361,6 +367,12 @@ impl<'a> Turn<'a> {
                 "请先保证人身安全：火灾拨打 119，人身危险或治安案件拨打 110，受伤拨打 120，交通事故拨打 122。",
             )),
         }
+        if reading.threat && self.state.mode != ConversationState::Queued {
+            // 轻生: a person must talk to the visitor now, whatever the hour.
+            self.flag_risk();
+            self.queue(HandoffReason::Emergency);
+            return;
+        }
         self.say(Reply::event("已通知值班人员。您可以继续在这里补充情况。").with_buttons(["转人工"]));
     }
 
@@ -379,9 +391,11 @@ impl<'a> Turn<'a> {
         if !reading.matters.is_empty() {
             self.state.last_matter = Some(words.to_owned());
         }
-        self.say(Reply::say(
-            "您的急我听到了，先别冲动，事情可以一件一件解决。如果您或身边的人有危险，请马上拨打 110 或 120。我现在就请工作人员来跟您谈。",
-        ));
+        let reply = reading.reply.as_ref().filter(|_| reading.threat).map_or_else(
+            || Reply::say("您的急我听到了，先别冲动，事情可以一件一件解决。如果您或身边的人有危险，请马上拨打 110 或 120。我现在就请工作人员来跟您谈。"),
+            answer_reply,
+        );
+        self.say(reply);
         self.queue(HandoffReason::Risk);
     }
 

@@ -20,6 +20,9 @@ pub mod knowledge;
 mod ladder;
 pub mod message;
 mod number;
+#[cfg(test)]
+mod scripts;
+pub mod shipped;
 pub mod state;
 mod words;
 
@@ -33,6 +36,7 @@ pub use message::{
     Card, Citation, ConversationState, DecisionRecord, Effect, FormCard, FormCardField, FormCardMatter, HandoffReason,
     Input, InputKind, MatterEdit, MessageKind, QuickReply, Reply, Sender, TurnEnv, TurnOutcome,
 };
+pub use shipped::Shipped;
 pub use state::{Awaiting, DialogueState, Facts, LastAnswer};
 
 /// What a turn wants loaded before it runs; most turns want nothing.

@@ -105,7 +105,8 @@ pub(super) fn is_threat(text: &str) -> bool {
         "报复社会",
         "鱼死网破",
     ];
-    WORDS.iter().any(|w| text.contains(w))
+    const HARMLESS: &[&str] = &["跳楼价", "跳楼甩卖", "自杀式", "自杀率", "违法吗", "怎么处罚", "预防", "禁止", "不得"];
+    WORDS.iter().any(|w| text.contains(w)) && !HARMLESS.iter().any(|w| text.contains(w))
 }
 
 /// Whether the text carries the mark of a secret paper (DOMAIN 9 no. 4).

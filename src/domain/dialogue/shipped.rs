@@ -1,0 +1,320 @@
+//! The gateway's real knowledge: rule set, taxonomy, dispatch table and office hours behind [`Knowledge`].
+//!
+//! Decides nothing by itself; it only translates what the other parts of the domain say.
+
+use jiff::{Timestamp, ToSpan, civil::Date};
+
+use super::{
+    draft::{RouteProposal, TopicScore},
+    knowledge::{AnswerText, Knowledge, Reading, ReadingMatter, TopicInfo},
+    message::Citation,
+};
+use crate::domain::{
+    kinds::{CaseType, Channel, Command, Diversion, Urgency},
+    routing::{self, RouteQuery, RoutingTable},
+    rules::{AnswerHit, AnswerMode, Input, Matter, Rule, RuleKind, RuleSet, Status},
+    sla::{Schedule, chinese_date, due_in_words},
+    taxonomy::Taxonomy,
+};
+
+/// Regions that rule files may be limited to, as people call them.
+const REGION_NAMES: &[(&str, &str)] = &[
+    ("350000", "福建省"),
+    ("350100", "福州市"),
+    ("350128", "平潭县"),
+    ("350200", "厦门市"),
+    ("350300", "莆田市"),
+    ("350400", "三明市"),
+    ("350500", "泉州市"),
+    ("350600", "漳州市"),
+    ("350700", "南平市"),
+    ("350800", "龙岩市"),
+    ("350900", "宁德市"),
+    ("330000", "浙江省"),
+    ("330200", "宁波市"),
+    ("330225", "象山县"),
+    ("320000", "江苏省"),
+    ("321300", "宿迁市"),
+];
+
+/// Rules, taxonomy, routing and office hours of one content version.
+#[derive(Clone, Copy)]
+pub struct Shipped<'a> {
+    /// The rules.
+    pub rules: &'a RuleSet,
+    /// Types and topics.
+    pub taxonomy: &'a Taxonomy,
+    /// Units and the dispatch table.
+    pub routing: &'a RoutingTable,
+    /// Calendar, hours and zone.
+    pub schedule: &'a Schedule,
+    /// Today in the configured zone.
+    pub today: Date,
+}
+
+impl<'a> Shipped<'a> {
+    /// The knowledge as it stands at `now`.
+    pub fn new(
+        rules: &'a RuleSet,
+        taxonomy: &'a Taxonomy,
+        routing: &'a RoutingTable,
+        schedule: &'a Schedule,
+        now: Timestamp,
+    ) -> Self {
+        Self { rules, taxonomy, routing, schedule, today: schedule.civil(now).date() }
+    }
+
+    /// The short version shown beside an answer: 规则库 v….
+    fn version(&self) -> String {
+        self.rules.hash().chars().take(8).collect()
+    }
+
+    fn answer_text(&self, hit: &AnswerHit) -> AnswerText {
+        let rule = self.rules.rule(&hit.rule_id);
+        AnswerText {
+            rule_id: hit.rule_id.clone(),
+            title: hit.title.clone(),
+            version: self.version(),
+            text: hit.text.trim().to_owned(),
+            citations: hit.citations.iter().map(|c| citation(c, hit.verified_on)).collect(),
+            quick_replies: hit.quick_replies.clone(),
+            awaiting_recheck: hit.awaiting_recheck,
+            region: rule.and_then(region_of),
+            topic: rule.and_then(|r| r.topic.clone()),
+            form_trigger: hit.form.as_ref().and_then(|f| f.trigger.clone()),
+        }
+    }
+
+    fn matter(&self, matter: Matter, area: Option<&str>) -> ReadingMatter {
+        let hit = matter.answer.as_ref().filter(|a| a.mode != AnswerMode::Draft);
+        let regional = hit.and_then(|a| self.rules.rule(&a.rule_id)).is_some_and(|r| !r.areas.is_empty());
+        ReadingMatter {
+            answer: hit.map(|h| self.answer_text(h)),
+            needs_region: area.is_none() && regional,
+            text: matter.text,
+            case_type: matter.case_type,
+            topic: matter.topic,
+            topics: matter
+                .topics
+                .into_iter()
+                .map(|t| TopicScore { topic: t.topic, score: t.score, words: t.evidence })
+                .collect(),
+            urgency: matter.urgency,
+            confidence: matter.confidence,
+            rules: matter.rules,
+            clarify: matter.clarify,
+            expired: matter.expired,
+            sensitive: matter.sensitive,
+            objects: matter.objects,
+        }
+    }
+
+    /// Active answer rules that are limited to regions.
+    fn regional_rules(&self) -> impl Iterator<Item = &Rule> {
+        self.rules
+            .rules()
+            .iter()
+            .filter(|r| r.status == Status::Active && r.kind == RuleKind::Answer && !r.areas.is_empty())
+    }
+}
+
+fn region_name(code: &str) -> Option<String> {
+    REGION_NAMES.iter().find(|(known, _)| *known == code).map(|(_, name)| (*name).to_owned())
+}
+
+fn region_of(rule: &Rule) -> Option<String> {
+    let names: Vec<String> = rule.areas.iter().filter_map(|code| region_name(code)).collect();
+    (!names.is_empty()).then(|| names.join("、"))
+}
+
+fn citation(cite: &crate::domain::rules::Citation, verified_on: Option<Date>) -> Citation {
+    let mut reference = cite.doc_no.clone().unwrap_or_default();
+    if let Some(clause) = &cite.clause {
+        if !reference.is_empty() {
+            reference.push(' ');
+        }
+        reference.push_str(clause);
+    }
+    if let Some(until) = cite.effective_until {
+        reference.push_str(&format!("，有效至{}", chinese_date(until)));
+    }
+    if let Some(on) = verified_on {
+        reference.push_str(&format!("（核对日期：{}）", chinese_date(on)));
+    }
+    Citation { title: cite.title.clone(), reference, url: cite.url.clone() }
+}
+
+/// Whether a code lies in an area: 350000 covers 3501xx, 330225 covers only itself.
+fn covers(area: &str, code: &str) -> bool {
+    let prefix = match area.trim_end_matches('0').len() {
+        0..=2 => 2,
+        3..=4 => 4,
+        _ => area.len(),
+    };
+    area.get(..prefix).is_some_and(|p| code.starts_with(p))
+}
+
+impl Knowledge for Shipped<'_> {
+    fn read(&self, text: &str, channel: Channel, area: Option<&str>, today: Date) -> Reading {
+        let decision = self.rules.decide(&Input { text, channel, area, today });
+        let fired = |want: &dyn Fn(&Rule) -> bool| decision.rules.iter().filter_map(|id| self.rules.rule(id)).any(want);
+        // 过激言语 is a call for a person that is marked sensitive; 轻生 is a sensitive emergency.
+        let threat =
+            fired(&|r| r.sensitive && (r.command == Some(Command::Human) || r.diversion == Some(Diversion::D1)));
+        let secret = decision.diversion == Some(Diversion::D4)
+            && fired(&|r| r.diversion == Some(Diversion::D4) && r.id.contains("secret"));
+        let mut matters: Vec<ReadingMatter> = decision.matters.into_iter().map(|m| self.matter(m, area)).collect();
+        if area.is_none() && matters.iter().all(|m| m.answer.is_none()) {
+            self.look_elsewhere(&mut matters, text, channel, today);
+        }
+        Reading {
+            spans: matters
+                .iter()
+                .flat_map(|m| m.topics.first())
+                .flat_map(|t| t.words.iter())
+                .filter_map(|word| text.find(word.as_str()).map(|at| (word.clone(), at, at + word.len())))
+                .collect(),
+            near: matters.iter().flat_map(|m| m.clarify.iter().map(|c| c.0.clone())).collect(),
+            reply: decision.reply.as_ref().map(|hit| self.answer_text(hit)),
+            command: decision.command,
+            diversion: decision.diversion,
+            interrupts_form: decision.interrupts_form,
+            sensitive: decision.sensitive,
+            threat,
+            secret,
+            matters,
+        }
+    }
+
+    fn answer(&self, rule_id: &str, channel: Channel, area: Option<&str>, today: Date) -> Option<AnswerText> {
+        let rule = self.rules.rule(rule_id)?;
+        let answer = rule.answer.as_ref()?;
+        let in_time = rule.valid_from.is_none_or(|d| d <= today) && rule.valid_until.is_none_or(|d| today <= d);
+        let in_channel = rule.channels.is_empty() || rule.channels.contains(&channel);
+        let in_area = rule.areas.is_empty() || area.is_some_and(|code| rule.areas.iter().any(|a| covers(a, code)));
+        if rule.status != Status::Active || !in_time || !in_channel || !in_area || answer.mode == AnswerMode::Draft {
+            return None;
+        }
+        Some(AnswerText {
+            rule_id: rule.id.clone(),
+            title: rule.title.clone(),
+            version: self.version(),
+            text: answer.text.trim().to_owned(),
+            citations: rule.citations.iter().map(|c| citation(c, rule.verified_on)).collect(),
+            quick_replies: answer.quick_replies.clone(),
+            awaiting_recheck: rule.awaiting_recheck,
+            region: region_of(rule),
+            topic: rule.topic.clone(),
+            form_trigger: rule.form.as_ref().and_then(|f| f.trigger.clone()),
+        })
+    }
+
+    fn route(
+        &self,
+        case_type: CaseType,
+        topic: Option<&str>,
+        text: &str,
+        region: Option<&str>,
+        objects: &[String],
+        urgency: Urgency,
+    ) -> RouteProposal {
+        let route = routing::route(
+            self.routing,
+            &RouteQuery { case_type, topic, text, region, objects, urgency, diversion: None, today: self.today },
+        );
+        RouteProposal {
+            lead: route.lead,
+            lead_name: route.lead_name,
+            assists: route.assists.into_iter().map(|u| (u.slug, u.name)).collect(),
+            board: (!route.board.is_empty()).then_some(route.board),
+            category: Some(route.category.as_str().to_owned()),
+            joint: route.joint,
+            profile: route.profile,
+            place_basis: Some(route.place_basis.as_str().to_owned()),
+            reason: route.reason,
+            step: route.step.to_owned(),
+        }
+    }
+
+    fn topic(&self, code: &str) -> Option<TopicInfo> {
+        self.taxonomy.topic(code).map(|t| TopicInfo { label: t.label.clone(), slots: t.must_ask.clone() })
+    }
+
+    fn is_open(&self, now: Timestamp) -> bool {
+        self.schedule.is_open(now)
+    }
+
+    fn next_open(&self, now: Timestamp) -> Option<Timestamp> {
+        self.schedule.next_open(now)
+    }
+
+    /// Close of business of the next day on which people work, not counting today.
+    fn promise_due(&self, now: Timestamp) -> Timestamp {
+        let mut day = self.schedule.civil(now).date();
+        for _ in 0..60 {
+            let Ok(next) = day.checked_add(1.day()) else { break };
+            day = next;
+            if let Some(close) = self.schedule.close_of(day) {
+                return close;
+            }
+        }
+        now.checked_add(24.hours()).unwrap_or(now)
+    }
+
+    fn in_words(&self, at: Timestamp) -> String {
+        due_in_words(self.schedule.civil(at))
+    }
+
+    fn rule_set_hash(&self) -> &str {
+        self.rules.hash()
+    }
+
+    fn region_name(&self, code: &str) -> Option<String> {
+        region_name(code)
+    }
+
+    fn regions(&self) -> Vec<(String, String)> {
+        let mut codes: Vec<&str> = self.regional_rules().flat_map(|r| r.areas.iter().map(String::as_str)).collect();
+        codes.sort_unstable();
+        codes.dedup();
+        codes.into_iter().filter_map(|code| Some((code.to_owned(), region_name(code)?))).collect()
+    }
+}
+
+impl Shipped<'_> {
+    /// Without a region, finds out whether some region's rule would answer; then the region is asked for.
+    fn look_elsewhere(&self, matters: &mut [ReadingMatter], text: &str, channel: Channel, today: Date) {
+        for (code, _) in self.regions() {
+            let there = self.rules.decide(&Input { text, channel, area: Some(&code), today });
+            let regional = there.matters.iter().any(|m| {
+                m.answer.as_ref().and_then(|a| self.rules.rule(&a.rule_id)).is_some_and(|r| !r.areas.is_empty())
+            });
+            if regional {
+                if let Some(first) = matters.first_mut() {
+                    first.needs_region = true;
+                }
+                return;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_province_covers_its_counties_and_a_county_only_itself() {
+        for (area, code, expected) in [
+            ("350000", "350128", true),
+            ("350000", "350000", true),
+            ("350000", "330225", false),
+            ("350100", "350128", true),
+            ("350100", "350200", false),
+            ("330225", "330225", true),
+            ("330225", "330226", false),
+        ] {
+            assert_eq!(covers(area, code), expected, "{area} {code}");
+        }
+    }
+}
