@@ -2,3 +2,4 @@
 
 mod sla;
 mod tidy;
+mod rules;

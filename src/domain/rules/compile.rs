@@ -1,12 +1,25 @@
 //! From rule files to a checked [`RuleSet`].
 
-use std::{collections::BTreeMap, fmt::Write as _};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    fmt::Write as _,
+};
 
 use jiff::civil::Date;
+use regex::RegexBuilder;
 use sha2::{Digest as _, Sha256};
 
-use super::{diagnostic::Diagnostic, set::RuleSet};
-use crate::domain::kinds::CaseType;
+use super::{
+    diagnostic::{Diagnostic, Level},
+    engine::Conditions,
+    file::{RawFile, RawGroup, RawRule, read},
+    lint::{self, Expanded},
+    matcher::{MatcherBuilder, Slot},
+    model::{RuleKind, Status},
+    set::{Parts, RuleSet, Topic},
+    source::{FileText, nearest},
+};
+use crate::domain::{kinds::CaseType, text};
 
 /// A rule file as the loader read it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,12 +57,7 @@ pub struct CompileEnv {
 impl CompileEnv {
     /// An environment that knows no topics, units and hosts and therefore does not check them.
     pub fn lenient(today: Date) -> Self {
-        Self {
-            topics: BTreeMap::new(),
-            units: BTreeMap::new(),
-            today,
-            allowed_domains: Vec::new(),
-        }
+        Self { topics: BTreeMap::new(), units: BTreeMap::new(), today, allowed_domains: Vec::new() }
     }
 }
 
@@ -62,31 +70,353 @@ pub struct Compiled {
     pub diagnostics: Vec<Diagnostic>,
 }
 
-/// Parses and checks rule files. Broken rules are left out and reported.
-pub fn compile(files: &[SourceFile], env: &CompileEnv) -> Compiled {
-    let _ = env;
-    Compiled {
-        set: Some(RuleSet::new(Vec::new(), content_hash(files))),
-        diagnostics: Vec::new(),
+impl Compiled {
+    /// Whether any finding is an error.
+    pub fn has_errors(&self) -> bool {
+        self.diagnostics.iter().any(|d| d.level == Level::Error)
     }
 }
 
+/// Whether the path, relative to the rules directory, is a rule or synonym file; taxonomy, routing, SLA profiles
+/// and calendars live beside them and have shapes of their own.
+pub fn is_rule_file(path: &str) -> bool {
+    let toml = path.rsplit_once('.').is_some_and(|(_, ending)| ending.eq_ignore_ascii_case("toml"));
+    let other = matches!(path, "taxonomy.toml" | "routing.toml") || path.starts_with("sla/") || path.starts_with("calendar/");
+    toml && !other && !path.split('/').any(|part| part.starts_with('.'))
+}
+
+/// Bytes of compiled program that one expression may take.
+pub(super) const REGEX_SIZE_LIMIT: usize = 256 * 1024;
+
+/// Parses and checks rule files. Broken rules are left out and reported; files of other shapes are skipped.
+pub fn compile(files: &[SourceFile], env: &CompileEnv) -> Compiled {
+    let mut files: Vec<&SourceFile> = files.iter().filter(|file| is_rule_file(&file.path)).collect();
+    files.sort_by(|a, b| a.path.cmp(&b.path));
+    let texts: Vec<FileText<'_>> = files.iter().map(|file| FileText::new(&file.path, &file.text)).collect();
+    let mut diagnostics = Vec::new();
+    let mut raw = RawFile::default();
+    for (number, text) in texts.iter().enumerate() {
+        let found = read(number, text, &mut diagnostics);
+        raw.rules.extend(found.rules);
+        raw.groups.extend(found.groups);
+    }
+    let groups = Groups::resolve(&raw.groups, &texts, &mut diagnostics);
+    let mut rules = Vec::with_capacity(raw.rules.len());
+    for rule in raw.rules {
+        let expanded = groups.expand(&rule, &texts, &mut diagnostics);
+        rules.push((rule, expanded));
+    }
+    lint::rules(&mut rules, &texts, env, &mut diagnostics);
+    let groups_used: BTreeSet<&str> = rules.iter().flat_map(|(_, e)| e.groups.iter().map(String::as_str)).collect();
+    lint::groups(&raw.groups, &groups_used, &texts, &mut diagnostics);
+    diagnostics.retain(|d| !is_allowed(d, &rules, env));
+    let failed: BTreeSet<(&str, usize)> = diagnostics
+        .iter()
+        .filter(|d| d.level == Level::Error && d.rule.is_some())
+        .map(|d| (d.file.as_str(), d.line))
+        .collect();
+    let mut usable = Vec::new();
+    for (rule, expanded) in rules {
+        let Some(file) = texts.get(rule.file) else { continue };
+        let end = usable_end(&rule, file);
+        let bad = rule.broken || failed.iter().any(|&(path, line)| path == file.path && line >= rule.rule.line && line < end);
+        if !bad {
+            usable.push((rule, expanded));
+        }
+    }
+    let set = build(usable, env, content_hash(&files));
+    diagnostics.sort_by(|a, b| (&a.file, a.line, a.column, a.code).cmp(&(&b.file, b.line, b.column, b.code)));
+    diagnostics.dedup();
+    match set {
+        Ok(set) => Compiled { set: Some(set), diagnostics },
+        Err(error) => {
+            diagnostics.push(Diagnostic {
+                code: "E000",
+                level: Level::Error,
+                file: String::new(),
+                line: 1,
+                column: 1,
+                rule: None,
+                message: format!("词表太大，无法建立匹配器（{error}）"),
+                help: Some("减少词语或拆分规则库".to_owned()),
+            });
+            Compiled { set: None, diagnostics }
+        }
+    }
+}
+
+/// The first line behind a rule: the next `[[rule]]` of its file.
+fn usable_end(rule: &RawRule, file: &FileText<'_>) -> usize {
+    let rest = file.text.get(rule.at + 1..).unwrap_or_default();
+    rest.find("\n[[rule]]").map_or(usize::MAX, |at| file.place(rule.at + 1 + at + 1).0)
+}
+
+/// Whether the rule suppresses the finding: `allow = ["W108: 理由, 2026-12-31"]`. Errors cannot be suppressed.
+fn is_allowed(d: &Diagnostic, rules: &[(RawRule, Expanded)], env: &CompileEnv) -> bool {
+    if d.level == Level::Error {
+        return false;
+    }
+    let Some(id) = &d.rule else { return false };
+    rules.iter().filter(|(rule, _)| &rule.rule.id == id).flat_map(|(rule, _)| &rule.allow).any(|entry| {
+        let Some((code, reason)) = entry.split_once([':', '：']) else { return false };
+        let until = reason.rsplit([',', '，']).next().and_then(|date| date.trim().parse::<Date>().ok());
+        code.trim() == d.code && until.is_some_and(|until| env.today <= until)
+    })
+}
+
 /// SHA-256 over paths and texts, independent of the order in which the loader found the files.
-fn content_hash(files: &[SourceFile]) -> String {
-    let mut sorted: Vec<&SourceFile> = files.iter().collect();
-    sorted.sort_by(|a, b| a.path.cmp(&b.path));
+fn content_hash(files: &[&SourceFile]) -> String {
     let mut hasher = Sha256::new();
-    for file in sorted {
+    for file in files {
         hasher.update((file.path.len() as u64).to_le_bytes());
         hasher.update(file.path.as_bytes());
         hasher.update((file.text.len() as u64).to_le_bytes());
         hasher.update(file.text.as_bytes());
     }
-    hasher
-        .finalize()
-        .iter()
-        .fold(String::with_capacity(64), |mut hex, byte| {
-            let _ = write!(hex, "{byte:02x}");
-            hex
-        })
+    hasher.finalize().iter().fold(String::with_capacity(64), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
+}
+
+/// Synonym groups with all their words in normal form.
+struct Groups {
+    words: HashMap<String, Vec<String>>,
+}
+
+impl Groups {
+    fn resolve(raw: &[RawGroup], texts: &[FileText<'_>], out: &mut Vec<Diagnostic>) -> Self {
+        let mut by_name: HashMap<&str, &RawGroup> = HashMap::new();
+        for group in raw {
+            let Some(file) = texts.get(group.file) else { continue };
+            if let Some(first) = by_name.get(group.name.as_str()) {
+                let place = texts.get(first.file).map_or(String::new(), |f| format!("{}:{}", f.path, f.place(first.at).0));
+                out.push(file.finding(
+                    "E005",
+                    Level::Error,
+                    group.at,
+                    format!("同义词组“{}”写了两次，另一处在 {place}", group.name),
+                    Some("合并成一组".to_owned()),
+                ));
+                continue;
+            }
+            if group.members.is_empty() {
+                out.push(file.finding("E005", Level::Error, group.at, format!("同义词组“{}”是空的", group.name), None));
+            }
+            by_name.insert(&group.name, group);
+        }
+        let mut words = HashMap::new();
+        for group in by_name.values() {
+            let mut list = Vec::new();
+            let mut path = vec![group.name.as_str()];
+            Self::gather(group, &by_name, &mut path, &mut list, texts, out);
+            list.sort();
+            list.dedup();
+            words.insert(group.name.clone(), list);
+        }
+        Self { words }
+    }
+
+    fn gather<'a>(
+        group: &'a RawGroup,
+        by_name: &HashMap<&str, &'a RawGroup>,
+        path: &mut Vec<&'a str>,
+        list: &mut Vec<String>,
+        texts: &[FileText<'_>],
+        out: &mut Vec<Diagnostic>,
+    ) {
+        let Some(file) = texts.get(group.file) else { return };
+        let own = path.len() == 1;
+        for (member, at) in &group.members {
+            if let Some(name) = member.strip_prefix('@') {
+                match by_name.get(name) {
+                    _ if path.contains(&name) => {
+                        if path.first() == Some(&name) {
+                            let circle = path.iter().map(|n| format!("@{n}")).collect::<Vec<_>>().join(" → ");
+                            out.push(file.finding("E005", Level::Error, *at, format!("同义词组互相包含：{circle} → @{name}"), None));
+                        }
+                    }
+                    Some(inner) => {
+                        path.push(&inner.name);
+                        Self::gather(inner, by_name, path, list, texts, out);
+                        path.pop();
+                    }
+                    None if own => {
+                        let help = nearest(name, by_name.keys().copied()).map(|n| format!("是不是想写 @{n}？"));
+                        out.push(file.finding("E005", Level::Error, *at, format!("没有同义词组“{name}”"), help));
+                    }
+                    None => {}
+                }
+                continue;
+            }
+            let word = text::normalised(member);
+            if word.is_empty() {
+                if own {
+                    out.push(file.finding(
+                        "E004",
+                        Level::Error,
+                        *at,
+                        format!("“{member}”去掉空格和标点后什么也不剩，会匹配所有消息"),
+                        Some("删掉它".to_owned()),
+                    ));
+                }
+            } else {
+                list.push(word);
+            }
+        }
+    }
+
+    /// The words of every condition of a rule.
+    fn expand(&self, raw: &RawRule, texts: &[FileText<'_>], out: &mut Vec<Diagnostic>) -> Expanded {
+        let mut expanded = Expanded::default();
+        let when = &raw.rule.when;
+        for (field, items, into) in [
+            ("all", &when.all, &mut expanded.all),
+            ("any", &when.any, &mut expanded.any),
+            ("none", &when.none, &mut expanded.none),
+            ("ignore", &when.ignore, &mut expanded.ignore),
+        ] {
+            for (n, item) in items.iter().enumerate() {
+                let spot = raw.spot(&format!("when.{field}[{n}]"));
+                let mut complain = |code, message: String, help| {
+                    if let Some(file) = texts.get(raw.file) {
+                        let mut finding = file.finding(code, Level::Error, spot, message, help);
+                        finding.rule = Some(raw.rule.id.clone());
+                        out.push(finding);
+                    }
+                };
+                if let Some(name) = item.strip_prefix('@') {
+                    expanded.groups.insert(name.to_owned());
+                    match self.words.get(name) {
+                        Some(words) => into.push(words.iter().map(|word| view(word, raw.rule.han_view)).collect()),
+                        None => {
+                            let help = nearest(name, self.words.keys().map(String::as_str)).map(|n| format!("是不是想写 @{n}？"));
+                            complain("E005", format!("没有同义词组“{name}”"), help);
+                            into.push(Vec::new());
+                        }
+                    }
+                    continue;
+                }
+                let word = view(&text::normalised(item), raw.rule.han_view);
+                if word.is_empty() {
+                    complain(
+                        "E004",
+                        format!("“{item}”去掉空格和标点后什么也不剩，会匹配所有消息"),
+                        Some("删掉它".to_owned()),
+                    );
+                    into.push(Vec::new());
+                } else {
+                    into.push(vec![word]);
+                }
+            }
+        }
+        expanded
+    }
+}
+
+/// A word as it stands in the view that the rule matches on.
+fn view(word: &str, han: bool) -> String {
+    if han { word.chars().filter(|&c| text::is_han(c)).collect() } else { word.to_owned() }
+}
+
+fn build(
+    usable: Vec<(RawRule, Expanded)>,
+    env: &CompileEnv,
+    hash: String,
+) -> Result<RuleSet, aho_corasick::BuildError> {
+    let organs: Vec<String> =
+        env.units.values().flatten().map(|name| text::normalised(name)).filter(|name| name.chars().count() >= 2).collect();
+    let mut builder = MatcherBuilder::new(organs.iter().map(String::as_str));
+    let mut topics: Vec<Topic> = Vec::new();
+    let mut groups: Vec<String> = Vec::new();
+    let mut rules = Vec::with_capacity(usable.len());
+    let mut conditions = Vec::with_capacity(usable.len());
+    let mut rule_topics = Vec::with_capacity(usable.len());
+    for (raw, expanded) in usable {
+        let rule = raw.rule;
+        let topic = rule.topic.as_ref().map(|code| {
+            if let Some(n) = topics.iter().position(|t| &t.code == code) {
+                return n as u16;
+            }
+            let info = env.topics.get(code);
+            let name = match info {
+                Some(info) if !info.group.is_empty() => info.group.clone(),
+                _ => code.split(['.', '/']).next().unwrap_or(code).to_owned(),
+            };
+            let group = groups.iter().position(|g| g == &name).unwrap_or_else(|| {
+                groups.push(name);
+                groups.len() - 1
+            });
+            topics.push(Topic { code: code.clone(), group: group as u16, case_type: info.and_then(|i| i.case_type) });
+            topics.len() as u16 - 1
+        });
+        let mut slots = |lists: &[Vec<String>]| -> Box<[Slot]> {
+            lists.iter().map(|words| builder.slot(rule.han_view, words)).collect()
+        };
+        let has_words = !expanded.all.is_empty() || !expanded.any.is_empty();
+        let regex = rule
+            .when
+            .regex
+            .iter()
+            .filter_map(|pattern| RegexBuilder::new(&fold(pattern)).size_limit(REGEX_SIZE_LIMIT).build().ok())
+            .collect();
+        let longest = match rule.kind {
+            RuleKind::Command => 40,
+            RuleKind::Smalltalk => 30,
+            RuleKind::Answer | RuleKind::Type | RuleKind::Topic | RuleKind::Urgency | RuleKind::Diversion => usize::MAX,
+        };
+        conditions.push(Conditions {
+            kind: rule.kind,
+            all: slots(&expanded.all),
+            any: slots(&expanded.any),
+            none: slots(&expanded.none),
+            ignore: slots(&expanded.ignore),
+            regex,
+            scope: rule.when.scope,
+            allow_negated: rule.when.allow_negated,
+            max_chars: rule.when.max_chars.unwrap_or(longest),
+            valid_from: rule.valid_from,
+            valid_until: rule.valid_until,
+            on_expired: rule.on_expired,
+            channels: rule.channels.clone().into(),
+            areas: rule.areas.iter().map(|area| area_prefix(area)).collect(),
+            matchable: has_words && matches!(rule.status, Status::Active | Status::Shadow),
+        });
+        rule_topics.push(topic);
+        rules.push(rule);
+    }
+    Ok(RuleSet::new(Parts { rules, conditions, rule_topics, topics, matcher: builder.build()?, hash }))
+}
+
+/// 350000 covers 3501xx: the zeros of lower levels are no part of the code.
+fn area_prefix(area: &str) -> String {
+    let mut prefix = area.trim();
+    while prefix.len() > 2
+        && let Some(shorter) = prefix.strip_suffix("00")
+    {
+        prefix = shorter;
+    }
+    prefix.to_owned()
+}
+
+/// Expressions are written in ordinary text and meet normalised text: lower case, simplified, no spaces. Only
+/// characters outside of escapes change.
+pub(super) fn fold(pattern: &str) -> String {
+    let mut out = String::with_capacity(pattern.len());
+    let mut escaped = false;
+    for c in pattern.chars() {
+        if escaped {
+            out.push(c);
+            escaped = false;
+        } else if c == '\\' {
+            out.push(c);
+            escaped = true;
+        } else if c.is_ascii() {
+            out.extend(c.to_lowercase());
+        } else {
+            // ？ becomes a question mark and must not become an operator.
+            out.push_str(&regex::escape(&text::normalised(c.encode_utf8(&mut [0; 4]))));
+        }
+    }
+    out
 }

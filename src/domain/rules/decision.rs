@@ -37,6 +37,8 @@ pub struct Decision {
     pub interrupts_form: bool,
     /// Rules that fired on the message as a whole (commands, diversions, small talk).
     pub rules: Vec<String>,
+    /// Rules on trial (`shadow`) that fired; they are logged and change nothing.
+    pub shadow: Vec<String>,
     /// Content hash of the rule set that decided.
     pub rule_set_hash: Arc<str>,
 }

@@ -6,14 +6,27 @@
 //! so a rule can never trigger itself.
 
 mod compile;
+mod decide;
 mod decision;
 mod diagnostic;
+mod engine;
+mod examples;
+mod explain;
+mod figures;
+mod file;
+mod lint;
+mod matcher;
 mod model;
 mod set;
+mod source;
+mod split;
+mod words;
 
-pub use compile::{CompileEnv, Compiled, SourceFile, TopicInfo, compile};
+pub use compile::{CompileEnv, Compiled, SourceFile, TopicInfo, compile, is_rule_file};
 pub use decision::{AnswerHit, Decision, Input, Matter, TopicScore, TypeScore};
 pub use diagnostic::{Diagnostic, Level};
+pub use examples::{ExampleEnv, ExampleFailure, ExampleReport};
+pub use explain::{ConditionTrace, Explanation, RuleTrace};
 pub use model::{
     Answer, AnswerMode, Ask, Citation, ExpectedExample, Form, OnExpired, OnFail, Route, Rule,
     RuleKind, RuleTests, Scope, SourceCheck, Status, When,

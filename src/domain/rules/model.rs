@@ -86,7 +86,7 @@ pub struct When {
     pub none: Vec<String>,
     /// Phrases that are masked before matching.
     pub ignore: Vec<String>,
-    /// Expressions, each must match; only tried after a literal hit.
+    /// Expressions, one of which must match; only tried after a literal hit.
     pub regex: Vec<String>,
     /// Where the words must meet.
     pub scope: Scope,
@@ -185,6 +185,8 @@ pub struct RuleTests {
     pub todo_matches: Vec<String>,
     /// Conversations: lines `用户: …` and `规则: …`.
     pub chats: Vec<Vec<String>>,
+    /// Line and column of each entry of `matches`, `not_matches`, `todo_matches` and `chats`, in this order.
+    pub places: [Vec<(usize, usize)>; 4],
 }
 
 /// One checked rule.

@@ -1,38 +1,76 @@
 //! The compiled set: rules plus everything needed to match them.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    sync::Arc,
+};
 
 use super::{
-    decision::{Decision, Input, Matter},
-    model::Rule,
+    engine::Conditions,
+    matcher::{Matcher, Scratch, Slot},
+    model::{Rule, RuleKind},
 };
-use crate::domain::kinds::{CaseType, Urgency};
+use crate::domain::kinds::CaseType;
 
 /// A checked, immutable set of rules, shared by all conversations.
 #[derive(Debug, Clone)]
 pub struct RuleSet {
-    rules: Vec<Rule>,
+    pub(super) rules: Vec<Rule>,
+    pub(super) conditions: Vec<Conditions>,
+    /// Number of the topic of each rule, in `topics`.
+    pub(super) rule_topics: Vec<Option<u16>>,
+    pub(super) topics: Vec<Topic>,
+    pub(super) matcher: Matcher,
     by_id: HashMap<String, usize>,
+    triggers: Triggers,
     hash: Arc<str>,
 }
 
+/// A topic that rules speak of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Topic {
+    pub(super) code: String,
+    /// Number of its group.
+    pub(super) group: u16,
+    /// The type that matters of this topic have unless rules say otherwise.
+    pub(super) case_type: Option<CaseType>,
+}
+
+/// The rules that are evaluated when a slot is hit: rules of slot `n` are `rules[from[n]..from[n + 1]]`.
+///
+/// Each rule hangs on the slot among its `all` that the fewest rules need, or on each of its `any`. The more
+/// rules there are, the more that choice spares.
+#[derive(Debug, Clone, Default)]
+struct Triggers {
+    from: Vec<u32>,
+    rules: Vec<u32>,
+}
+
+/// The parts of a set, as compiled.
+pub(super) struct Parts {
+    pub(super) rules: Vec<Rule>,
+    pub(super) conditions: Vec<Conditions>,
+    pub(super) rule_topics: Vec<Option<u16>>,
+    pub(super) topics: Vec<Topic>,
+    pub(super) matcher: Matcher,
+    pub(super) hash: String,
+}
+
 impl RuleSet {
-    pub(super) fn new(rules: Vec<Rule>, hash: String) -> Self {
-        let by_id = rules
-            .iter()
-            .enumerate()
-            .map(|(n, rule)| (rule.id.clone(), n))
-            .collect();
-        Self {
-            rules,
-            by_id,
-            hash: hash.into(),
-        }
+    pub(super) fn new(parts: Parts) -> Self {
+        let Parts { rules, conditions, rule_topics, topics, matcher, hash } = parts;
+        let by_id = rules.iter().enumerate().map(|(n, rule)| (rule.id.clone(), n)).collect();
+        let triggers = Triggers::new(&conditions);
+        Self { rules, conditions, rule_topics, topics, matcher, by_id, triggers, hash: hash.into() }
     }
 
     /// Content hash of the files that the set was compiled from, hexadecimal.
     pub fn hash(&self) -> &str {
         &self.hash
+    }
+
+    pub(super) fn shared_hash(&self) -> Arc<str> {
+        Arc::clone(&self.hash)
     }
 
     /// All rules in file order.
@@ -45,37 +83,70 @@ impl RuleSet {
         self.by_id.get(id).and_then(|&n| self.rules.get(n))
     }
 
-    /// Decides a message. Never fails; a message that no rule knows is one matter of the default type.
-    pub fn decide(&self, input: &Input<'_>) -> Decision {
-        let matters = if input.text.trim().is_empty() {
-            Vec::new()
-        } else {
-            vec![Matter {
-                text: input.text.to_owned(),
-                span: 0..input.text.len(),
-                case_type: CaseType::Coordination,
-                types: Vec::new(),
-                topic: None,
-                topics: Vec::new(),
-                urgency: Urgency::Normal,
-                confidence: 0.0,
-                rules: Vec::new(),
-                answer: None,
-                clarify: Vec::new(),
-                expired: None,
-                sensitive: false,
-                objects: Vec::new(),
-            }]
-        };
-        Decision {
-            matters,
-            command: None,
-            diversion: None,
-            sensitive: false,
-            reply: None,
-            interrupts_form: false,
-            rules: Vec::new(),
-            rule_set_hash: Arc::clone(&self.hash),
+    /// Scans a message and collects the rules that are worth evaluating, in rule order.
+    pub(super) fn scan(&self, text: &str, scratch: &mut Scratch) {
+        self.matcher.scan(text, scratch);
+        let epoch = scratch.epoch();
+        if scratch.rule_epochs.len() < self.rules.len() {
+            scratch.rule_epochs.resize(self.rules.len(), 0);
         }
+        let mut triggered = std::mem::take(&mut scratch.triggered);
+        for &slot in &scratch.live {
+            for &rule in self.triggers.of(slot) {
+                if let Some(seen) = scratch.rule_epochs.get_mut(rule as usize)
+                    && *seen != epoch
+                {
+                    *seen = epoch;
+                    triggered.push(rule);
+                }
+            }
+        }
+        triggered.sort_unstable();
+        scratch.triggered = triggered;
+    }
+}
+
+impl Triggers {
+    fn new(conditions: &[Conditions]) -> Self {
+        let mut needed: HashMap<Slot, u32> = HashMap::new();
+        for slot in conditions.iter().flat_map(|c| c.all.iter()) {
+            *needed.entry(*slot).or_default() += 1;
+        }
+        let mut pairs: Vec<(Slot, u32)> = Vec::new();
+        for (rule, conditions) in conditions.iter().enumerate().filter(|(_, c)| c.matchable) {
+            let rarest = conditions.all.iter().min_by_key(|slot| needed.get(slot).copied().unwrap_or(0));
+            match rarest {
+                Some(&slot) => pairs.push((slot, rule as u32)),
+                None => pairs.extend(conditions.any.iter().map(|&slot| (slot, rule as u32))),
+            }
+        }
+        pairs.sort_unstable();
+        pairs.dedup();
+        let slots = pairs.last().map_or(0, |pair| pair.0 as usize + 1);
+        let mut from = Vec::with_capacity(slots + 1);
+        let mut rules = Vec::with_capacity(pairs.len());
+        for slot in 0..slots {
+            from.push(rules.len() as u32);
+            while let Some(&(at, rule)) = pairs.get(rules.len())
+                && at as usize == slot
+            {
+                rules.push(rule);
+            }
+        }
+        from.push(rules.len() as u32);
+        Self { from, rules }
+    }
+
+    fn of(&self, slot: Slot) -> &[u32] {
+        let at = |n: usize| self.from.get(n).copied().unwrap_or(self.rules.len() as u32) as usize;
+        self.rules.get(at(slot as usize)..at(slot as usize + 1)).unwrap_or(&[])
+    }
+}
+
+/// Whether rules of this kind take part in deciding what a matter is about.
+pub(super) const fn speaks_of_topics(kind: RuleKind) -> bool {
+    match kind {
+        RuleKind::Topic | RuleKind::Answer => true,
+        RuleKind::Type | RuleKind::Urgency | RuleKind::Command | RuleKind::Diversion | RuleKind::Smalltalk => false,
     }
 }

@@ -52,6 +52,12 @@ impl Normalised {
         start..end.max(start)
     }
 
+    /// The normalised byte offset of the first character that comes from `original` or later.
+    pub fn normal_offset(&self, original: usize) -> usize {
+        let n = self.origins.partition_point(|o| (o.from as usize) < original);
+        self.origins.get(n).map_or(self.text.len(), |o| o.at as usize)
+    }
+
     /// Whether something was dropped from the original right before the character at this byte offset.
     pub fn gap_before(&self, byte: usize) -> bool {
         let n = self.char_index(byte);

@@ -1,0 +1,541 @@
+//! From fired rules to a decision: message-wide rules, matters, and for each matter its answer, topic, type and
+//! urgency.
+
+use std::{cell::RefCell, sync::Arc};
+
+use super::{
+    decision::{AnswerHit, Decision, Input, Matter, TopicScore, TypeScore},
+    engine::{Fired, Setting, Stretch},
+    matcher::Scratch,
+    model::{Rule, RuleKind, Status},
+    set::{RuleSet, speaks_of_topics},
+    split::{Evidence, Part, split},
+    words::{PLACES, Sign},
+};
+use crate::domain::{
+    kinds::{CaseType, Diversion, Urgency},
+    text::is_han,
+};
+
+/// Characters of evidence that count at most, per rule.
+const MATCHED_CAP: u32 = 20;
+/// What the topic of the winning answer gains.
+const ANSWER_TOPIC_VOTE: u32 = 30;
+/// What the type of the winning answer gains.
+const ANSWER_TYPE_VOTE: u32 = 15;
+/// What the type that the taxonomy gives a topic gains.
+const PRIOR_VOTE: u32 = 14;
+/// Score from which a complaint, without any question, keeps a consultation answer back.
+const COMPLAINT_FLOOR: u32 = 18;
+/// Evidence words that are kept per topic and type.
+const EVIDENCE_WORDS: usize = 4;
+/// Messages up to this length in which nothing was recognised are unclear rather than a matter.
+const UNCLEAR_CHARS: usize = 6;
+
+thread_local! {
+    static SCRATCH: RefCell<Scratch> = RefCell::new(Scratch::default());
+}
+
+/// Runs `work` with this thread's buffers.
+pub(super) fn with_scratch<T>(work: impl FnOnce(&mut Scratch) -> T) -> T {
+    SCRATCH.with(|cell| match cell.try_borrow_mut() {
+        Ok(mut scratch) => work(&mut scratch),
+        // Only when deciding within deciding; correct, merely slower.
+        Err(_) => work(&mut Scratch::default()),
+    })
+}
+
+impl RuleSet {
+    /// Decides a message. Never fails; a message that no rule knows is one matter of the default type.
+    pub fn decide(&self, input: &Input<'_>) -> Decision {
+        with_scratch(|scratch| {
+            self.scan(input.text, scratch);
+            self.decide_scanned(input, scratch)
+        })
+    }
+
+    pub(super) fn decide_scanned(&self, input: &Input<'_>, scratch: &Scratch) -> Decision {
+        let setting = setting(input, scratch);
+        let whole = Stretch::whole(scratch);
+        let mut decision = Decision {
+            matters: Vec::new(),
+            command: None,
+            diversion: None,
+            sensitive: false,
+            reply: None,
+            interrupts_form: false,
+            rules: Vec::new(),
+            shadow: Vec::new(),
+            rule_set_hash: self.shared_hash(),
+        };
+        let smalltalk = self.message_wide(scratch, &whole, &setting, &mut decision);
+        let parts = if whole.last == 0 { Vec::new() } else { self.parts(scratch, &setting) };
+        for part in &parts {
+            let matter = self.matter(input, scratch, part, &setting, &mut decision);
+            decision.matters.push(matter);
+        }
+        // A part without topic and answer beside others is an aside (谢谢, 请尽快): join it to its neighbour's text.
+        let recognised = |m: &Matter| m.topic.is_some() || m.answer.is_some() || !m.rules.is_empty() || m.expired.is_some();
+        if !decision.matters.iter().any(recognised) {
+            if let Some((rule, fired)) = smalltalk {
+                decision.rules.push(rule.id.clone());
+                decision.diversion = decision.diversion.or(Some(rule.diversion.unwrap_or(Diversion::Smalltalk)));
+                decision.reply = decision.reply.or_else(|| answer_hit(rule));
+                // Greeting words that make up only part of a message leave the rest a matter.
+                let rest = whole.chars.saturating_sub(fired.matched);
+                if rest <= 12 {
+                    decision.matters.clear();
+                }
+            } else if decision.command.is_some() {
+                decision.matters.clear();
+            } else if decision.diversion == Some(Diversion::Abuse) {
+                decision.matters.clear();
+            } else if decision.diversion.is_none() && is_noise(scratch) {
+                decision.diversion = Some(Diversion::Unclear);
+            }
+        }
+        decision.sensitive |= decision.matters.iter().any(|m| m.sensitive);
+        decision
+    }
+
+    /// Commands, diversions and small talk judge the whole message. Gives back the small talk that fired.
+    fn message_wide<'a>(
+        &'a self,
+        scratch: &Scratch,
+        whole: &Stretch,
+        setting: &Setting,
+        decision: &mut Decision,
+    ) -> Option<(&'a Rule, Fired)> {
+        let mut best: [Option<(&Rule, Fired)>; 3] = [None, None, None];
+        for &n in &scratch.triggered {
+            let (Some(rule), Some(conditions)) = (self.rules.get(n as usize), self.conditions.get(n as usize)) else {
+                continue;
+            };
+            let place = match rule.kind {
+                RuleKind::Command => 0,
+                RuleKind::Diversion => 1,
+                RuleKind::Smalltalk => 2,
+                RuleKind::Answer | RuleKind::Type | RuleKind::Topic | RuleKind::Urgency => continue,
+            };
+            let Ok(fired) = conditions.evaluate(n, scratch, whole, setting) else { continue };
+            if fired.expired {
+                continue;
+            }
+            if rule.status == Status::Shadow {
+                decision.shadow.push(rule.id.clone());
+                continue;
+            }
+            if let Some(slot) = best.get_mut(place)
+                && slot.as_ref().is_none_or(|(other, f)| {
+                    (rule.priority, fired.matched, other.id.as_str()) > (other.priority, f.matched, rule.id.as_str())
+                })
+            {
+                *slot = Some((rule, fired));
+            }
+        }
+        let [command, diversion, smalltalk] = best;
+        if let Some((rule, _)) = &diversion {
+            decision.diversion = rule.diversion;
+            decision.rules.push(rule.id.clone());
+            decision.reply = answer_hit(rule);
+            decision.sensitive |= rule.sensitive;
+            decision.interrupts_form |= rule.interrupts_form;
+        }
+        if let Some((rule, _)) = &command {
+            decision.command = rule.command;
+            decision.rules.push(rule.id.clone());
+            if decision.reply.is_none() {
+                decision.reply = answer_hit(rule);
+            }
+            decision.interrupts_form |= rule.interrupts_form;
+        }
+        smalltalk
+    }
+
+    /// Cuts the message by the topics that show in its clauses.
+    pub(super) fn parts(&self, scratch: &Scratch, setting: &Setting) -> Vec<Part> {
+        let mut evidence: Vec<Evidence> = Vec::new();
+        if scratch.clauses.len() > 1 {
+            for &n in &scratch.triggered {
+                let (Some(rule), Some(conditions)) = (self.rules.get(n as usize), self.conditions.get(n as usize))
+                else {
+                    continue;
+                };
+                let Some(topic) = self.rule_topics.get(n as usize).copied().flatten() else { continue };
+                if !speaks_of_topics(rule.kind) || rule.status != Status::Active {
+                    continue;
+                }
+                let slots = conditions.all.iter().chain(conditions.any.iter());
+                let mut clauses: Vec<u32> = slots.flat_map(|&slot| scratch.hits(slot).map(|hit| hit.clause)).collect();
+                clauses.sort_unstable();
+                clauses.dedup();
+                for clause in clauses {
+                    // The clause alone first; with the clause before it only when that needs it.
+                    let alone = Stretch::of(scratch, clause, clause + 1);
+                    let fired = conditions.evaluate(n, scratch, &alone, setting).or_else(|miss| {
+                        if clause == 0 {
+                            return Err(miss);
+                        }
+                        let with_before = Stretch::of(scratch, clause - 1, clause + 1);
+                        conditions.evaluate(n, scratch, &with_before, setting)
+                    });
+                    if let Ok(fired) = fired {
+                        let group = self.topics.get(usize::from(topic)).map_or(0, |t| t.group);
+                        let score = rule.weight.min(40) + fired.matched.min(MATCHED_CAP);
+                        evidence.push(Evidence { clause, topic, group, score });
+                    }
+                }
+            }
+            evidence.sort_unstable_by_key(|e| (e.clause, std::cmp::Reverse(e.score)));
+        }
+        split(scratch, &evidence)
+    }
+
+    fn matter(
+        &self,
+        input: &Input<'_>,
+        scratch: &Scratch,
+        part: &Part,
+        setting: &Setting,
+        decision: &mut Decision,
+    ) -> Matter {
+        let stretch = &part.stretch;
+        let span = scratch.text.original_range(stretch.start as usize..stretch.end as usize);
+        // A single matter is the whole message, punctuation included.
+        let span = if part.preface.is_none() && stretch.first == 0 && stretch.last as usize == scratch.clauses.len() {
+            0..input.text.len()
+        } else {
+            span
+        };
+        let mut votes = Votes::default();
+        let mut answers: Vec<(&Rule, Fired)> = Vec::new();
+        let mut urgency = Urgency::Normal;
+        let mut fired_rules: Vec<String> = Vec::new();
+        let mut sensitive = false;
+        for &n in &scratch.triggered {
+            let (Some(rule), Some(conditions)) = (self.rules.get(n as usize), self.conditions.get(n as usize)) else {
+                continue;
+            };
+            let fired = match rule.kind {
+                RuleKind::Command | RuleKind::Diversion | RuleKind::Smalltalk => continue,
+                RuleKind::Answer | RuleKind::Topic => conditions.evaluate(n, scratch, stretch, setting),
+                RuleKind::Type | RuleKind::Urgency => {
+                    conditions.evaluate(n, scratch, stretch, setting).or_else(|miss| match &part.preface {
+                        Some(preface) => conditions.evaluate(n, scratch, preface, setting),
+                        None => Err(miss),
+                    })
+                }
+            };
+            let Ok(fired) = fired else { continue };
+            if rule.status == Status::Shadow {
+                decision.shadow.push(rule.id.clone());
+                continue;
+            }
+            match rule.kind {
+                RuleKind::Answer => {
+                    answers.push((rule, fired));
+                    continue;
+                }
+                RuleKind::Topic if !fired.expired => {
+                    if let Some(topic) = self.rule_topics.get(n as usize).copied().flatten() {
+                        votes.topic(topic, rule.weight + fired.matched.min(MATCHED_CAP), &fired);
+                    }
+                }
+                RuleKind::Type if !fired.expired => {
+                    if let Some(case_type) = rule.case_type {
+                        votes.case_type(case_type, rule.weight + fired.matched.min(MATCHED_CAP), &fired);
+                    }
+                }
+                RuleKind::Urgency if !fired.expired => urgency = urgency.max(rule.urgency.unwrap_or(Urgency::Urgent)),
+                RuleKind::Topic
+                | RuleKind::Type
+                | RuleKind::Urgency
+                | RuleKind::Command
+                | RuleKind::Diversion
+                | RuleKind::Smalltalk => continue,
+            }
+            sensitive |= rule.sensitive;
+            fired_rules.push(rule.id.clone());
+        }
+        let asks = asks_something(scratch, stretch);
+        let complains = !asks && votes.complains();
+        let choice = choose(answers, complains);
+        let mut answer = None;
+        if let Some((rule, fired)) = &choice.winner {
+            fired_rules.insert(0, rule.id.clone());
+            sensitive |= rule.sensitive;
+            urgency = urgency.max(rule.urgency.unwrap_or(Urgency::Normal));
+            let topic = rule.topic.as_ref().and_then(|code| self.topics.iter().position(|t| &t.code == code));
+            if let Some(topic) = topic {
+                votes.topic(topic as u16, ANSWER_TOPIC_VOTE + fired.matched.min(MATCHED_CAP), fired);
+            }
+            if let Some(case_type) = rule.case_type {
+                votes.case_type(case_type, ANSWER_TYPE_VOTE + fired.matched.min(MATCHED_CAP), fired);
+            }
+            answer = answer_hit(rule);
+        }
+        votes.topics.sort_by(|a, b| b.score.cmp(&a.score).then(a.key.cmp(&b.key)));
+        if let Some(prior) =
+            votes.topics.first().and_then(|t| self.topics.get(usize::from(t.key))).and_then(|t| t.case_type)
+        {
+            votes.add_type(prior, PRIOR_VOTE);
+        }
+        votes.types.sort_by(|a, b| b.score.cmp(&a.score).then(a.key.cmp(&b.key)));
+        let case_type = votes.types.first().map_or(CaseType::Coordination, |t| t.key);
+        let topics: Vec<TopicScore> = votes
+            .topics
+            .iter()
+            .take(3)
+            .filter_map(|t| {
+                let topic = self.topics.get(usize::from(t.key))?.code.clone();
+                Some(TopicScore { topic, score: t.score, evidence: t.words(scratch) })
+            })
+            .collect();
+        let confidence = confidence(answer.is_some(), &votes);
+        let objects = objects(scratch, stretch, case_type);
+        Matter {
+            text: input.text.get(span.clone()).unwrap_or_default().trim().to_owned(),
+            span,
+            case_type,
+            types: votes
+                .types
+                .iter()
+                .take(3)
+                .map(|t| TypeScore { case_type: t.key, score: t.score, evidence: t.words(scratch) })
+                .collect(),
+            topic: topics.first().map(|t| t.topic.clone()),
+            topics,
+            urgency,
+            confidence,
+            rules: fired_rules,
+            answer,
+            clarify: choice.clarify,
+            expired: choice.expired,
+            sensitive,
+            objects,
+        }
+    }
+}
+
+/// Where and when: regions named in the message count instead of the enterprise's own.
+pub(super) fn setting(input: &Input<'_>, scratch: &Scratch) -> Setting {
+    let mut named: Vec<String> = Vec::new();
+    for hit in scratch.signs(Sign::Place) {
+        let name = scratch.slice(hit.start, hit.end);
+        if let Some((_, code)) = PLACES.iter().find(|(place, _)| *place == name) {
+            named.push((*code).to_owned());
+        }
+    }
+    let mut areas: Vec<String> = input.area.map(str::to_owned).into_iter().collect();
+    if let Some(own) = input.area {
+        // A town of the own province narrows nothing; another province asks for other rules.
+        let near = |code: &String| {
+            let shorter = code.trim_end_matches("00");
+            own.starts_with(shorter) || code.starts_with(own.trim_end_matches("00"))
+        };
+        if named.iter().any(|code| !near(code)) {
+            areas = named;
+        } else {
+            areas.extend(named);
+        }
+    } else {
+        areas = named;
+    }
+    Setting { today: input.today, channel: input.channel, areas }
+}
+
+/// Whether anything in the stretch is a question. “怎么还不/凭什么” are no questions.
+fn asks_something(scratch: &Scratch, stretch: &Stretch) -> bool {
+    let asks = scratch.signs(Sign::Question).any(|hit| {
+        hit.start >= stretch.start && hit.end <= stretch.end && {
+            let rest = scratch.slice(hit.end, stretch.end);
+            !(rest.starts_with(['还', '没', '不', '又', '这']) || rest.starts_with("人管"))
+        }
+    });
+    asks || scratch
+        .clauses
+        .get(stretch.first as usize..stretch.last as usize)
+        .is_some_and(|clauses| clauses.iter().any(|c| c.boundary == crate::domain::text::Boundary::Question))
+}
+
+/// Organs that are complained of: named in a matter that blames.
+fn objects(scratch: &Scratch, stretch: &Stretch, case_type: CaseType) -> Vec<String> {
+    let accuses = match case_type {
+        CaseType::Complaint | CaseType::Report | CaseType::Conduct => true,
+        CaseType::Consultation
+        | CaseType::Suggestion
+        | CaseType::Coordination
+        | CaseType::Help
+        | CaseType::Stuck
+        | CaseType::Arrears
+        | CaseType::Risk
+        | CaseType::Praise
+        | CaseType::RatingReview
+        | CaseType::ServiceOrder => false,
+    };
+    let mut found: Vec<(u32, u32)> = scratch
+        .signs(Sign::Organ)
+        .filter(|hit| hit.start >= stretch.start && hit.end <= stretch.end)
+        .filter(|hit| {
+            accuses
+                || scratch.signs(Sign::Blame).any(|blame| {
+                    blame.clause == hit.clause || blame.clause == hit.clause + 1 || hit.clause == blame.clause + 1
+                })
+        })
+        .map(|hit| (hit.start, hit.end))
+        .collect();
+    found.sort_by_key(|&(start, end)| (start, std::cmp::Reverse(end)));
+    let mut names: Vec<String> = Vec::new();
+    let mut last = 0;
+    for (start, end) in found {
+        // The longest name at a place counts: 市场监管局, not 市场.
+        if start < last {
+            continue;
+        }
+        last = end;
+        let name = scratch.slice(start, end);
+        if !names.iter().any(|n| n == name) {
+            names.push(name.to_owned());
+        }
+    }
+    names
+}
+
+/// Nothing in it that could be a matter.
+fn is_noise(scratch: &Scratch) -> bool {
+    let han = scratch.text.as_str().chars().filter(|&c| is_han(c)).count();
+    han == 0 || scratch.text.char_count() <= UNCLEAR_CHARS
+}
+
+/// What became of the answer rules that fired.
+struct Choice<'a> {
+    winner: Option<(&'a Rule, Fired)>,
+    clarify: Vec<(String, String)>,
+    expired: Option<String>,
+}
+
+/// Highest priority, then most matched characters, then id; a tie within one topic asks back.
+fn choose(mut fired: Vec<(&Rule, Fired)>, complains: bool) -> Choice<'_> {
+    fired.sort_by(|(a, fa), (b, fb)| {
+        b.priority.cmp(&a.priority).then(fb.matched.cmp(&fa.matched)).then(a.id.cmp(&b.id))
+    });
+    let expired = match fired.first() {
+        Some((rule, hit)) if hit.expired => Some(rule.id.clone()),
+        _ => None,
+    };
+    fired.retain(|(_, hit)| !hit.expired);
+    if complains {
+        // Someone who complains gets a case and not a lecture; the titles stay on offer.
+        let (kept, held): (Vec<_>, Vec<_>) =
+            fired.into_iter().partition(|(rule, _)| rule.case_type != Some(CaseType::Consultation));
+        let clarify = held.iter().take(3).map(|(rule, _)| (rule.id.clone(), rule.title.clone())).collect();
+        return Choice { winner: kept.into_iter().next(), clarify, expired };
+    }
+    if let [(first, hit), rest @ ..] = fired.as_slice() {
+        let tied: Vec<&Rule> = rest
+            .iter()
+            .take_while(|(rule, other)| rule.priority == first.priority && other.matched == hit.matched)
+            .filter(|(rule, _)| rule.topic == first.topic)
+            .map(|(rule, _)| *rule)
+            .collect();
+        if !tied.is_empty() {
+            let clarify =
+                std::iter::once(*first).chain(tied).take(4).map(|rule| (rule.id.clone(), rule.title.clone())).collect();
+            return Choice { winner: None, clarify, expired };
+        }
+    }
+    let winner = if expired.is_some() { None } else { fired.into_iter().next() };
+    Choice { winner, clarify: Vec::new(), expired }
+}
+
+/// The answer of a rule, if it has one.
+fn answer_hit(rule: &Rule) -> Option<AnswerHit> {
+    let answer = rule.answer.as_ref()?;
+    Some(AnswerHit {
+        rule_id: rule.id.clone(),
+        title: rule.title.clone(),
+        text: answer.text.clone(),
+        plain: answer.plain.clone(),
+        citations: Arc::clone(&rule.citations),
+        quick_replies: answer.quick_replies.clone(),
+        form: rule.form.clone(),
+        department: rule.route.department.clone(),
+        awaiting_recheck: rule.awaiting_recheck,
+        verified_on: rule.verified_on,
+        mode: answer.mode,
+    })
+}
+
+/// Scores while a matter is judged.
+#[derive(Default)]
+struct Votes {
+    topics: Vec<Vote<u16>>,
+    types: Vec<Vote<CaseType>>,
+}
+
+struct Vote<K> {
+    key: K,
+    score: u32,
+    spans: Vec<(u32, u32)>,
+}
+
+impl<K: Copy + PartialEq> Vote<K> {
+    fn add(votes: &mut Vec<Self>, key: K, score: u32, spans: &[(u32, u32)]) {
+        match votes.iter_mut().find(|v| v.key == key) {
+            Some(vote) => {
+                vote.score += score;
+                vote.spans.extend_from_slice(spans);
+            }
+            None => votes.push(Self { key, score, spans: spans.to_vec() }),
+        }
+    }
+
+    fn words(&self, scratch: &Scratch) -> Vec<String> {
+        let mut words: Vec<String> = Vec::new();
+        for &(start, end) in &self.spans {
+            let word = scratch.slice(start, end);
+            if !words.iter().any(|w| w == word) {
+                words.push(word.to_owned());
+            }
+            if words.len() == EVIDENCE_WORDS {
+                break;
+            }
+        }
+        words
+    }
+}
+
+impl Votes {
+    fn topic(&mut self, topic: u16, score: u32, fired: &Fired) {
+        Vote::add(&mut self.topics, topic, score, &fired.spans);
+    }
+
+    fn case_type(&mut self, case_type: CaseType, score: u32, fired: &Fired) {
+        Vote::add(&mut self.types, case_type, score, &fired.spans);
+    }
+
+    fn add_type(&mut self, case_type: CaseType, score: u32) {
+        Vote::add(&mut self.types, case_type, score, &[]);
+    }
+
+    /// Whether a type that wants action leads clearly over consultation.
+    fn complains(&self) -> bool {
+        let score = |wanted: fn(CaseType) -> bool| {
+            self.types.iter().filter(|v| wanted(v.key)).map(|v| v.score).max().unwrap_or(0)
+        };
+        let action = score(|t| !matches!(t, CaseType::Consultation | CaseType::ServiceOrder));
+        action >= COMPLAINT_FLOOR && action > score(|t| t == CaseType::Consultation)
+    }
+}
+
+/// How sure the rules are: how far the best is ahead of the second, and how much speaks for it.
+fn confidence(answered: bool, votes: &Votes) -> f32 {
+    fn lead<K>(votes: &[Vote<K>]) -> f32 {
+        let first = votes.first().map_or(0, |v| v.score) as f32;
+        let second = votes.get(1).map_or(0, |v| v.score) as f32;
+        if first > 0.0 { first / (first + second + 8.0) } else { 0.0 }
+    }
+    let votes = 0.5 * lead(&votes.topics) + 0.5 * lead(&votes.types);
+    let sure = if answered { 0.6 + 0.4 * votes } else { votes };
+    (sure * 100.0).round() / 100.0
+}

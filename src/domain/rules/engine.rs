@@ -1,0 +1,339 @@
+//! Evaluates single rules on a stretch of a scanned message.
+//!
+//! Order (RULES 2.1): ignored phrases are masked, then `none`, `all`, `any`, `regex`, negation, length, dates,
+//! channel and area. Cheap refusals are asked first; the outcome is the same.
+
+use jiff::civil::Date;
+use regex::Regex;
+
+use super::{
+    matcher::{Hit, Scratch, Slot},
+    model::{OnExpired, RuleKind, Scope},
+};
+use crate::domain::kinds::Channel;
+
+/// The conditions of a rule, ready for matching. Positions agree with those of [`super::model::When`].
+#[derive(Debug, Clone)]
+pub(super) struct Conditions {
+    pub(super) kind: RuleKind,
+    pub(super) all: Box<[Slot]>,
+    pub(super) any: Box<[Slot]>,
+    pub(super) none: Box<[Slot]>,
+    pub(super) ignore: Box<[Slot]>,
+    pub(super) regex: Box<[Regex]>,
+    pub(super) scope: Scope,
+    pub(super) allow_negated: bool,
+    pub(super) max_chars: usize,
+    pub(super) valid_from: Option<Date>,
+    pub(super) valid_until: Option<Date>,
+    pub(super) on_expired: OnExpired,
+    pub(super) channels: Box<[Channel]>,
+    /// Administrative codes without the trailing zeros of higher levels.
+    pub(super) areas: Box<[String]>,
+    /// Draft and retired rules never match.
+    pub(super) matchable: bool,
+}
+
+/// Where and when a message was sent.
+#[derive(Debug, Clone)]
+pub(super) struct Setting {
+    pub(super) today: Date,
+    pub(super) channel: Channel,
+    /// Regions that count: those named in the message, else the enterprise's own. Empty means unknown.
+    pub(super) areas: Vec<String>,
+}
+
+/// Part of a message: whole clauses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Stretch {
+    /// First byte of the normalised text.
+    pub(super) start: u32,
+    /// First byte behind it.
+    pub(super) end: u32,
+    /// First clause.
+    pub(super) first: u32,
+    /// First clause behind it.
+    pub(super) last: u32,
+    /// Characters in it.
+    pub(super) chars: u32,
+}
+
+impl Stretch {
+    /// The clauses `first..last` of the scanned message.
+    pub(super) fn of(scratch: &Scratch, first: u32, last: u32) -> Self {
+        let inside = scratch.clauses.get(first as usize..last as usize).unwrap_or(&[]);
+        Self {
+            start: inside.first().map_or(0, |c| c.start as u32),
+            end: inside.last().map_or(0, |c| c.end as u32),
+            first,
+            last,
+            chars: inside.iter().map(|c| c.chars as u32 + 1).sum::<u32>().saturating_sub(1),
+        }
+    }
+
+    /// The whole message.
+    pub(super) fn whole(scratch: &Scratch) -> Self {
+        Self::of(scratch, 0, scratch.clauses.len() as u32)
+    }
+
+    const fn holds(&self, hit: &Hit) -> bool {
+        hit.start >= self.start && hit.start < self.end
+    }
+}
+
+/// Why a rule did not fire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Miss {
+    /// Draft or retired.
+    NotLive,
+    /// Other channels only.
+    Channel,
+    /// Other regions only.
+    Area,
+    /// Not in force yet.
+    NotYet,
+    /// Run out and silent about it.
+    Expired,
+    /// The stretch is too long.
+    TooLong,
+    /// An excluded word occurs: position in `none`.
+    Excluded(usize),
+    /// A required word is missing, masked or negated: position in `all`.
+    Missing(usize),
+    /// None of `any` occurs.
+    NoneOfAny,
+    /// The words occur, but not in one clause or the one before.
+    Apart,
+    /// No expression matches.
+    Regex,
+}
+
+/// A rule that fired.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Fired {
+    /// Number of the rule.
+    pub(super) rule: u32,
+    /// Characters of the words that it matched.
+    pub(super) matched: u32,
+    /// Byte ranges of those words in the normalised text, in order.
+    pub(super) spans: Vec<(u32, u32)>,
+    /// It would answer, had it not run out.
+    pub(super) expired: bool,
+}
+
+impl Conditions {
+    /// Whether the rule fires on the stretch.
+    pub(super) fn evaluate(
+        &self,
+        rule: u32,
+        scratch: &Scratch,
+        stretch: &Stretch,
+        setting: &Setting,
+    ) -> Result<Fired, Miss> {
+        if !self.matchable {
+            return Err(Miss::NotLive);
+        }
+        if let Some(n) = self.all.iter().position(|&slot| !scratch.is_live(slot)) {
+            return Err(Miss::Missing(n));
+        }
+        if !self.any.is_empty() && !self.any.iter().any(|&slot| scratch.is_live(slot)) {
+            return Err(Miss::NoneOfAny);
+        }
+        let masks = self.masks(scratch);
+        let counts = |hit: &Hit| {
+            stretch.holds(hit)
+                && (self.allow_negated || !hit.negated)
+                && !masks.iter().any(|&(start, end)| hit.start < end && start < hit.end)
+        };
+        let excluded = |from: u32, to: u32| {
+            self.none.iter().position(|&slot| {
+                scratch.hits(slot).any(|hit| {
+                    hit.start >= from
+                        && hit.start < to
+                        && !hit.denied
+                        && !masks.iter().any(|&(start, end)| hit.start < end && start < hit.end)
+                })
+            })
+        };
+        // An answer, a command or a diversion judges the whole matter; votes judge their own clause.
+        let narrow = self.scope == Scope::Clause && self.is_vote();
+        if !narrow && let Some(n) = excluded(stretch.start, stretch.end) {
+            return Err(Miss::Excluded(n));
+        }
+        let fired = match self.scope {
+            Scope::Message => self.in_window(rule, scratch, stretch.first, stretch.last, &counts)?,
+            Scope::Clause if stretch.last - stretch.first <= 1 => {
+                let fired = self.in_window(rule, scratch, stretch.first, stretch.last, &counts)?;
+                if narrow && let Some(n) = excluded(stretch.start, stretch.end) {
+                    return Err(Miss::Excluded(n));
+                }
+                fired
+            }
+            Scope::Clause => self.in_clauses(rule, scratch, &counts, &|from, to| {
+                if narrow { excluded(from, to) } else { None }
+            })?,
+        };
+        if stretch.chars as usize > self.max_chars {
+            return Err(Miss::TooLong);
+        }
+        self.in_force(fired, setting)
+    }
+
+    const fn is_vote(&self) -> bool {
+        match self.kind {
+            RuleKind::Type | RuleKind::Topic | RuleKind::Urgency => true,
+            RuleKind::Answer | RuleKind::Command | RuleKind::Diversion | RuleKind::Smalltalk => false,
+        }
+    }
+
+    fn masks(&self, scratch: &Scratch) -> Vec<(u32, u32)> {
+        let mut masks = Vec::new();
+        for &slot in &self.ignore {
+            masks.extend(scratch.hits(slot).map(|hit| (hit.start, hit.end)));
+        }
+        masks
+    }
+
+    fn in_force(&self, mut fired: Fired, setting: &Setting) -> Result<Fired, Miss> {
+        if self.valid_from.is_some_and(|from| setting.today < from) {
+            return Err(Miss::NotYet);
+        }
+        if self.valid_until.is_some_and(|until| setting.today > until) {
+            match self.on_expired {
+                OnExpired::Silent => return Err(Miss::Expired),
+                OnExpired::Route => fired.expired = true,
+            }
+        }
+        if !self.channels.is_empty() && !self.channels.contains(&setting.channel) {
+            return Err(Miss::Channel);
+        }
+        if !self.areas.is_empty()
+            && !setting.areas.is_empty()
+            && !setting.areas.iter().any(|area| self.areas.iter().any(|own| area.starts_with(own.as_str())))
+        {
+            return Err(Miss::Area);
+        }
+        Ok(fired)
+    }
+
+    /// Tries each clause together with the one before it and keeps the window with the most matched characters.
+    fn in_clauses(
+        &self,
+        rule: u32,
+        scratch: &Scratch,
+        counts: &dyn Fn(&Hit) -> bool,
+        excluded: &dyn Fn(u32, u32) -> Option<usize>,
+    ) -> Result<Fired, Miss> {
+        let anchors: &[Slot] = match self.all.first() {
+            Some(first) => std::slice::from_ref(first),
+            None => &self.any,
+        };
+        let mut tried: Vec<u32> = Vec::new();
+        let mut best: Option<Fired> = None;
+        let mut miss = if self.all.is_empty() { Miss::NoneOfAny } else { Miss::Missing(0) };
+        for &slot in anchors {
+            for hit in scratch.hits(slot).filter(|hit| counts(hit)) {
+                for clause in [hit.clause, hit.clause + 1] {
+                    if tried.contains(&clause) {
+                        continue;
+                    }
+                    tried.push(clause);
+                    let from = clause.saturating_sub(1);
+                    match self.in_window(rule, scratch, from, clause + 1, counts) {
+                        Ok(fired) => {
+                            let window = Stretch::of(scratch, from, (clause + 1).min(scratch.clauses.len() as u32));
+                            if let Some(n) = excluded(window.start, window.end) {
+                                miss = Miss::Excluded(n);
+                            } else if best.as_ref().is_none_or(|b| fired.matched > b.matched) {
+                                best = Some(fired);
+                            }
+                        }
+                        Err(Miss::Regex) => miss = Miss::Regex,
+                        Err(_) if miss == Miss::Regex => {}
+                        Err(_) => miss = Miss::Apart,
+                    }
+                }
+            }
+        }
+        best.ok_or(miss)
+    }
+
+    /// Whether all conditions meet within the clauses `first..last`.
+    fn in_window(
+        &self,
+        rule: u32,
+        scratch: &Scratch,
+        first: u32,
+        last: u32,
+        counts: &dyn Fn(&Hit) -> bool,
+    ) -> Result<Fired, Miss> {
+        let inside = |hit: &&Hit| hit.clause >= first && hit.clause < last && counts(hit);
+        let mut spans: Vec<(u32, u32)> = Vec::with_capacity(4);
+        for (n, &slot) in self.all.iter().enumerate() {
+            let before = spans.len();
+            spans.extend(scratch.hits(slot).filter(inside).map(|hit| (hit.start, hit.end)));
+            if spans.len() == before {
+                return Err(Miss::Missing(n));
+            }
+        }
+        if !self.any.is_empty() {
+            let before = spans.len();
+            for &slot in &self.any {
+                if scratch.is_live(slot) {
+                    spans.extend(scratch.hits(slot).filter(inside).map(|hit| (hit.start, hit.end)));
+                }
+            }
+            if spans.len() == before {
+                return Err(Miss::NoneOfAny);
+            }
+        }
+        if !self.regex.is_empty() {
+            let window = Stretch::of(scratch, first, last.min(scratch.clauses.len() as u32));
+            let text = scratch.slice(window.start, window.end);
+            if !self.regex.iter().any(|regex| regex.is_match(text)) {
+                return Err(Miss::Regex);
+            }
+        }
+        spans.sort_unstable();
+        merge(&mut spans);
+        let matched = spans.iter().map(|&(start, end)| scratch.slice(start, end).chars().count() as u32).sum();
+        Ok(Fired { rule, matched, spans, expired: false })
+    }
+}
+
+/// Joins overlapping ranges, so that no character counts twice. Ranges that only touch stay apart: they are
+/// different words.
+fn merge(spans: &mut Vec<(u32, u32)>) {
+    let mut kept = 0;
+    for n in 1..spans.len() {
+        let Some(&next) = spans.get(n) else { return };
+        let Some(last) = spans.get_mut(kept) else { return };
+        if next.0 < last.1 {
+            last.1 = last.1.max(next.1);
+        } else {
+            kept += 1;
+            if let Some(slot) = spans.get_mut(kept) {
+                *slot = next;
+            }
+        }
+    }
+    spans.truncate(kept + 1);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn overlapping_words_count_once() {
+        for (mut spans, expected) in [
+            (vec![(0, 6), (3, 9), (9, 12)], vec![(0, 9), (9, 12)]),
+            (vec![(0, 6)], vec![(0, 6)]),
+            (vec![], vec![]),
+            (vec![(0, 3), (0, 3), (6, 9)], vec![(0, 3), (6, 9)]),
+        ] {
+            merge(&mut spans);
+            assert_eq!(spans, expected);
+        }
+    }
+}

@@ -1,0 +1,722 @@
+//! The TOML shapes of rule files: from text to rules as written, with the place of every field.
+//!
+//! The tree is walked by hand and not deserialised, so that every wrong field of a file is reported at once, in
+//! Chinese, and costs only its own rule.
+
+use std::{collections::BTreeMap, str::FromStr, sync::Arc};
+
+use jiff::civil::Date;
+use toml::{
+    Spanned,
+    de::{DeTable, DeValue},
+};
+
+use super::{
+    diagnostic::{Diagnostic, Level},
+    model::{
+        Answer, AnswerMode, Ask, Citation, ExpectedExample, Form, OnExpired, OnFail, Route, Rule, RuleKind, RuleTests,
+        Scope, SourceCheck, Status, When,
+    },
+    source::{CHINESE_KEYS, FileText, nearest, syntax_error},
+};
+use crate::domain::kinds::{CaseType, Channel, Command, Diversion, Urgency};
+
+/// Places of fields: `when.any[2]` → byte offset.
+pub(super) type Spots = BTreeMap<String, usize>;
+
+/// A rule as written, its answer not yet rendered.
+#[derive(Debug)]
+pub(super) struct RawRule {
+    pub(super) rule: Rule,
+    pub(super) vars: BTreeMap<String, String>,
+    pub(super) allow: Vec<String>,
+    pub(super) spots: Spots,
+    pub(super) at: usize,
+    /// Number of its file.
+    pub(super) file: usize,
+    /// Something in it could not be read: it is not compiled.
+    pub(super) broken: bool,
+    /// `negation` was written down.
+    pub(super) says_negation: bool,
+}
+
+impl RawRule {
+    /// Where a field stands; the rule's own place when it is not written.
+    pub(super) fn spot(&self, field: &str) -> usize {
+        self.spots.get(field).copied().unwrap_or(self.at)
+    }
+}
+
+/// A synonym group as written.
+#[derive(Debug)]
+pub(super) struct RawGroup {
+    pub(super) name: String,
+    pub(super) members: Vec<(String, usize)>,
+    pub(super) at: usize,
+    pub(super) file: usize,
+}
+
+/// What a file holds.
+#[derive(Debug, Default)]
+pub(super) struct RawFile {
+    pub(super) rules: Vec<RawRule>,
+    pub(super) groups: Vec<RawGroup>,
+}
+
+/// Reads one file. What cannot be read is reported and left out.
+pub(super) fn read(number: usize, file: &FileText<'_>, out: &mut Vec<Diagnostic>) -> RawFile {
+    let mut raw = RawFile::default();
+    match DeTable::parse(file.text) {
+        Ok(table) => read_table(number, file, 0, table.get_ref(), &mut raw, out),
+        Err(_) => {
+            // One slip must not cost the other rules of the file: each [[rule]] block is read alone.
+            for (base, chunk) in chunks(file.text) {
+                match DeTable::parse(chunk) {
+                    Ok(table) => read_table(number, file, base, table.get_ref(), &mut raw, out),
+                    Err(error) => out.push(syntax_error(file, base, &error)),
+                }
+            }
+        }
+    }
+    raw
+}
+
+/// The text cut at its `[[rule]]` lines (also misspelt ones), with the offset of each piece.
+fn chunks(text: &str) -> Vec<(usize, &str)> {
+    let mut starts = vec![0];
+    let mut at = 0;
+    for line in text.split_inclusive('\n') {
+        let head: String = line.chars().filter(|c| !c.is_whitespace()).take(8).collect();
+        if matches!(head.as_str(), "[[rule]]" | "【【rule】】" | "［［rule］］" | "[[规则]]" | "【rule】" | "[rule]" | "【【规则】】") && at > 0 {
+            starts.push(at);
+        }
+        at += line.len();
+    }
+    let mut pieces = Vec::with_capacity(starts.len());
+    for (n, &start) in starts.iter().enumerate() {
+        let end = starts.get(n + 1).copied().unwrap_or(text.len());
+        pieces.push((start, text.get(start..end).unwrap_or_default()));
+    }
+    pieces
+}
+
+fn read_table(
+    number: usize,
+    file: &FileText<'_>,
+    base: usize,
+    table: &DeTable<'_>,
+    raw: &mut RawFile,
+    out: &mut Vec<Diagnostic>,
+) {
+    let mut spots = Spots::new();
+    let mut broken = false;
+    let mut section = Section { file, base, table, prefix: String::new(), rule: None, spots: &mut spots, out, broken: &mut broken };
+    if let Some(schema) = section.integer("schema", 1, 1_000)
+        && schema != 1
+    {
+        section.complain("E002", "schema", "schema 只认 1", None);
+    }
+    section.only(&["schema", "groups", "rule"]);
+    if let Some((key, value)) = entry(table, "groups") {
+        match value.get_ref() {
+            DeValue::Table(groups) => {
+                for (name, members) in groups {
+                    let at = base + name.span().start;
+                    let mut spots = Spots::new();
+                    let mut broken = false;
+                    let mut section =
+                        Section { file, base, table: groups, prefix: String::new(), rule: None, spots: &mut spots, out, broken: &mut broken };
+                    let name: &str = name.get_ref();
+                    let _ = members;
+                    let words = section.strings(name);
+                    let members = words
+                        .into_iter()
+                        .enumerate()
+                        .map(|(n, word)| (word, spots.get(&format!("{name}[{n}]")).copied().unwrap_or(at)))
+                        .collect();
+                    raw.groups.push(RawGroup { name: name.to_owned(), members, at, file: number });
+                }
+            }
+            _ => out.push(file.finding("E002", Level::Error, base + key.span().start, "groups 要写成 [groups] 一节", None)),
+        }
+    }
+    let Some((key, rules)) = entry(table, "rule") else { return };
+    let DeValue::Array(rules) = rules.get_ref() else {
+        out.push(file.finding(
+            "E002",
+            Level::Error,
+            base + key.span().start,
+            "每条规则要以 [[rule]] 开头（两层方括号）",
+            Some("改成：[[rule]]".to_owned()),
+        ));
+        return;
+    };
+    for rule in rules.iter() {
+        let at = base + rule.span().start;
+        match rule.get_ref() {
+            DeValue::Table(table) => raw.rules.push(read_rule(number, file, base, at, table, out)),
+            _ => out.push(file.finding("E002", Level::Error, at, "规则要写成 [[rule]] 一节", None)),
+        }
+    }
+}
+
+fn entry<'t, 'i>(table: &'t DeTable<'i>, key: &str) -> Option<(&'t Spanned<std::borrow::Cow<'i, str>>, &'t Spanned<DeValue<'i>>)> {
+    table.iter().find(|(k, _)| k.get_ref() == key)
+}
+
+/// A table that is being read; remembers where its fields stand and complains about what it does not know.
+struct Section<'s, 'i> {
+    file: &'s FileText<'i>,
+    base: usize,
+    table: &'s DeTable<'s>,
+    prefix: String,
+    rule: Option<String>,
+    spots: &'s mut Spots,
+    out: &'s mut Vec<Diagnostic>,
+    broken: &'s mut bool,
+}
+
+impl Section<'_, '_> {
+    fn complain(&mut self, code: &'static str, key: &str, message: impl Into<String>, help: Option<String>) {
+        let path = format!("{}{key}", self.prefix);
+        let at = self.spots.get(&path).copied().unwrap_or(0);
+        let mut finding = self.file.finding(code, Level::Error, at, message, help);
+        finding.rule.clone_from(&self.rule);
+        self.out.push(finding);
+        *self.broken = true;
+    }
+
+    /// Reports keys that the format does not know.
+    fn only(&mut self, known: &[&str]) {
+        let unknown: Vec<(String, usize)> = self
+            .table
+            .keys()
+            .filter(|key| !known.contains(&&**key.get_ref()))
+            .map(|key| (key.get_ref().to_string(), self.base + key.span().start))
+            .collect();
+        for (key, at) in unknown {
+            let meant = CHINESE_KEYS
+                .iter()
+                .find(|(chinese, english)| *chinese == key && known.contains(english))
+                .map(|(_, english)| *english)
+                .or_else(|| nearest(&key, known.iter().copied()));
+            let help = match meant {
+                Some(meant) => format!("是不是想写 {meant}？"),
+                None => format!("这里可以写：{}", known.join("、")),
+            };
+            let mut finding = self.file.finding("E002", Level::Error, at, format!("不认识的字段“{key}”"), Some(help));
+            finding.rule.clone_from(&self.rule);
+            self.out.push(finding);
+            *self.broken = true;
+        }
+    }
+
+    fn value(&mut self, key: &str) -> Option<&Spanned<DeValue<'_>>> {
+        let table = self.table;
+        let (_, value) = entry(table, key)?;
+        self.spots.insert(format!("{}{key}", self.prefix), self.base + value.span().start);
+        Some(value)
+    }
+
+    fn wrong_type(&mut self, key: &str, wanted: &str, found: &str) {
+        let found = match found {
+            "string" => "文字",
+            "integer" => "整数",
+            "float" => "小数",
+            "boolean" => "真假值",
+            "datetime" => "日期",
+            "array" => "列表",
+            "table" => "一节",
+            _ => found,
+        };
+        self.complain("E002", key, format!("“{key}”要写成{wanted}，现在是{found}"), None);
+    }
+
+    fn string(&mut self, key: &str) -> Option<String> {
+        let value = self.value(key)?;
+        match value.get_ref() {
+            DeValue::String(text) => Some(text.to_string()),
+            other => {
+                let found = other.type_str();
+                self.wrong_type(key, "双引号里的文字", found);
+                None
+            }
+        }
+    }
+
+    fn text(&mut self, key: &str) -> String {
+        self.string(key).unwrap_or_default()
+    }
+
+    fn bool(&mut self, key: &str) -> bool {
+        let Some(value) = self.value(key) else { return false };
+        match value.get_ref() {
+            DeValue::Boolean(value) => *value,
+            other => {
+                let found = other.type_str();
+                self.wrong_type(key, " true 或 false", found);
+                false
+            }
+        }
+    }
+
+    fn integer(&mut self, key: &str, least: i64, most: i64) -> Option<i64> {
+        let value = self.value(key)?;
+        let parsed = match value.get_ref() {
+            DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix()).ok(),
+            other => {
+                let found = other.type_str();
+                self.wrong_type(key, "整数", found);
+                return None;
+            }
+        };
+        match parsed {
+            Some(number) if (least..=most).contains(&number) => Some(number),
+            _ => {
+                self.complain("E002", key, format!("“{key}”要在 {least} 到 {most} 之间"), None);
+                None
+            }
+        }
+    }
+
+    fn date(&mut self, key: &str) -> Option<Date> {
+        let value = self.value(key)?;
+        let text = match value.get_ref() {
+            DeValue::Datetime(datetime) => datetime.to_string(),
+            DeValue::String(text) => text.to_string(),
+            other => {
+                let found = other.type_str();
+                self.wrong_type(key, "日期，如 2026-12-31（不加引号）", found);
+                return None;
+            }
+        };
+        match text.parse::<Date>() {
+            Ok(date) => Some(date),
+            Err(_) => {
+                self.complain("E002", key, format!("“{key}”不是日期：{text}"), Some("写成：2026-12-31（不加引号）".to_owned()));
+                None
+            }
+        }
+    }
+
+    fn strings(&mut self, key: &str) -> Vec<String> {
+        let base = self.base;
+        let table = self.table;
+        let Some((_, value)) = entry(table, key) else { return Vec::new() };
+        let path = format!("{}{key}", self.prefix);
+        self.spots.insert(path.clone(), base + value.span().start);
+        let DeValue::Array(items) = value.get_ref() else {
+            let found = value.get_ref().type_str();
+            self.wrong_type(key, "列表，如 [\"甲\", \"乙\"]", found);
+            return Vec::new();
+        };
+        let mut out = Vec::with_capacity(items.len());
+        for item in items.iter() {
+            self.spots.insert(format!("{path}[{}]", out.len()), base + item.span().start);
+            match item.get_ref() {
+                DeValue::String(text) => out.push(text.to_string()),
+                other => {
+                    let found = other.type_str();
+                    let at = format!("{key}[{}]", out.len());
+                    self.wrong_type(&at, "双引号里的文字", found);
+                }
+            }
+        }
+        out
+    }
+
+    /// A word of a closed vocabulary.
+    fn word<T: FromStr>(&mut self, key: &str, known: &[(&'static str, &'static str)], aliases: &[(&str, &str)]) -> Option<T> {
+        let text = self.string(key)?;
+        let wanted = aliases.iter().find(|(alias, _)| *alias == text).map_or(text.as_str(), |(_, slug)| *slug);
+        match wanted.parse() {
+            Ok(value) => Some(value),
+            Err(_) => {
+                let words = known.iter().flat_map(|&(slug, label)| [slug, label]);
+                let help = match nearest(&text, words) {
+                    Some(meant) => format!("是不是想写 {meant}？"),
+                    None => {
+                        let all: Vec<String> = known.iter().map(|(slug, label)| format!("{slug} {label}")).collect();
+                        format!("可以写：{}", all.join(" | "))
+                    }
+                };
+                self.complain("E002", key, format!("“{key}”不认识“{text}”"), Some(help));
+                None
+            }
+        }
+    }
+
+    /// Reads a sub-table.
+    fn within<T>(&mut self, key: &str, read: impl FnOnce(&mut Section<'_, '_>) -> T) -> Option<T> {
+        let table = self.table;
+        let base = self.base;
+        let (name, value) = entry(table, key)?;
+        let path = format!("{}{key}", self.prefix);
+        self.spots.insert(path.clone(), base + name.span().start);
+        let DeValue::Table(inner) = value.get_ref() else {
+            let found = value.get_ref().type_str();
+            self.wrong_type(key, "一节", found);
+            return None;
+        };
+        let mut section = Section {
+            file: self.file,
+            base,
+            table: inner,
+            prefix: format!("{path}."),
+            rule: self.rule.clone(),
+            spots: self.spots,
+            out: self.out,
+            broken: self.broken,
+        };
+        Some(read(&mut section))
+    }
+
+    /// Reads a list of sub-tables.
+    fn each<T>(&mut self, key: &str, mut read: impl FnMut(&mut Section<'_, '_>) -> T) -> Vec<T> {
+        let table = self.table;
+        let base = self.base;
+        let Some((name, value)) = entry(table, key) else { return Vec::new() };
+        let path = format!("{}{key}", self.prefix);
+        self.spots.insert(path.clone(), base + name.span().start);
+        let DeValue::Array(items) = value.get_ref() else {
+            let found = value.get_ref().type_str();
+            self.wrong_type(key, "[[…]] 开头的几节", found);
+            return Vec::new();
+        };
+        let mut out = Vec::new();
+        for (n, item) in items.iter().enumerate() {
+            let path = format!("{path}[{n}]");
+            self.spots.insert(path.clone(), base + item.span().start);
+            let DeValue::Table(inner) = item.get_ref() else {
+                let found = item.get_ref().type_str();
+                self.wrong_type(&format!("{key}[{n}]"), "一节", found);
+                continue;
+            };
+            let mut section = Section {
+                file: self.file,
+                base,
+                table: inner,
+                prefix: format!("{path}."),
+                rule: self.rule.clone(),
+                spots: self.spots,
+                out: self.out,
+                broken: self.broken,
+            };
+            out.push(read(&mut section));
+        }
+        out
+    }
+}
+
+macro_rules! words {
+    ($kind:ty) => {
+        &<$kind>::ALL.iter().map(|w| (w.as_str(), w.label())).collect::<Vec<_>>()
+    };
+}
+
+const RULE_KEYS: &[&str] = &[
+    "id", "title", "status", "kind", "category", "topic", "urgency", "weight", "command", "diversion", "sensitive",
+    "interrupts_form", "han_view", "awaiting_recheck", "verified_on", "source_check", "owner", "reviewer",
+    "review_due", "valid_from", "valid_until", "on_expired", "priority", "channels", "areas", "when", "answer", "cite",
+    "form", "route", "tests", "allow",
+];
+
+fn read_rule(
+    number: usize,
+    file: &FileText<'_>,
+    base: usize,
+    at: usize,
+    table: &DeTable<'_>,
+    out: &mut Vec<Diagnostic>,
+) -> RawRule {
+    let mut spots = Spots::new();
+    spots.insert(String::new(), at);
+    let mut broken = false;
+    let mut section = Section { file, base, table, prefix: String::new(), rule: None, spots: &mut spots, out, broken: &mut broken };
+    let id = section.text("id");
+    section.rule = (!id.is_empty()).then(|| id.clone());
+    section.only(RULE_KEYS);
+    let kind = section.word("kind", words!(RuleKind), &[]).unwrap_or(RuleKind::Answer);
+    let status = section.word("status", words!(Status), &[]).unwrap_or(Status::Draft);
+    let case_type = section.word::<CaseType>("category", words!(CaseType), CATEGORY_ALIASES);
+    let urgency = section.word::<Urgency>("urgency", words!(Urgency), URGENCY_ALIASES);
+    let command = section.word::<Command>("command", words!(Command), &[]);
+    let diversion = section.word::<Diversion>("diversion", words!(Diversion), &[]);
+    let source_check = section.word::<SourceCheck>("source_check", words!(SourceCheck), &[]);
+    let on_expired = section.word("on_expired", words!(OnExpired), &[]).unwrap_or(OnExpired::Route);
+    let weight = section.integer("weight", 0, 100).unwrap_or(10) as u32;
+    let priority = section.integer("priority", 0, 100).unwrap_or(50) as u8;
+    let channels = read_channels(&mut section);
+    let says_negation;
+    let when = {
+        let (when, said) = section
+            .within("when", |s| read_when(s, kind))
+            .unwrap_or_else(|| (empty_when(kind), false));
+        says_negation = said;
+        when
+    };
+    let mut vars = BTreeMap::new();
+    let answer = section.within("answer", |s| read_answer(s, &mut vars));
+    let citations: Arc<[Citation]> = section.each("cite", read_citation).into();
+    let form = section.within("form", read_form).map(Arc::new);
+    let route = section.within("route", read_route).unwrap_or_default();
+    let tests = section.within("tests", read_tests).unwrap_or_default();
+    let allow = section.strings("allow");
+    let rule = Rule {
+        title: section.text("title"),
+        status,
+        kind,
+        case_type,
+        topic: section.string("topic").filter(|t| !t.is_empty()),
+        urgency,
+        weight,
+        command,
+        diversion,
+        sensitive: section.bool("sensitive"),
+        interrupts_form: section.bool("interrupts_form"),
+        han_view: section.bool("han_view"),
+        awaiting_recheck: section.bool("awaiting_recheck"),
+        verified_on: section.date("verified_on"),
+        source_check,
+        owner: section.string("owner"),
+        reviewer: section.string("reviewer"),
+        review_due: section.date("review_due"),
+        valid_from: section.date("valid_from"),
+        valid_until: section.date("valid_until"),
+        on_expired,
+        priority,
+        channels,
+        areas: section.strings("areas"),
+        when,
+        answer,
+        citations,
+        form,
+        route,
+        tests,
+        file: file.path.to_owned(),
+        line: file.place(at).0,
+        id,
+    };
+    RawRule { rule, vars, allow, spots, at, file: number, broken, says_negation }
+}
+
+/// The four wide categories of the format's first version, and the words people use.
+const CATEGORY_ALIASES: &[(&str, &str)] = &[
+    ("诉求", "coordination"),
+    ("投诉举报", "complaint"),
+    ("协调", "coordination"),
+    ("拖欠", "arrears"),
+    ("作风", "conduct"),
+    ("差评", "rating_review"),
+    ("预约", "service_order"),
+];
+
+const URGENCY_ALIASES: &[(&str, &str)] =
+    &[("low", "normal"), ("high", "urgent"), ("普通", "normal"), ("加急", "urgent"), ("非常紧急", "critical")];
+
+fn read_channels(section: &mut Section<'_, '_>) -> Vec<Channel> {
+    let mut channels = Vec::new();
+    for (n, word) in section.strings("channels").into_iter().enumerate() {
+        match word.as_str() {
+            "wechat" | "微信" => channels.extend([Channel::WechatOa, Channel::WechatWork, Channel::WechatKf]),
+            "web" | "网页" => channels.extend([Channel::Web, Channel::Widget]),
+            _ => match word.parse() {
+                Ok(channel) => channels.push(channel),
+                Err(_) => {
+                    let known = Channel::ALL.iter().flat_map(|c| [c.as_str(), c.label()]).chain(["wechat"]);
+                    let help = nearest(&word, known).map(|meant| format!("是不是想写 {meant}？"));
+                    section.complain("E002", &format!("channels[{n}]"), format!("不认识的渠道“{word}”"), help);
+                }
+            },
+        }
+    }
+    channels
+}
+
+/// What a rule without `[rule.when]` asks for: nothing, so it never fires.
+const fn empty_when(kind: RuleKind) -> When {
+    When {
+        all: Vec::new(),
+        any: Vec::new(),
+        none: Vec::new(),
+        ignore: Vec::new(),
+        regex: Vec::new(),
+        scope: Scope::Clause,
+        allow_negated: allows_negated(kind),
+        max_chars: None,
+    }
+}
+
+/// Topics are named even by those who do not want the thing; everything else is taken back by 不想/不用.
+const fn allows_negated(kind: RuleKind) -> bool {
+    match kind {
+        RuleKind::Topic | RuleKind::Smalltalk => true,
+        RuleKind::Answer | RuleKind::Type | RuleKind::Urgency | RuleKind::Command | RuleKind::Diversion => false,
+    }
+}
+
+fn read_when(section: &mut Section<'_, '_>, kind: RuleKind) -> (When, bool) {
+    section.only(&["all", "any", "none", "ignore", "regex", "scope", "negation", "max_chars"]);
+    let negation = section.string("negation");
+    let allow_negated = match negation.as_deref() {
+        Some("allow") => true,
+        Some("reject") => false,
+        None => allows_negated(kind),
+        Some(other) => {
+            let help = nearest(other, ["allow", "reject"]).unwrap_or("reject 或 allow").to_owned();
+            section.complain("E002", "negation", format!("“negation”不认识“{other}”"), Some(format!("是不是想写 {help}？")));
+            false
+        }
+    };
+    let when = When {
+        all: section.strings("all"),
+        any: section.strings("any"),
+        none: section.strings("none"),
+        ignore: section.strings("ignore"),
+        regex: section.strings("regex"),
+        scope: section.word("scope", words!(Scope), &[]).unwrap_or(Scope::Clause),
+        allow_negated,
+        max_chars: section.integer("max_chars", 1, 100_000).map(|n| n as usize),
+    };
+    (when, negation.is_some())
+}
+
+fn read_answer(section: &mut Section<'_, '_>, vars: &mut BTreeMap<String, String>) -> Answer {
+    section.only(&["mode", "text", "plain", "quick_replies", "vars"]);
+    let filled = section.within("vars", |s| {
+        let names: Vec<String> = s.table.keys().map(|key| key.get_ref().to_string()).collect();
+        names.into_iter().filter_map(|name| s.string(&name).map(|value| (name, value))).collect::<BTreeMap<_, _>>()
+    });
+    *vars = filled.unwrap_or_default();
+    Answer {
+        mode: section.word("mode", words!(AnswerMode), &[]).unwrap_or(AnswerMode::Direct),
+        text: section.text("text").trim().to_owned(),
+        plain: section.string("plain").map(|t| t.trim().to_owned()).filter(|t| !t.is_empty()),
+        quick_replies: section.strings("quick_replies"),
+    }
+}
+
+fn read_citation(section: &mut Section<'_, '_>) -> Citation {
+    section.only(&["title", "doc_no", "issuer", "clause", "url", "effective_from", "effective_until", "supports"]);
+    Citation {
+        title: section.text("title"),
+        doc_no: section.string("doc_no"),
+        issuer: section.string("issuer"),
+        clause: section.string("clause"),
+        url: section.string("url"),
+        effective_from: section.date("effective_from"),
+        effective_until: section.date("effective_until"),
+        supports: section.strings("supports"),
+    }
+}
+
+fn read_form(section: &mut Section<'_, '_>) -> Form {
+    section.only(&["trigger", "ask"]);
+    Form {
+        trigger: section.string("trigger"),
+        asks: section.each("ask", |s| {
+            s.only(&["slot", "type", "ask", "retry", "on_fail"]);
+            Ask {
+                slot: s.text("slot"),
+                kind: s.text("type"),
+                ask: s.text("ask"),
+                retry: s.integer("retry", 0, 9).unwrap_or(2) as u8,
+                on_fail: s.word("on_fail", words!(OnFail), &[]).unwrap_or(OnFail::Handoff),
+            }
+        }),
+    }
+}
+
+fn read_route(section: &mut Section<'_, '_>) -> Route {
+    section.only(&["department", "sla_hours", "tags", "unit"]);
+    Route {
+        department: section.string("department").or_else(|| section.string("unit")),
+        sla_hours: section.integer("sla_hours", 1, 10_000).map(|n| n as u32),
+        tags: section.strings("tags"),
+    }
+}
+
+fn read_tests(section: &mut Section<'_, '_>) -> RuleTests {
+    section.only(&["match", "not_match", "todo_match", "chat"]);
+    let mut tests = RuleTests {
+        matches: section.strings("match"),
+        not_matches: read_not_matches(section),
+        todo_matches: section.strings("todo_match"),
+        chats: read_chats(section),
+        places: Default::default(),
+    };
+    let counts = [tests.matches.len(), tests.not_matches.len(), tests.todo_matches.len(), tests.chats.len()];
+    for ((places, count), field) in tests.places.iter_mut().zip(counts).zip(["match", "not_match", "todo_match", "chat"]) {
+        *places = (0..count)
+            .map(|n| section.file.place(section.spots.get(&format!("{}{field}[{n}]", section.prefix)).copied().unwrap_or(0)))
+            .collect();
+    }
+    tests
+}
+
+/// `{ text, expect }` or just the text.
+fn read_not_matches(section: &mut Section<'_, '_>) -> Vec<ExpectedExample> {
+    let table = section.table;
+    let base = section.base;
+    let Some((_, value)) = entry(table, "not_match") else { return Vec::new() };
+    let path = format!("{}not_match", section.prefix);
+    section.spots.insert(path.clone(), base + value.span().start);
+    let DeValue::Array(items) = value.get_ref() else {
+        let found = value.get_ref().type_str();
+        section.wrong_type("not_match", "列表", found);
+        return Vec::new();
+    };
+    let mut out = Vec::new();
+    for (n, item) in items.iter().enumerate() {
+        section.spots.insert(format!("{path}[{n}]"), base + item.span().start);
+        match item.get_ref() {
+            DeValue::String(text) => out.push(ExpectedExample { text: text.to_string(), expect: None }),
+            DeValue::Table(inner) => {
+                let mut section = Section {
+                    file: section.file,
+                    base,
+                    table: inner,
+                    prefix: format!("{path}[{n}]."),
+                    rule: section.rule.clone(),
+                    spots: section.spots,
+                    out: section.out,
+                    broken: section.broken,
+                };
+                section.only(&["text", "expect"]);
+                out.push(ExpectedExample { text: section.text("text"), expect: section.string("expect") });
+            }
+            other => {
+                let found = other.type_str();
+                section.wrong_type(&format!("not_match[{n}]"), "文字或 { text = \"…\", expect = \"…\" }", found);
+            }
+        }
+    }
+    out
+}
+
+fn read_chats(section: &mut Section<'_, '_>) -> Vec<Vec<String>> {
+    let table = section.table;
+    let base = section.base;
+    let Some((_, value)) = entry(table, "chat") else { return Vec::new() };
+    let path = format!("{}chat", section.prefix);
+    section.spots.insert(path.clone(), base + value.span().start);
+    let DeValue::Array(chats) = value.get_ref() else {
+        let found = value.get_ref().type_str();
+        section.wrong_type("chat", "列表的列表", found);
+        return Vec::new();
+    };
+    let mut out = Vec::new();
+    for (n, chat) in chats.iter().enumerate() {
+        section.spots.insert(format!("{path}[{n}]"), base + chat.span().start);
+        let lines = match chat.get_ref() {
+            DeValue::Array(lines) => lines.iter().filter_map(|l| l.get_ref().as_str().map(str::to_owned)).collect(),
+            other => {
+                let found = other.type_str();
+                section.wrong_type(&format!("chat[{n}]"), "列表，如 [\"用户: …\", \"规则: …\"]", found);
+                continue;
+            }
+        };
+        out.push(lines);
+    }
+    out
+}

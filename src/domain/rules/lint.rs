@@ -1,0 +1,672 @@
+//! The lint list of RULES 2.2, as far as it needs neither history nor a compiled set.
+//!
+//! Findings about examples (E007, E009, E010, W110) come from `examples.rs`. Each check is a function over one
+//! rule; checks that compare rules are at the end.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use regex::RegexBuilder;
+
+use super::{
+    compile::{CompileEnv, REGEX_SIZE_LIMIT, fold},
+    diagnostic::{Diagnostic, Level},
+    figures::uncovered,
+    file::{RawGroup, RawRule},
+    model::{AnswerMode, OnExpired, Rule, RuleKind, Status},
+    source::{FileText, nearest},
+};
+use crate::domain::{
+    kinds::{CaseType, Command},
+    text::{self, PersonalKind, find_personal},
+};
+
+/// The words of a rule's conditions in normal form, one list per entry.
+#[derive(Debug, Default)]
+pub(super) struct Expanded {
+    pub(super) all: Vec<Vec<String>>,
+    pub(super) any: Vec<Vec<String>>,
+    pub(super) none: Vec<Vec<String>>,
+    pub(super) ignore: Vec<Vec<String>>,
+    pub(super) groups: BTreeSet<String>,
+}
+
+/// Slot types that forms can check.
+const SLOT_TYPES: &[&str] = &[
+    "统一社会信用代码", "手机号", "电话", "联系电话", "身份证号", "日期", "金额", "文本", "选择", "地点", "企业名称", "数字", "年份", "姓名",
+    "单位", "text", "phone", "date", "amount", "select", "uscc", "place",
+];
+
+/// Variables that the system fills in.
+const SYSTEM_VARS: &[&str] = &["平台名称", "企业称呼", "今天", "单位名称"];
+
+/// Values of the system variables where a rule does not give its own.
+fn system_value(name: &str) -> &'static str {
+    match name {
+        "平台名称" => "政企直通车",
+        "企业称呼" => "贵单位",
+        "单位名称" => "企业综合服务中心",
+        _ => "",
+    }
+}
+
+/// Words that promise a result or judge a case.
+const PROMISES: &[&str] = &[
+    "保证", "一定能", "一定会", "一定可以", "包过", "包批", "必定获批", "必定", "必然获批", "肯定违法", "肯定能", "肯定会", "肯定可以", "绝对", "百分之百", "100%通过",
+    "打包票", "稳过", "必过",
+];
+
+/// Where those words promise nothing.
+const NO_PROMISES: &[&str] = &[
+    "保证金", "不保证", "不能保证", "无法保证", "质量保证", "保证人", "保证书", "保证质量", "连带保证", "保证担保", "保证责任", "不一定能", "不一定会", "不一定可以", "不绝对", "绝对值",
+    "应当保证", "保证合同", "保证保险", "履约保证", "保证制度",
+];
+
+/// Collects findings about one rule.
+struct Report<'a> {
+    raw: &'a RawRule,
+    file: &'a FileText<'a>,
+    out: &'a mut Vec<Diagnostic>,
+}
+
+impl Report<'_> {
+    fn add(&mut self, code: &'static str, level: Level, field: &str, message: String, help: Option<&str>) {
+        let mut finding = self.file.finding(code, level, self.raw.spot(field), message, help.map(str::to_owned));
+        finding.rule = Some(self.raw.rule.id.clone()).filter(|id| !id.is_empty());
+        self.out.push(finding);
+    }
+
+    fn error(&mut self, code: &'static str, field: &str, message: String, help: Option<&str>) {
+        self.add(code, Level::Error, field, message, help);
+    }
+
+    fn warn(&mut self, code: &'static str, field: &str, message: String, help: Option<&str>) {
+        self.add(code, Level::Warning, field, message, help);
+    }
+}
+
+/// Checks all rules and renders their answers.
+pub(super) fn rules(
+    rules: &mut [(RawRule, Expanded)],
+    texts: &[FileText<'_>],
+    env: &CompileEnv,
+    out: &mut Vec<Diagnostic>,
+) {
+    for (raw, expanded) in rules.iter_mut() {
+        let Some(file) = texts.get(raw.file) else { continue };
+        let rendered = {
+            let mut report = Report { raw, file, out };
+            required(&mut report);
+            words(&mut report, expanded);
+            never(&mut report, expanded);
+            expressions(&mut report, expanded);
+            let rendered = template(&mut report);
+            answer(&mut report, &rendered, env);
+            dates(&mut report, env);
+            references(&mut report, env);
+            personal(&mut report);
+            habits(&mut report, env);
+            rendered
+        };
+        if let (Some(answer), Some((text, plain))) = (&mut raw.rule.answer, rendered) {
+            answer.text = text;
+            answer.plain = plain;
+        }
+    }
+    duplicates(rules, texts, out);
+}
+
+fn required(report: &mut Report<'_>) {
+    let rule = &report.raw.rule;
+    if rule.id.is_empty() {
+        report.error("E002", "", "规则没有编号 id".into(), Some("加一行：id = \"…\"（英文字母、数字和短横线）"));
+    } else if !rule.id.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | '.')) {
+        report.error("E002", "id", format!("编号“{}”只能用字母、数字、短横线", rule.id), None);
+    }
+    if rule.title.is_empty() {
+        report.error("E002", "title", "规则没有标题 title".into(), Some("标题会在“您是不是想问”里给人看"));
+    }
+    if rule.when.all.is_empty() && rule.when.any.is_empty() {
+        if rule.when.regex.is_empty() {
+            report.error("E002", "when", "规则没有条件：all 和 any 都是空的".into(), Some("在 [rule.when] 里写 all 或 any"));
+        } else {
+            report.error(
+                "E011",
+                "when.regex",
+                "有 regex 就必须在 all 或 any 里写字面词".into(),
+                Some("把表达式里一定出现的词写进 any"),
+            );
+        }
+    }
+    let missing = match rule.kind {
+        RuleKind::Answer => rule.answer.is_none().then_some("answer"),
+        RuleKind::Type => rule.case_type.is_none().then_some("category"),
+        RuleKind::Topic => rule.topic.is_none().then_some("topic"),
+        RuleKind::Urgency => rule.urgency.is_none().then_some("urgency"),
+        RuleKind::Command => rule.command.is_none().then_some("command"),
+        RuleKind::Diversion => rule.diversion.is_none().then_some("diversion"),
+        RuleKind::Smalltalk => None,
+    };
+    if let Some(field) = missing {
+        report.error("E002", field, format!("kind = \"{}\" 的规则要写 {field}", rule.kind), None);
+    }
+    if rule.answer.as_ref().is_some_and(|a| a.text.is_empty()) {
+        report.error("E002", "answer", "答案没有正文 text".into(), None);
+    }
+}
+
+/// W101, W102.
+fn words(report: &mut Report<'_>, expanded: &Expanded) {
+    let rule = &report.raw.rule;
+    let when = &rule.when;
+    for (field, written, words) in [
+        ("all", &when.all, &expanded.all),
+        ("any", &when.any, &expanded.any),
+        ("none", &when.none, &expanded.none),
+        ("ignore", &when.ignore, &expanded.ignore),
+    ] {
+        for (n, (item, list)) in written.iter().zip(words).enumerate() {
+            if item.starts_with('@') {
+                continue;
+            }
+            let at = format!("when.{field}[{n}]");
+            if let [word] = list.as_slice() {
+                // In a pair with other required words one character can be fine (“厂”); alone it is not.
+                if word.chars().count() == 1 && matches!(field, "all" | "any") && when.all.len() < 2 {
+                    report.warn("W101", &at, format!("单字词“{item}”太容易误中"), Some("换成两个字以上的词"));
+                }
+                if word != item && word.chars().ne(item.chars().flat_map(char::to_lowercase)) {
+                    report.warn("W102", &at, format!("“{item}”会按“{word}”匹配"), Some(&format!("改成：\"{word}\"")));
+                }
+            }
+        }
+    }
+}
+
+/// E006: an excluded word stands in every form of a required one.
+fn never(report: &mut Report<'_>, expanded: &Expanded) {
+    let none: Vec<&String> = expanded.none.iter().flatten().collect();
+    if none.is_empty() {
+        return;
+    }
+    // Allowed for the words that an ignored phrase takes away again.
+    let excluded = |word: &String| none.iter().find(|n| word.contains(n.as_str())).copied();
+    let blocked = |list: &[String]| -> Option<String> {
+        let first = list.first().and_then(excluded)?;
+        list.iter().all(|word| excluded(word).is_some()).then(|| first.clone())
+    };
+    for (n, list) in expanded.all.iter().enumerate() {
+        if let Some(word) = blocked(list) {
+            report.error(
+                "E006",
+                &format!("when.all[{n}]"),
+                format!("none 里的“{word}”包含在这个条件的每一种说法里，规则永远不会匹配"),
+                Some("从 none 里拿掉它，或换成更长的词"),
+            );
+        }
+    }
+    let any: Vec<String> = expanded.any.iter().flatten().cloned().collect();
+    if !any.is_empty()
+        && let Some(word) = blocked(&any)
+    {
+        report.error(
+            "E006",
+            "when.any",
+            format!("none 里的“{word}”等词包含在 any 的每一种说法里，规则永远不会匹配"),
+            Some("从 none 里拿掉它们，或换成更长的词"),
+        );
+    }
+}
+
+/// E011.
+fn expressions(report: &mut Report<'_>, expanded: &Expanded) {
+    let _ = expanded;
+    let patterns = report.raw.rule.when.regex.clone();
+    for (n, pattern) in patterns.iter().enumerate() {
+        let at = format!("when.regex[{n}]");
+        if pattern.chars().count() > 200 {
+            report.error("E011", &at, "正则超过 200 个字".into(), Some("拆成几条规则，或用词代替"));
+            continue;
+        }
+        if touches_boundary(pattern) {
+            report.error("E011", &at, "\\b 在汉字旁边不起作用".into(), Some("删掉 \\b"));
+        }
+        if let Err(error) = RegexBuilder::new(&fold(pattern)).size_limit(REGEX_SIZE_LIMIT).nest_limit(50).build() {
+            let message = match &error {
+                regex::Error::CompiledTooBig(_) => "正则太大（编译后超过 256 KiB），缩小重复次数".to_owned(),
+                _ if pattern.contains("(?=") || pattern.contains("(?!") || pattern.contains("(?<") => {
+                    "正则里有环视 (?=…) (?!…)，不支持".to_owned()
+                }
+                _ if pattern.contains("\\1") || pattern.contains("\\2") => "正则里有反向引用 \\1，不支持".to_owned(),
+                _ => {
+                    let text = error.to_string();
+                    let reason = text.lines().rev().find(|l| l.starts_with("error:")).unwrap_or("").trim_start_matches("error:").trim();
+                    format!("正则写错了：{reason}")
+                }
+            };
+            report.error("E011", &at, message, Some("尽量用 all/any 里的词，少用正则"));
+        }
+    }
+}
+
+fn touches_boundary(pattern: &str) -> bool {
+    pattern.match_indices("\\b").any(|(at, _)| {
+        let before = pattern.get(..at).and_then(|t| t.chars().next_back());
+        let after = pattern.get(at + 2..).and_then(|t| t.chars().next());
+        before.is_some_and(text::is_han) || after.is_some_and(text::is_han)
+    })
+}
+
+/// E012; gives back the rendered text and plain text.
+fn template(report: &mut Report<'_>) -> Option<(String, Option<String>)> {
+    let answer = report.raw.rule.answer.clone()?;
+    let vars = report.raw.vars.clone();
+    let mut used: BTreeSet<String> = BTreeSet::new();
+    let text = render(&answer.text, &vars, &mut used, report, "answer.text");
+    let plain = answer.plain.as_ref().map(|plain| render(plain, &vars, &mut used, report, "answer.plain"));
+    for name in vars.keys().filter(|name| !used.contains(*name)) {
+        report.error("E012", &format!("answer.vars.{name}"), format!("变量“{name}”没有用到"), Some("删掉它，或在答案里写 {{变量}}"));
+    }
+    Some((text, plain))
+}
+
+fn render(
+    text: &str,
+    vars: &BTreeMap<String, String>,
+    used: &mut BTreeSet<String>,
+    report: &mut Report<'_>,
+    field: &str,
+) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(open) = rest.find("{{") {
+        let (before, tail) = rest.split_at(open);
+        out.push_str(before);
+        let tail = tail.get(2..).unwrap_or_default();
+        let Some(close) = tail.find("}}") else {
+            report.error("E012", field, "“{{”没有对应的“}}”".into(), None);
+            rest = tail;
+            continue;
+        };
+        let name = tail.get(..close).unwrap_or_default().trim();
+        rest = tail.get(close + 2..).unwrap_or_default();
+        let in_link = out.rsplit(char::is_whitespace).next().is_some_and(|word| word.contains("://"));
+        if in_link {
+            report.error("E012", field, format!("变量“{name}”写在网址里"), Some("网址要写完整，不能拼接"));
+        }
+        match vars.get(name) {
+            Some(value) => {
+                used.insert(name.to_owned());
+                // Values are plain text: one that looks like a variable is not filled in again.
+                out.push_str(value);
+            }
+            None if SYSTEM_VARS.contains(&name) => out.push_str(system_value(name)),
+            None => {
+                let known = vars.keys().map(String::as_str).chain(SYSTEM_VARS.iter().copied());
+                let help = nearest(name, known).map(|n| format!("是不是想写 {n}？"));
+                report.error("E012", field, format!("变量“{name}”没有定义"), help.as_deref());
+            }
+        }
+    }
+    out.push_str(rest);
+    out
+}
+
+/// E013, E014, E017, E019.
+fn answer(report: &mut Report<'_>, rendered: &Option<(String, Option<String>)>, env: &CompileEnv) {
+    let rule = &report.raw.rule;
+    let Some((text, plain)) = rendered else { return };
+    let citations = std::sync::Arc::clone(&rule.citations);
+    let kind = rule.kind;
+    let mode = rule.answer.as_ref().map_or(AnswerMode::Direct, |a| a.mode);
+    let live = matches!(rule.status, Status::Active | Status::Shadow);
+    for (field, text) in [("answer.text", Some(text)), ("answer.plain", plain.as_ref())] {
+        let Some(text) = text else { continue };
+        if kind == RuleKind::Answer {
+            let missing = uncovered(text, &citations);
+            if !missing.is_empty() {
+                report.error(
+                    "E013",
+                    field,
+                    format!("答案里的“{}”没有依据支撑", missing.join("”“")),
+                    Some("写进对应 [[rule.cite]] 的 supports，或从答案里去掉"),
+                );
+            }
+        }
+        for word in PROMISES {
+            let promised = text.match_indices(word).any(|(at, _)| {
+                !NO_PROMISES.iter().any(|allowed| {
+                    allowed.match_indices(word).any(|(inner, _)| {
+                        at.checked_sub(inner).and_then(|start| text.get(start..)).is_some_and(|t| t.starts_with(allowed))
+                    })
+                })
+            });
+            if promised {
+                report.error("E019", field, format!("答案里有许诺或定性的词“{word}”"), Some("改成有条件的说法，如“符合条件的可以”"));
+            }
+        }
+        // Passive replies of WeChat hold 2048 bytes.
+        if text.len() > 2048 && mode == AnswerMode::Direct {
+            report.error("E017", field, format!("答案 {} 字节，超过微信文本的 2048 字节", text.len()), Some("缩短，细节放进链接或追问"));
+        }
+    }
+    if kind != RuleKind::Answer {
+        return;
+    }
+    let rule = &report.raw.rule;
+    let valid_until = rule.valid_until;
+    if live && rule.case_type == Some(CaseType::Consultation) && mode == AnswerMode::Direct && rule.topic.is_some() && citations.is_empty() {
+        report.error("E014", "answer", "咨询类直接作答必须有依据".into(), Some("加一节 [[rule.cite]]，写明文件、文号、条款"));
+    }
+    for (n, cite) in citations.iter().enumerate() {
+        let at = format!("cite[{n}]");
+        if cite.title.is_empty() {
+            report.error("E014", &at, "依据没有标题 title".into(), None);
+        }
+        if let (Some(until), Some(valid)) = (cite.effective_until, valid_until)
+            && until < valid
+        {
+            report.error(
+                "E014",
+                &format!("{at}.effective_until"),
+                format!("依据 {until} 失效，早于规则的有效期 {valid}"),
+                Some("把 valid_until 提前到依据失效之前"),
+            );
+        } else if let (Some(until), None) = (cite.effective_until, valid_until) {
+            report.error(
+                "E014",
+                &format!("{at}.effective_until"),
+                format!("依据 {until} 失效，规则却没有有效期"),
+                Some(&format!("加一行：valid_until = {until}")),
+            );
+        }
+        if let Some(url) = &cite.url
+            && !is_allowed_url(url, &env.allowed_domains)
+        {
+            report.error("E014", &format!("{at}.url"), format!("依据的网址不在允许的网站之内：{url}"), Some("只用政府网站等官方来源"));
+        }
+    }
+}
+
+/// `https://host/…` with the host among the allowed ones or below one of them.
+fn is_allowed_url(url: &str, allowed: &[String]) -> bool {
+    let Some(rest) = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://")) else { return false };
+    let host = rest.split(['/', '?', '#', ':']).next().unwrap_or_default().to_ascii_lowercase();
+    if host.is_empty() || rest.contains('@') {
+        return false;
+    }
+    allowed.is_empty() || allowed.iter().any(|a| host == *a || host.strip_suffix(a.as_str()).is_some_and(|h| h.ends_with('.')))
+}
+
+/// E015.
+fn dates(report: &mut Report<'_>, env: &CompileEnv) {
+    let rule = &report.raw.rule;
+    let (from, until, status, on_expired) = (rule.valid_from, rule.valid_until, rule.status, rule.on_expired);
+    if let (Some(from), Some(until)) = (from, until)
+        && from > until
+    {
+        report.error("E015", "valid_from", format!("生效日期 {from} 晚于失效日期 {until}"), None);
+    }
+    if let Some(until) = until
+        && status == Status::Active
+        && until < env.today
+    {
+        let help = match on_expired {
+            OnExpired::Route => "核对新文件后改有效期，或把 status 改成 retired；在此之前问到的人会被告知依据已到期并转人工",
+            OnExpired::Silent => "核对新文件后改有效期，或把 status 改成 retired",
+        };
+        report.error("E015", "valid_until", format!("规则已于 {until} 到期，却还是上线状态"), Some(help));
+    }
+    for (n, cite) in report.raw.rule.citations.clone().iter().enumerate() {
+        if let (Some(from), Some(until)) = (cite.effective_from, cite.effective_until)
+            && from > until
+        {
+            report.error("E015", &format!("cite[{n}].effective_from"), format!("依据的生效日期 {from} 晚于失效日期 {until}"), None);
+        }
+    }
+}
+
+/// E016: what the rule points to must exist.
+fn references(report: &mut Report<'_>, env: &CompileEnv) {
+    let rule = report.raw.rule.clone();
+    if let Some(topic) = &rule.topic
+        && !env.topics.is_empty()
+        && !env.topics.contains_key(topic)
+        && !env.topics.keys().any(|code| code.split('.').next() == Some(topic.as_str()))
+    {
+        let help = nearest(topic, env.topics.keys().map(String::as_str)).map(|n| format!("是不是想写 {n}？"));
+        report.error("E016", "topic", format!("主题表里没有“{topic}”"), help.as_deref());
+    }
+    if let Some(unit) = &rule.route.department
+        && !env.units.is_empty()
+        && !env.units.contains_key(unit)
+    {
+        let by_name = env.units.iter().find(|(_, names)| names.iter().any(|n| n == unit)).map(|(slug, _)| slug.as_str());
+        let help = by_name.or_else(|| nearest(unit, env.units.keys().map(String::as_str))).map(|n| format!("是不是想写 {n}？"));
+        report.error("E016", "route.department", format!("单位表里没有“{unit}”"), help.as_deref());
+    }
+    let Some(form) = &rule.form else { return };
+    for (n, ask) in form.asks.iter().enumerate() {
+        if !SLOT_TYPES.contains(&ask.kind.as_str()) {
+            let help = match nearest(&ask.kind, SLOT_TYPES.iter().copied()) {
+                Some(meant) => format!("是不是想写 {meant}？"),
+                None => format!("可以写：{}", SLOT_TYPES.join("、")),
+            };
+            report.error("E016", &format!("form.ask[{n}].type"), format!("不认识的追问类型“{}”", ask.kind), Some(&help));
+        }
+        if ask.slot.is_empty() || ask.ask.is_empty() {
+            report.error("E016", &format!("form.ask[{n}]"), "追问要写 slot 和 ask".into(), None);
+        }
+    }
+    if form.asks.is_empty() {
+        report.error("E016", "form", "追问里一个问题也没有".into(), None);
+    }
+    if let (Some(trigger), Some(answer)) = (&form.trigger, &rule.answer)
+        && !answer.quick_replies.contains(trigger)
+    {
+        report.error("E016", "form.trigger", format!("追问的入口“{trigger}”不在 quick_replies 里，没有人点得到"), None);
+    }
+}
+
+/// E018.
+fn personal(report: &mut Report<'_>) {
+    let rule = report.raw.rule.clone();
+    let mut texts: Vec<(String, &str)> = Vec::new();
+    if let Some(answer) = &rule.answer {
+        texts.push(("answer.text".into(), &answer.text));
+        texts.extend(answer.plain.as_deref().map(|t| ("answer.plain".to_owned(), t)));
+    }
+    texts.extend(rule.tests.matches.iter().enumerate().map(|(n, t)| (format!("tests.match[{n}]"), t.as_str())));
+    texts.extend(rule.tests.not_matches.iter().enumerate().map(|(n, t)| (format!("tests.not_match[{n}]"), t.text.as_str())));
+    texts.extend(rule.tests.todo_matches.iter().enumerate().map(|(n, t)| (format!("tests.todo_match[{n}]"), t.as_str())));
+    for (field, text) in texts {
+        for piece in find_personal(text) {
+            match piece.kind {
+                PersonalKind::IdCard | PersonalKind::Uscc | PersonalKind::Phone | PersonalKind::BankCard => {
+                    report.error("E018", &field, format!("这里有真实格式的{}", piece.kind.label()), Some("删掉，或改成“某号码”"));
+                }
+                PersonalKind::Landline | PersonalKind::Email => {}
+            }
+        }
+    }
+}
+
+/// W104–W108.
+fn habits(report: &mut Report<'_>, env: &CompileEnv) {
+    let rule = report.raw.rule.clone();
+    if rule.status == Status::Retired || rule.status == Status::Draft {
+        return;
+    }
+    if rule.tests.matches.len() < 3 || rule.tests.not_matches.is_empty() {
+        report.warn(
+            "W104",
+            "tests",
+            format!("例子太少：正例 {} 条、反例 {} 条", rule.tests.matches.len(), rule.tests.not_matches.len()),
+            Some("至少 3 条正例、1 条反例"),
+        );
+    }
+    let mut seen: HashMap<String, usize> = HashMap::new();
+    for (n, example) in rule.tests.matches.iter().enumerate() {
+        if seen.insert(text::normalised(example), n).is_some() {
+            report.warn("W104", &format!("tests.match[{n}]"), format!("正例“{example}”规范化后与另一条相同"), None);
+        }
+    }
+    if rule.kind == RuleKind::Answer {
+        if report.raw.says_negation && rule.when.allow_negated && !has_comment(report, "when.negation") {
+            report.warn("W105", "when.negation", "negation = \"allow\" 没有说明理由".into(), Some("在行尾加 # 说明"));
+        }
+        if rule.when.max_chars.is_none() && rule.case_type == Some(CaseType::Consultation) {
+            report.warn("W105", "when", "没有写 max_chars，长信也会直接作答".into(), Some("咨询一般写 max_chars = 120"));
+        }
+        if rule.owner.as_deref().unwrap_or_default().is_empty() || rule.reviewer.as_deref().unwrap_or_default().is_empty() {
+            report.warn("W106", "owner", "没有写负责人 owner 或复核人 reviewer".into(), None);
+        }
+        if let Some(due) = rule.review_due {
+            let days = env.today.until(due).map_or(0, |span| span.get_days());
+            if days < 0 {
+                report.warn("W106", "review_due", format!("复核日期 {due} 已过"), Some("核对后改到半年之后"));
+            } else if days <= 14 {
+                report.warn("W106", "review_due", format!("离复核日期 {due} 只有 {days} 天"), None);
+            }
+        }
+        let demand = rule.case_type.is_some_and(|t| !matches!(t, CaseType::Consultation | CaseType::Suggestion | CaseType::Praise));
+        let direct = rule.answer.as_ref().is_some_and(|a| a.mode == AnswerMode::Direct);
+        if demand && direct && rule.route.department.is_none() {
+            report.warn("W107", "route", "投诉、诉求类直接作答却没有写送给谁办".into(), Some("加 [rule.route] department = \"…\""));
+        }
+        if rule.priority >= 90 {
+            report.warn("W108", "priority", format!("优先级 {} 留给紧急和安全规则", rule.priority), Some("一般用 40–70"));
+        }
+    }
+}
+
+/// Whether the line of a field has a comment.
+fn has_comment(report: &Report<'_>, field: &str) -> bool {
+    report.file.line(report.raw.spot(field)).contains('#')
+}
+
+/// E003 and E008: the same id, the same conditions.
+fn duplicates(rules: &[(RawRule, Expanded)], texts: &[FileText<'_>], out: &mut Vec<Diagnostic>) {
+    let mut ids: HashMap<&str, &Rule> = HashMap::new();
+    let mut conditions: HashMap<String, Vec<&Rule>> = HashMap::new();
+    let mut priorities: BTreeMap<(&str, u8), (usize, &RawRule)> = BTreeMap::new();
+    for (raw, expanded) in rules {
+        let Some(file) = texts.get(raw.file) else { continue };
+        let rule = &raw.rule;
+        let mut report = Report { raw, file, out };
+        if !rule.id.is_empty() {
+            match ids.get(rule.id.as_str()) {
+                Some(first) => {
+                    let why = if first.status == Status::Retired { "是一条停用规则的编号，不能再用" } else { "已经用过" };
+                    report.error("E003", "id", format!("编号“{}”{why}：{}:{}", rule.id, first.file, first.line), Some("换一个新编号"));
+                }
+                None => {
+                    ids.insert(&rule.id, rule);
+                }
+            }
+        }
+        if !matches!(rule.status, Status::Active | Status::Shadow) {
+            continue;
+        }
+        let key = condition_key(rule, expanded);
+        let same = conditions.entry(key).or_default();
+        if let Some(twin) = same.iter().find(|other| overlaps(rule, other) && other.id != rule.id) {
+            report.error(
+                "E008",
+                "when",
+                format!("条件与规则“{}”（{}:{}）完全相同", twin.id, twin.file, twin.line),
+                Some("合并两条规则，或让条件有区别"),
+            );
+        }
+        same.push(rule);
+        if let (RuleKind::Answer, Some(topic)) = (rule.kind, &rule.topic) {
+            let entry = priorities.entry((topic, rule.priority)).or_insert((0, raw));
+            entry.0 += 1;
+        }
+    }
+    for ((topic, priority), (count, raw)) in priorities {
+        if count > 20
+            && let Some(file) = texts.get(raw.file)
+        {
+            Report { raw, file, out }.warn("W108", "priority", format!("主题“{topic}”有 {count} 条规则都是优先级 {priority}"), None);
+        }
+    }
+}
+
+fn condition_key(rule: &Rule, expanded: &Expanded) -> String {
+    let sorted = |lists: &[Vec<String>], flat: bool| {
+        if flat {
+            let mut words: Vec<&str> = lists.iter().flatten().map(String::as_str).collect();
+            words.sort_unstable();
+            words.dedup();
+            return words.join("\u{1}");
+        }
+        let mut joined: Vec<String> = lists.iter().map(|list| list.join("\u{1}")).collect();
+        joined.sort();
+        joined.join("\u{2}")
+    };
+    format!(
+        "{}|{}|{}|{}|{}|{:?}|{}|{}|{:?}|{}",
+        // Two votes for different topics or types may share their words.
+        rule.kind,
+        sorted(&expanded.all, false),
+        sorted(&expanded.any, true),
+        sorted(&expanded.none, true),
+        sorted(&expanded.ignore, true),
+        rule.when.regex,
+        rule.when.scope,
+        rule.when.allow_negated,
+        rule.when.max_chars,
+        if rule.kind == RuleKind::Topic || rule.kind == RuleKind::Type { format!("{:?}{:?}", rule.topic, rule.case_type) } else { String::new() },
+    )
+}
+
+/// Whether two rules can be in force for the same message.
+fn overlaps(a: &Rule, b: &Rule) -> bool {
+    let dates = a.valid_from.zip(b.valid_until).is_none_or(|(from, until)| from <= until)
+        && b.valid_from.zip(a.valid_until).is_none_or(|(from, until)| from <= until);
+    let channels = a.channels.is_empty() || b.channels.is_empty() || a.channels.iter().any(|c| b.channels.contains(c));
+    let near = |x: &String, y: &String| {
+        let (x, y) = (x.trim_end_matches("00"), y.trim_end_matches("00"));
+        x.starts_with(y) || y.starts_with(x)
+    };
+    let areas = a.areas.is_empty() || b.areas.is_empty() || a.areas.iter().any(|x| b.areas.iter().any(|y| near(x, y)));
+    dates && channels && areas
+}
+
+/// W103 and groups that nobody uses.
+pub(super) fn groups(raw: &[RawGroup], used: &BTreeSet<&str>, texts: &[FileText<'_>], out: &mut Vec<Diagnostic>) {
+    let mut owner: HashMap<String, &str> = HashMap::new();
+    let referenced: BTreeSet<&str> =
+        raw.iter().flat_map(|g| &g.members).filter_map(|(m, _)| m.strip_prefix('@')).chain(used.iter().copied()).collect();
+    for group in raw {
+        let Some(file) = texts.get(group.file) else { continue };
+        if !referenced.contains(group.name.as_str()) {
+            out.push(file.finding("W103", Level::Info, group.at, format!("同义词组“{}”没有规则用到", group.name), None));
+        }
+        let mut own: BTreeSet<String> = BTreeSet::new();
+        for (member, at) in &group.members {
+            if member.starts_with('@') {
+                continue;
+            }
+            let word = text::normalised(member);
+            if word != *member && word.chars().ne(member.chars().flat_map(char::to_lowercase)) && !word.is_empty() {
+                let help = format!("改成：\"{word}\"");
+                out.push(file.finding("W102", Level::Warning, *at, format!("“{member}”会按“{word}”匹配"), Some(help)));
+            }
+            if !own.insert(word.clone()) {
+                out.push(file.finding("W103", Level::Warning, *at, format!("“{member}”在组“{}”里写了两次", group.name), Some("删掉一个".into())));
+            } else if word.chars().count() >= 2
+                && let Some(other) = owner.insert(word, &group.name)
+                && other != group.name
+            {
+                out.push(file.finding("W103", Level::Info, *at, format!("“{member}”同时在组“{other}”和“{}”里", group.name), None));
+            }
+        }
+    }
+}
+
+/// Whether a quick reply is one that the dialogue itself understands.
+pub(super) fn is_built_in_reply(reply: &str) -> bool {
+    Command::ALL.iter().any(|c| c.label() == reply)
+        || matches!(reply, "转人工" | "人工" | "查进度" | "提交" | "取消" | "没解决" | "已解决" | "返回" | "重新说" | "都不是" | "我要反映问题" | "反映问题" | "提交诉求")
+}

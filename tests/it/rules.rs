@@ -1,0 +1,225 @@
+//! Rule files from the outside: parsing, linting, examples, decisions.
+
+use std::fs;
+
+use jiff::civil::date;
+use zhitong::domain::{
+    kinds::{Channel, Diversion},
+    rules::{CompileEnv, Compiled, ExampleEnv, Input, Level, SourceFile, compile},
+};
+
+const TODAY: jiff::civil::Date = date(2026, 11, 25);
+
+fn sample() -> Vec<SourceFile> {
+    ["_synonyms.toml", "惠企-稳岗返还.toml"]
+        .into_iter()
+        .map(|path| SourceFile {
+            path: path.to_owned(),
+            text: fs::read_to_string(format!("{}/tests/it/fixtures/rules/{path}", env!("CARGO_MANIFEST_DIR")))
+                .expect("the fixture is there"),
+        })
+        .collect()
+}
+
+fn compiled(text: &str) -> Compiled {
+    compile(&[SourceFile { path: "a.toml".into(), text: text.into() }], &CompileEnv::lenient(TODAY))
+}
+
+/// A complete rule that tests vary.
+fn rule(id: &str, when: &str, more: &str) -> String {
+    format!(
+        "[[rule]]\nid = \"{id}\"\ntitle = \"规则{id}\"\nstatus = \"active\"\ncategory = \"咨询\"\n{more}\n[rule.when]\n{when}\n[rule.answer]\ntext = \"答案。\"\n"
+    )
+}
+
+fn codes(text: &str) -> Vec<&'static str> {
+    compiled(text).diagnostics.iter().filter(|d| d.level == Level::Error).map(|d| d.code).collect()
+}
+
+fn winner(text: &str, message: &str) -> Option<String> {
+    winner_in(text, message, None, TODAY)
+}
+
+fn winner_in(text: &str, message: &str, area: Option<&str>, today: jiff::civil::Date) -> Option<String> {
+    let compiled = compiled(text);
+    let errors: Vec<_> = compiled.diagnostics.iter().filter(|d| d.level == Level::Error && d.code != "E015").collect();
+    assert!(errors.is_empty(), "{errors:?}");
+    let set = compiled.set.expect("the set is built");
+    let decision = set.decide(&Input { text: message, channel: Channel::Web, area, today });
+    decision.matters.into_iter().find_map(|m| m.answer).map(|a| a.rule_id)
+}
+
+#[test]
+fn the_reference_example_is_clean_and_passes_its_own_tests() {
+    let compiled = compile(&sample(), &CompileEnv::lenient(TODAY));
+    let errors: Vec<String> =
+        compiled.diagnostics.iter().filter(|d| d.level == Level::Error).map(ToString::to_string).collect();
+    assert!(errors.is_empty(), "{errors:#?}");
+    let set = compiled.set.expect("the set is built");
+    let report = set.run_examples(&ExampleEnv { today: TODAY, area: Some("440300".into()) });
+    assert!(report.failures.is_empty(), "{:#?}", report.failures);
+    assert_eq!((report.positives, report.negatives, report.chats), (9, 4, 1));
+    let late = set.run_examples(&ExampleEnv { today: date(2027, 1, 1), area: Some("440300".into()) });
+    assert!(late.failures.iter().all(|f| f.kind == "反例" || f.kind == "对话"), "{:#?}", late.failures);
+    assert_eq!(late.out_of_force, 1);
+}
+
+#[test]
+fn an_expired_rule_says_so_and_does_not_answer() {
+    let set = compile(&sample(), &CompileEnv::lenient(TODAY)).set.expect("the set is built");
+    let decision = set.decide(&Input { text: "稳岗补贴怎么申请", channel: Channel::Web, area: None, today: date(2027, 1, 1) });
+    let matter = decision.matters.first().expect("there is a matter");
+    assert_eq!(matter.answer, None);
+    assert_eq!(matter.expired.as_deref(), Some("hq-wengang-apply"));
+}
+
+#[test]
+fn words_meet_in_one_clause_or_the_one_before() {
+    let rules = rule("a", "all = [\"稳岗返还\", \"怎么申请\"]", "");
+    for (message, expected) in [
+        ("稳岗返还怎么申请", Some("a")),
+        ("稳岗返还，怎么申请", Some("a")),
+        ("稳岗返还，我们听说过，怎么申请", None),
+        ("怎么申请的，稳岗返还", Some("a")),
+        ("穩崗返還怎麼申請", Some("a")),
+    ] {
+        assert_eq!(winner(&rules, message).as_deref(), expected, "{message}");
+    }
+}
+
+#[test]
+fn excluded_and_ignored_words() {
+    let rules = rule("a", "all = [\"补贴\"]\nnone = [\"没收到\", \"投诉\"]\nignore = [\"没收到通知\"]", "");
+    for (message, expected) in [
+        ("补贴怎么申请", Some("a")),
+        ("补贴没收到", None),
+        ("补贴怎么申请，没收到通知", Some("a")),
+        ("我不是要投诉，就问补贴", Some("a")),
+        ("补贴的事我要投诉", None),
+    ] {
+        assert_eq!(winner(&rules, message).as_deref(), expected, "{message}");
+    }
+}
+
+#[test]
+fn negation_takes_back_and_questions_do_not() {
+    let rules = rule("a", "all = [\"申请补贴\"]", "");
+    for (message, expected) in [
+        ("我想申请补贴", Some("a")),
+        ("我不想申请补贴", None),
+        ("我们无需申请补贴", None),
+        ("要不要申请补贴", Some("a")),
+        ("是不是要申请补贴", Some("a")),
+        ("不是说可以申请补贴吗", Some("a")),
+        ("不用去窗口，在网上就能申请补贴", Some("a")),
+    ] {
+        assert_eq!(winner(&rules, message).as_deref(), expected, "{message}");
+    }
+    let allowed = rule("a", "all = [\"申请补贴\"]\nnegation = \"allow\" # 都算", "");
+    assert_eq!(winner(&allowed, "我不想申请补贴").as_deref(), Some("a"));
+}
+
+#[test]
+fn priority_then_specificity_then_clarification() {
+    let two = |a: &str, b: &str| format!("{}{}", rule("a", "all = [\"补贴\"]", a), rule("b", "all = [\"稳岗补贴\"]", b));
+    assert_eq!(winner(&two("", ""), "稳岗补贴").as_deref(), Some("b"));
+    assert_eq!(winner(&two("priority = 60", ""), "稳岗补贴").as_deref(), Some("a"));
+    let tied = format!("{}{}", rule("a", "all = [\"稳岗\"]", ""), rule("b", "all = [\"补贴\"]", ""));
+    let set = compiled(&tied).set.expect("the set is built");
+    let decision = set.decide(&Input { text: "稳岗补贴", channel: Channel::Web, area: None, today: TODAY });
+    let matter = decision.matters.first().expect("there is a matter");
+    assert!(matter.answer.is_none());
+    assert_eq!(matter.clarify.len(), 2);
+}
+
+#[test]
+fn areas_dates_channels_and_length_are_gates() {
+    let fujian = rule("a", "all = [\"补贴\"]\nmax_chars = 20", "areas = [\"350000\"]\nvalid_from = 2026-01-01\nvalid_until = 2026-12-31\nchannels = [\"web\"]");
+    let long = format!("补贴{}", "好".repeat(30));
+    for (message, area, today, expected) in [
+        ("补贴", Some("350102"), TODAY, Some("a")),
+        ("补贴", Some("440300"), TODAY, None),
+        ("补贴", None, TODAY, Some("a")),
+        ("宿迁的补贴", Some("350102"), TODAY, None),
+        ("补贴", Some("350102"), date(2025, 12, 31), None),
+        ("补贴", Some("350102"), date(2026, 12, 31), Some("a")),
+        ("补贴", Some("350102"), date(2027, 1, 1), None),
+        (long.as_str(), Some("350102"), TODAY, None),
+    ] {
+        assert_eq!(winner_in(&fujian, message, area, today).as_deref(), expected, "{message} {area:?} {today}");
+    }
+}
+
+#[test]
+fn an_expression_needs_a_literal_and_is_bounded() {
+    assert_eq!(winner(&rule("a", "all = [\"补助\"]\nregex = [\"第.{1,3}批\"]", ""), "第二批补助").as_deref(), Some("a"));
+    assert_eq!(winner(&rule("a", "all = [\"补助\"]\nregex = [\"第.{1,3}批\"]", ""), "补助多少"), None);
+    for pattern in ["(?=补贴)", "(补贴)\\\\1", "\\\\b补贴", "(((\\\\w{100}){100}){100})", "补(", &"补".repeat(201)] {
+        let text = rule("a", &format!("all = [\"补贴\"]\nregex = [\"{pattern}\"]"), "");
+        assert_eq!(codes(&text), ["E011"], "{pattern}");
+    }
+    assert_eq!(codes(&rule("a", "regex = [\"补贴\"]", "")), ["E011"]);
+}
+
+#[test]
+fn faults_are_found_where_they_stand() {
+    let good = rule("good", "all = [\"好词\"]", "");
+    for (name, text, expected) in [
+        ("chinese quotes", rule("a", "all = [“补贴”]", ""), "E001"),
+        ("chinese comma", rule("a", "all = [\"补贴\"，\"补助\"]", ""), "E001"),
+        ("chinese equals", rule("a", "all ＝ [\"补贴\"]", ""), "E001"),
+        ("chinese key", rule("a", "all = [\"补贴\"]", "负责人 = \"甲\""), "E001"),
+        ("unknown field", rule("a", "all = [\"补贴\"]", "titel = \"a\""), "E002"),
+        ("unknown value", rule("a", "all = [\"补贴\"]", "urgency = \"hihg\""), "E002"),
+        ("wrong type", rule("a", "all = \"补贴\"", ""), "E002"),
+        ("same id", format!("{}{}", rule("a", "all = [\"补贴\"]", ""), rule("a", "all = [\"补助\"]", "")), "E003"),
+        ("empty word", rule("a", "all = [\"　\"]", ""), "E004"),
+        ("unknown group", rule("a", "all = [\"@没有\"]", ""), "E005"),
+        ("never", rule("a", "all = [\"稳岗补贴\"]\nnone = [\"补贴\"]", ""), "E006"),
+        ("same conditions", format!("{}{}", rule("a", "all = [\"补贴\"]", ""), rule("b", "all = [\"補貼\"]", "")), "E008"),
+        ("unknown variable", rule("a", "all = [\"补贴\"]", "").replace("答案。", "{{期限}}"), "E012"),
+        ("figure", rule("a", "all = [\"补贴\"]", "").replace("答案。", "5个工作日。"), "E013"),
+        ("no source", rule("a", "all = [\"补贴\"]", "topic = \"POLICY.PAY\""), "E014"),
+        ("dates", rule("a", "all = [\"补贴\"]", "valid_from = 2027-01-01\nvalid_until = 2026-12-31"), "E015"),
+        ("too long", rule("a", "all = [\"补贴\"]", "").replace("答案。", &"长".repeat(700)), "E017"),
+        ("promise", rule("a", "all = [\"补贴\"]", "").replace("答案。", "一定能批。"), "E019"),
+    ] {
+        let found = codes(&format!("{good}{text}"));
+        assert!(found.contains(&expected), "{name}: {found:?}");
+        // The good rule of the same file stays in force.
+        let set = compiled(&format!("{good}{text}")).set.expect("the set is built");
+        assert!(set.rule("good").is_some(), "{name}");
+    }
+    let personal = format!("{}[rule.tests]\nmatch = [\"补贴 13800138000\"]\n", rule("a", "all = [\"补贴\"]", ""));
+    assert_eq!(codes(&personal), ["E018"]);
+}
+
+#[test]
+fn chinese_punctuation_is_answered_with_the_repaired_line() {
+    let found = compiled("schema = 1\n[[rule]]\nid = “a”\n");
+    let first = found.diagnostics.first().expect("there is a finding");
+    assert_eq!((first.code, first.line, first.column), ("E001", 3, 6));
+    assert!(first.help.as_deref().is_some_and(|h| h.contains("id = \"a\"")), "{first}");
+}
+
+#[test]
+fn groups_in_a_circle_are_found() {
+    let text = "[groups]\n\"甲\" = [\"@乙\"]\n\"乙\" = [\"@甲\"]\n";
+    assert!(codes(text).contains(&"E005"));
+}
+
+#[test]
+fn greetings_commands_and_noise() {
+    let rules = "[[rule]]\nid = \"hi\"\ntitle = \"你好\"\nstatus = \"active\"\nkind = \"smalltalk\"\n[rule.when]\nany = [\"你好\", \"在吗\"]\n[rule.answer]\ntext = \"您好。\"\n\
+        [[rule]]\nid = \"human\"\ntitle = \"转人工\"\nstatus = \"active\"\nkind = \"command\"\ncommand = \"human\"\n[rule.when]\nany = [\"转人工\"]\n\
+        [[rule]]\nid = \"pay\"\ntitle = \"补贴\"\nstatus = \"active\"\nkind = \"topic\"\ntopic = \"POLICY.PAY\"\n[rule.when]\nany = [\"补贴\"]\n";
+    let set = compiled(rules).set.expect("the set is built");
+    let decide = |text| set.decide(&Input { text, channel: Channel::Web, area: None, today: TODAY });
+    assert_eq!(decide("你好，在吗").diversion, Some(Diversion::Smalltalk));
+    assert!(decide("你好，在吗").matters.is_empty());
+    assert!(decide("转人工").matters.is_empty());
+    assert_eq!(decide("不用转人工").command, None);
+    assert_eq!(decide("你好，补贴没到").diversion, None);
+    assert_eq!(decide("？？？").diversion, Some(Diversion::Unclear));
+    assert_eq!(decide("").diversion, Some(Diversion::Unclear));
+}
