@@ -32,7 +32,7 @@ pub use input::{
 pub use lifecycle::{TRANSITIONS, To, Transition, allowed_actions};
 pub use model::{
     Case, CaseClock, CaseTask, ClockKey, ClockState, Closing, Confirmation, Draft,
-    ExtensionRequest, OutMessage, Outcome, Overlay, Party as CaseParty, PauseReason, PauseRecord,
+    ExtensionRequest, Limit, OutMessage, Outcome, Overlay, Party as CaseParty, PauseReason, PauseRecord,
     Rating, Recipient, Requirements, Responsible, ReturnRequest, Signature, TaskKind, TaskState,
     TransitionError,
 };

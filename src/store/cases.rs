@@ -1,0 +1,364 @@
+//! Cases in the database: one row per case, its history, and the tables that lists, sweeps and reports read.
+//!
+//! [`find`] and [`find_by_number`] do not ask who wants to know; everything officers see goes through
+//! [`list::page`] and [`list::visible`], whose SQL carries the scope. Saving compares the version.
+
+mod codec;
+pub mod events;
+pub mod list;
+
+use jiff::{Timestamp, civil::Date};
+use serde_json::json;
+use sha2::{Digest, Sha256};
+
+use crate::{
+    domain::{
+        case::{Case, CaseNumber, QueryCode},
+        ids::{CaseId, ConversationId, OfficerId},
+    },
+    on_backend, row_struct,
+    store::{StoreError, Tx},
+};
+
+row_struct! {
+    struct CaseRow {
+        id: String,
+        number: String,
+        query_code: String,
+        version: i64,
+        original_words: String,
+        detail: String,
+    }
+}
+
+impl CaseRow {
+    fn read(self) -> Result<Case, StoreError> {
+        codec::decode(codec::Stored {
+            id: &self.id,
+            number: &self.number,
+            query_code: &self.query_code,
+            version: self.version,
+            original_words: self.original_words,
+            detail: &self.detail,
+        })
+    }
+}
+
+/// The next number of a day: counted per day, never used again.
+///
+/// # Errors
+/// `Database`.
+pub async fn next_number(tx: &mut Tx, day: Date) -> Result<CaseNumber, StoreError> {
+    const SQL: &str = "INSERT INTO case_numbers (day, last) VALUES ($1, 1) \
+        ON CONFLICT (day) DO UPDATE SET last = case_numbers.last + 1 RETURNING last";
+    let (last,): (i64,) =
+        on_backend!(tx, |conn| sqlx::query_as(SQL).bind(day.to_string()).fetch_one(conn).await?);
+    Ok(CaseNumber::new(day, u32::try_from(last).unwrap_or(u32::MAX)))
+}
+
+/// Open cases by their next due date, then open ones without, then finished ones, the newest first.
+fn sort_due(case: &Case) -> i64 {
+    const WITHOUT_DUE: i64 = 4_000_000_000_000_000;
+    const FINISHED: i64 = 8_000_000_000_000_000;
+    if !case.status.is_open() {
+        return FINISHED - case.changed_at.as_millisecond();
+    }
+    case.next_due().map_or(WITHOUT_DUE + case.submitted_at.as_millisecond(), Timestamp::as_millisecond)
+}
+
+/// What `q` looks into: the number, the title, the wish and, unless it is confidential, the enterprise.
+fn search_text(case: &Case) -> String {
+    let enterprise = if case.party.confidential || case.sealed { "" } else { case.party.enterprise.as_str() };
+    format!("{} {} {} {}", case.number, case.title, case.demand, enterprise).to_lowercase()
+}
+
+/// Stores a new case.
+///
+/// # Errors
+/// `Database`; a unique violation when the number is taken.
+pub async fn insert(tx: &mut Tx, case: &Case) -> Result<(), StoreError> {
+    const SQL: &str = "INSERT INTO cases (id, number, query_code, version, original_words, conversation_id, region, \
+        channel, submitted_at, status, round, case_type, topic, urgency, complexity, title, enterprise, uscc, lead_unit, \
+        proposed_lead, handler, policy, sealed, confidential, open, due_at, due_clock, sort_due, labels, \
+        parent, search, detail, accepted_at, dispatched_at, closed_at, entered_at, changed_at) \
+        VALUES ($1, $2, $3, 1, $4, $5, $6, $7, $8, $9, 0, '', NULL, '', NULL, '', '', NULL, NULL, NULL, NULL, '', \
+        $10, FALSE, TRUE, NULL, NULL, 0, '', NULL, '', '', NULL, NULL, NULL, $8, $8)";
+    on_backend!(tx, |conn| sqlx::query(SQL)
+        .bind(case.id.to_string())
+        .bind(case.number.as_str())
+        .bind(case.query_code.as_str())
+        .bind(case.original_words.as_str())
+        .bind(case.conversation.map(|id| id.to_string()))
+        .bind(case.region.as_str())
+        .bind(case.channel.as_str())
+        .bind(case.submitted_at.as_millisecond())
+        .bind(case.status.as_str())
+        .bind(case.sealed)
+        .execute(conn)
+        .await
+        .map(|_| ()))?;
+    write(tx, case, 1).await
+}
+
+/// Stores a changed case, unless somebody else was first.
+///
+/// # Errors
+/// `Conflict` when the version is not the expected one, `Database`.
+pub async fn update(tx: &mut Tx, case: &Case, expected: i64) -> Result<(), StoreError> {
+    write(tx, case, expected).await
+}
+
+async fn write(tx: &mut Tx, case: &Case, expected: i64) -> Result<(), StoreError> {
+    const SQL: &str = "UPDATE cases SET version = version + 1, status = $3, round = $4, case_type = $5, topic = $6, \
+        urgency = $7, complexity = $8, title = $9, enterprise = $10, uscc = $11, lead_unit = $12, proposed_lead = $13, \
+        handler = $14, policy = $15, sealed = $16, confidential = $17, open = $18, due_at = $19, due_clock = $20, \
+        sort_due = $21, labels = $22, parent = $23, search = $24, detail = $25, accepted_at = $26, \
+        dispatched_at = $27, closed_at = $28, entered_at = $29, changed_at = $30 WHERE id = $1 AND version = $2";
+    let id = case.id.to_string();
+    let ms = Timestamp::as_millisecond;
+    let sort = sort_due(case);
+    let leading = case.leading_clock().filter(|_| case.status.is_open()).map(|clock| clock.key.as_str());
+    let labels = case.overlay_labels().join("、");
+    let done = on_backend!(tx, |conn| sqlx::query(SQL)
+        .bind(id.as_str())
+        .bind(expected)
+        .bind(case.status.as_str())
+        .bind(i64::from(case.round))
+        .bind(case.case_type.as_str())
+        .bind(case.topic.as_deref())
+        .bind(case.urgency.as_str())
+        .bind(case.complexity.map(|c| c.as_str()))
+        .bind(case.title.as_str())
+        .bind(case.party.enterprise.as_str())
+        .bind(case.party.uscc.as_deref())
+        .bind(case.lead_unit.as_deref())
+        .bind(case.proposed_lead.as_deref())
+        .bind(case.handler.map(|id| id.to_string()))
+        .bind(case.requirements.profile.as_str())
+        .bind(case.sealed)
+        .bind(case.party.confidential)
+        .bind(case.status.is_open())
+        .bind(case.next_due().map(ms))
+        .bind(leading)
+        .bind(sort)
+        .bind(labels.as_str())
+        .bind(case.overlay.parent.as_ref().map(CaseNumber::as_str))
+        .bind(search_text(case))
+        .bind(codec::encode(case))
+        .bind(case.accepted_at.map(ms))
+        .bind(case.dispatched_at.map(ms))
+        .bind(case.closings.last().map(|closing| ms(closing.at)))
+        .bind(ms(case.entered_at))
+        .bind(ms(case.changed_at))
+        .execute(conn)
+        .await?
+        .rows_affected());
+    if done != 1 {
+        return Err(StoreError::Conflict);
+    }
+    write_units(tx, case, &id, sort).await?;
+    write_tasks(tx, case, &id).await?;
+    write_ratings(tx, case, &id).await?;
+    write_closings(tx, case, &id).await?;
+    write_signature(tx, case, &id).await
+}
+
+async fn run(tx: &mut Tx, sql: &'static str, id: &str, rows: Vec<serde_json::Value>) -> Result<(), StoreError> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let rows = serde_json::Value::Array(rows).to_string();
+    on_backend!(tx, |conn| sqlx::query(sql).bind(id).bind(rows.as_str()).execute(conn).await.map(|_| ()))?;
+    Ok(())
+}
+
+async fn write_units(tx: &mut Tx, case: &Case, id: &str, sort: i64) -> Result<(), StoreError> {
+    const CLEAR: &str = "DELETE FROM case_units WHERE case_id = $1";
+    const SQL: &str = "INSERT INTO case_units (case_id, unit, part, sort_due) \
+        SELECT $1, value ->> 'unit', value ->> 'part', CAST(value ->> 'sort' AS BIGINT) FROM json_each($2)";
+    on_backend!(tx, |conn| sqlx::query(CLEAR).bind(id).execute(conn).await.map(|_| ()))?;
+    let row = |unit: &String, part: &str| json!({"unit": unit, "part": part, "sort": sort});
+    let mut rows: Vec<_> = case.lead_unit.iter().map(|unit| row(unit, "lead")).collect();
+    rows.extend(case.assists.iter().map(|unit| row(unit, "assist")));
+    rows.extend(case.recused.iter().map(|unit| row(unit, "recused")));
+    run(tx, SQL, id, rows).await
+}
+
+async fn write_tasks(tx: &mut Tx, case: &Case, id: &str) -> Result<(), StoreError> {
+    const SQL: &str = "INSERT INTO case_tasks (case_id, id, kind, unit, text, state, late, created_at, due_at, ended_at) \
+        SELECT $1, value ->> 'id', value ->> 'kind', value ->> 'unit', value ->> 'text', value ->> 'state', \
+        CAST(value ->> 'late' AS BOOLEAN), CAST(value ->> 'created' AS BIGINT), CAST(value ->> 'due' AS BIGINT), \
+        CAST(value ->> 'ended' AS BIGINT) FROM json_each($2) WHERE TRUE \
+        ON CONFLICT (id) DO UPDATE SET state = excluded.state, late = excluded.late, due_at = excluded.due_at, \
+        ended_at = excluded.ended_at";
+    let ms = Timestamp::as_millisecond;
+    let rows = case.tasks.iter().map(|task| {
+        json!({"id": task.id.to_string(), "kind": task.kind.as_str(), "unit": task.unit, "text": task.text,
+            "state": task.state.as_str(), "late": task.late, "created": ms(task.created_at),
+            "due": task.due_at.map(ms), "ended": task.ended_at.map(ms)})
+    });
+    run(tx, SQL, id, rows.collect()).await
+}
+
+async fn write_ratings(tx: &mut Tx, case: &Case, id: &str) -> Result<(), StoreError> {
+    const SQL: &str = "INSERT INTO case_ratings (case_id, n, round, grade, solved, reason, words, unit, at) \
+        SELECT $1, CAST(value ->> 'n' AS BIGINT), CAST(value ->> 'round' AS BIGINT), CAST(value ->> 'grade' AS BIGINT), \
+        CAST(value ->> 'solved' AS BOOLEAN), value ->> 'reason', value ->> 'words', value ->> 'unit', \
+        CAST(value ->> 'at' AS BIGINT) FROM json_each($2) WHERE TRUE ON CONFLICT (case_id, n) DO NOTHING";
+    let rows = case.ratings.iter().enumerate().map(|(n, rating)| {
+        json!({"n": n + 1, "round": rating.round, "grade": rating.grade, "solved": rating.solved,
+            "reason": rating.reason, "words": rating.words, "unit": case.lead_unit,
+            "at": rating.at.as_millisecond()})
+    });
+    run(tx, SQL, id, rows.collect()).await
+}
+
+async fn write_closings(tx: &mut Tx, case: &Case, id: &str) -> Result<(), StoreError> {
+    const SQL: &str = "INSERT INTO case_closings (case_id, n, round, conclusion, resolved_layer, silent, in_time, unit, at) \
+        SELECT $1, CAST(value ->> 'n' AS BIGINT), CAST(value ->> 'round' AS BIGINT), value ->> 'conclusion', \
+        value ->> 'layer', CAST(value ->> 'silent' AS BOOLEAN), CAST(value ->> 'in_time' AS BOOLEAN), value ->> 'unit', \
+        CAST(value ->> 'at' AS BIGINT) FROM json_each($2) WHERE TRUE ON CONFLICT (case_id, n) DO NOTHING";
+    let rows = case.closings.iter().enumerate().map(|(n, closing)| {
+        json!({"n": n + 1, "round": closing.round, "conclusion": closing.conclusion.as_str(),
+            "layer": closing.resolved_layer, "silent": closing.silent, "in_time": closing.in_time,
+            "unit": case.lead_unit, "at": closing.at.as_millisecond()})
+    });
+    run(tx, SQL, id, rows.collect()).await
+}
+
+async fn write_signature(tx: &mut Tx, case: &Case, id: &str) -> Result<(), StoreError> {
+    const SQL: &str = "INSERT INTO case_signatures (case_id, signed_at, text, text_hash, conclusion, drafter, signer, \
+        as_deputy, released_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
+        ON CONFLICT (case_id, signed_at) DO UPDATE SET released_at = excluded.released_at";
+    let Some(signature) = &case.signature else { return Ok(()) };
+    on_backend!(tx, |conn| sqlx::query(SQL)
+        .bind(id)
+        .bind(signature.at.as_millisecond())
+        .bind(signature.text.as_str())
+        .bind(hex::encode(Sha256::digest(signature.text.as_bytes())))
+        .bind(signature.conclusion.as_str())
+        .bind(signature.drafter.to_string())
+        .bind(signature.signer.to_string())
+        .bind(signature.as_deputy)
+        .bind(signature.released_at.map(Timestamp::as_millisecond))
+        .execute(conn)
+        .await
+        .map(|_| ()))?;
+    Ok(())
+}
+
+/// A case by its id.
+///
+/// # Errors
+/// `Database`, `Inconsistent`.
+pub async fn find(tx: &mut Tx, id: CaseId) -> Result<Option<Case>, StoreError> {
+    const SQL: &str = "SELECT id, number, query_code, version, original_words, detail FROM cases WHERE id = $1";
+    let row: Option<CaseRow> =
+        on_backend!(tx, |conn| sqlx::query_as(SQL).bind(id.to_string()).fetch_optional(conn).await?);
+    row.map(CaseRow::read).transpose()
+}
+
+/// A case by its number.
+///
+/// # Errors
+/// `Database`, `Inconsistent`.
+pub async fn find_by_number(tx: &mut Tx, number: &CaseNumber) -> Result<Option<Case>, StoreError> {
+    const SQL: &str = "SELECT id, number, query_code, version, original_words, detail FROM cases WHERE number = $1";
+    let row: Option<CaseRow> =
+        on_backend!(tx, |conn| sqlx::query_as(SQL).bind(number.as_str()).fetch_optional(conn).await?);
+    row.map(CaseRow::read).transpose()
+}
+
+/// The cases of one query code: those that were filed together.
+///
+/// # Errors
+/// `Database`, `Inconsistent`.
+pub async fn of_code(tx: &mut Tx, code: &QueryCode) -> Result<Vec<Case>, StoreError> {
+    const SQL: &str = "SELECT id, number, query_code, version, original_words, detail FROM cases \
+        WHERE query_code = $1 ORDER BY number";
+    let rows: Vec<CaseRow> =
+        on_backend!(tx, |conn| sqlx::query_as(SQL).bind(code.as_str()).fetch_all(conn).await?);
+    rows.into_iter().map(CaseRow::read).collect()
+}
+
+/// The cases of a conversation, newest first.
+///
+/// # Errors
+/// `Database`, `Inconsistent`.
+pub async fn of_conversation(tx: &mut Tx, conversation: ConversationId) -> Result<Vec<Case>, StoreError> {
+    const SQL: &str = "SELECT id, number, query_code, version, original_words, detail FROM cases \
+        WHERE conversation_id = $1 ORDER BY number DESC LIMIT 50";
+    let rows: Vec<CaseRow> =
+        on_backend!(tx, |conn| sqlx::query_as(SQL).bind(conversation.to_string()).fetch_all(conn).await?);
+    rows.into_iter().map(CaseRow::read).collect()
+}
+
+/// Open cases of the same enterprise, newest first: where duplicates are looked for.
+///
+/// # Errors
+/// `Database`, `Inconsistent`.
+pub async fn open_of_enterprise(
+    tx: &mut Tx,
+    enterprise: &str,
+    uscc: Option<&str>,
+) -> Result<Vec<Case>, StoreError> {
+    const SQL: &str = "SELECT id, number, query_code, version, original_words, detail FROM cases \
+        WHERE open AND NOT sealed AND ((enterprise <> '' AND enterprise = $1) OR (uscc IS NOT NULL AND uscc = $2)) \
+        ORDER BY number DESC LIMIT 30";
+    let rows: Vec<CaseRow> =
+        on_backend!(tx, |conn| sqlx::query_as(SQL).bind(enterprise).bind(uscc).fetch_all(conn).await?);
+    rows.into_iter().map(CaseRow::read).collect()
+}
+
+/// Ids of all cases in pages, for checks of the whole.
+///
+/// # Errors
+/// `Database`.
+pub async fn ids_after(tx: &mut Tx, after: &str, limit: i64) -> Result<Vec<String>, StoreError> {
+    const SQL: &str = "SELECT id FROM cases WHERE id > $1 ORDER BY id LIMIT $2";
+    let rows: Vec<(String,)> =
+        on_backend!(tx, |conn| sqlx::query_as(SQL).bind(after).bind(limit).fetch_all(conn).await?);
+    Ok(rows.into_iter().map(|(id,)| id).collect())
+}
+
+/// The units in which an officer stands in for the leader on a day.
+///
+/// # Errors
+/// `Database`.
+pub async fn deputy_units(tx: &mut Tx, officer: OfficerId, day: Date) -> Result<Vec<String>, StoreError> {
+    const SQL: &str = "SELECT unit FROM unit_deputies WHERE officer_id = $1 AND from_on <= $2 AND until_on >= $2";
+    let rows: Vec<(String,)> = on_backend!(tx, |conn| sqlx::query_as(SQL)
+        .bind(officer.to_string())
+        .bind(day.to_string())
+        .fetch_all(conn)
+        .await?);
+    Ok(rows.into_iter().map(|(unit,)| unit).collect())
+}
+
+/// Records that an officer stands in for a unit leader.
+///
+/// # Errors
+/// `Database`.
+pub async fn set_deputy(
+    tx: &mut Tx,
+    unit: &str,
+    officer: OfficerId,
+    days: (Date, Date),
+    set_by: OfficerId,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    const SQL: &str = "INSERT INTO unit_deputies (unit, officer_id, from_on, until_on, set_by, created_at) \
+        VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (unit, officer_id, from_on) \
+        DO UPDATE SET until_on = excluded.until_on, set_by = excluded.set_by";
+    on_backend!(tx, |conn| sqlx::query(SQL)
+        .bind(unit)
+        .bind(officer.to_string())
+        .bind(days.0.to_string())
+        .bind(days.1.to_string())
+        .bind(set_by.to_string())
+        .bind(now.as_millisecond())
+        .execute(conn)
+        .await
+        .map(|_| ()))?;
+    Ok(())
+}

@@ -1,0 +1,709 @@
+//! The JSON in `cases.detail`: the whole aggregate, so that one row gives one case back.
+//!
+//! The domain's types derive nothing here; these shapes are the store's own, and a new field gets a default.
+
+use jiff::{Timestamp, civil::Date};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    domain::{
+        case::{
+            Case, CaseClock, CaseParty, CaseTask, Closing, Confirmation, Draft, ExtensionRequest, Limit, Overlay,
+            PauseRecord, QueryCode, Rating, Requirements, ReturnRequest, Signature,
+        },
+        sla::Budget,
+    },
+    store::StoreError,
+};
+
+type Ms = i64;
+
+#[derive(Serialize, Deserialize)]
+struct PartyDto {
+    enterprise: String,
+    uscc: Option<String>,
+    contact_name: String,
+    contact_phone: String,
+    confidential: bool,
+    proxy: Option<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct RequirementsDto {
+    profile: String,
+    version: String,
+    reason: String,
+    starts_on_delivery: bool,
+    sign_off: bool,
+    submitter_confirm: bool,
+    centre_verify: bool,
+    extension: bool,
+    chain: u8,
+}
+
+#[derive(Serialize, Deserialize)]
+struct ExtensionDto {
+    days: u32,
+    reason: String,
+    by: String,
+    at: Ms,
+}
+
+#[derive(Serialize, Deserialize)]
+struct OverlayDto {
+    extension: Option<ExtensionDto>,
+    pause_asked: Option<String>,
+    supervised: Option<u8>,
+    escalated: Option<u8>,
+    leader_assigned: bool,
+    repeat_of: Option<String>,
+    parent: Option<String>,
+    merged_children: u32,
+    split_from: Option<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum LimitDto {
+    Budget(String, u32),
+    Until(Ms),
+    Open,
+}
+
+#[derive(Serialize, Deserialize)]
+struct ClockDto {
+    key: String,
+    turn: u16,
+    task: Option<String>,
+    owner: String,
+    started_at: Ms,
+    limit: LimitDto,
+    extension_days: u32,
+    due_at: Option<Ms>,
+    provisional: bool,
+    state: String,
+    stopped_at: Option<Ms>,
+    missed: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+struct PauseDto {
+    reason: String,
+    explanation: String,
+    document: Option<String>,
+    from: Ms,
+    until: Option<Ms>,
+    ended_at: Option<Ms>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct TaskDto {
+    id: String,
+    kind: String,
+    unit: String,
+    text: String,
+    created_at: Ms,
+    due_at: Option<Ms>,
+    state: String,
+    answer: Option<String>,
+    ended_at: Option<Ms>,
+    late: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+struct DraftDto {
+    text: String,
+    conclusion: String,
+    author: String,
+    from_bot: bool,
+    at: Ms,
+}
+
+#[derive(Serialize, Deserialize)]
+struct SignatureDto {
+    text: String,
+    conclusion: String,
+    drafter: String,
+    signer: String,
+    signer_name: String,
+    as_deputy: bool,
+    at: Ms,
+    released_at: Option<Ms>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct RatingDto {
+    grade: u8,
+    solved: bool,
+    reason: Option<String>,
+    words: Option<String>,
+    at: Ms,
+    round: u16,
+}
+
+#[derive(Serialize, Deserialize)]
+struct ReturnDto {
+    unit: String,
+    reason: String,
+    basis: String,
+    proposed_unit: String,
+    at: Ms,
+    granted: Option<bool>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum ConfirmationDto {
+    Enterprise(Ms),
+    Phone(Ms, String),
+    Silent(Ms),
+    Dismissed(Ms),
+    Explained(Ms),
+}
+
+#[derive(Serialize, Deserialize)]
+struct ClosingDto {
+    round: u16,
+    at: Ms,
+    conclusion: String,
+    resolved_layer: String,
+    silent: bool,
+    in_time: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+struct CaseDto {
+    status: String,
+    round: u16,
+    case_type: String,
+    topic: Option<String>,
+    urgency: String,
+    complexity: Option<String>,
+    channel: String,
+    region: String,
+    title: String,
+    demand: String,
+    place: Option<String>,
+    happened_on: Option<String>,
+    amount: Option<String>,
+    object: Option<String>,
+    party: PartyDto,
+    recused: Vec<String>,
+    sealed: bool,
+    conversation: Option<String>,
+    proposed_lead: Option<String>,
+    proposed_assists: Vec<String>,
+    route_reason: String,
+    rule_version: String,
+    lead_unit: Option<String>,
+    assists: Vec<String>,
+    handler: Option<String>,
+    handler_name: Option<String>,
+    requirements: RequirementsDto,
+    overlay: OverlayDto,
+    clocks: Vec<ClockDto>,
+    pauses: Vec<PauseDto>,
+    tasks: Vec<TaskDto>,
+    draft: Option<DraftDto>,
+    signature: Option<SignatureDto>,
+    ratings: Vec<RatingDto>,
+    returns: Vec<ReturnDto>,
+    ruled: bool,
+    ruled_by: Option<String>,
+    dispatches: u16,
+    failed_contacts: u16,
+    info_asked: bool,
+    lapsed: bool,
+    refusal: Option<(String, String)>,
+    approvals: u8,
+    extensions: u8,
+    urges: u32,
+    urged_at: Option<Ms>,
+    verified_by: Option<String>,
+    confirmation: Option<ConfirmationDto>,
+    conclusion: Option<String>,
+    closings: Vec<ClosingDto>,
+    last_seq: i64,
+    submitted_at: Ms,
+    accepted_at: Option<Ms>,
+    dispatched_at: Option<Ms>,
+    delivered_at: Option<Ms>,
+    entered_at: Ms,
+    changed_at: Ms,
+}
+
+fn ms(at: Timestamp) -> Ms {
+    at.as_millisecond()
+}
+
+fn opt_ms(at: Option<Timestamp>) -> Option<Ms> {
+    at.map(ms)
+}
+
+fn text<T: ToString>(value: T) -> String {
+    value.to_string()
+}
+
+fn limit_dto(limit: Limit) -> LimitDto {
+    match limit {
+        Limit::Budget(budget) => LimitDto::Budget(text(budget.unit), budget.n),
+        Limit::Until(at) => LimitDto::Until(ms(at)),
+        Limit::Open => LimitDto::Open,
+    }
+}
+
+/// Writes the aggregate. The number, the code, the version and the original words stand in columns of their own.
+pub(super) fn encode(case: &Case) -> String {
+    let dto = CaseDto {
+        status: text(case.status),
+        round: case.round,
+        case_type: text(case.case_type),
+        topic: case.topic.clone(),
+        urgency: text(case.urgency),
+        complexity: case.complexity.map(text),
+        channel: text(case.channel),
+        region: case.region.clone(),
+        title: case.title.clone(),
+        demand: case.demand.clone(),
+        place: case.place.clone(),
+        happened_on: case.happened_on.map(text),
+        amount: case.amount.clone(),
+        object: case.object.clone(),
+        party: PartyDto {
+            enterprise: case.party.enterprise.clone(),
+            uscc: case.party.uscc.clone(),
+            contact_name: case.party.contact_name.clone(),
+            contact_phone: case.party.contact_phone.clone(),
+            confidential: case.party.confidential,
+            proxy: case.party.proxy.clone(),
+        },
+        recused: case.recused.clone(),
+        sealed: case.sealed,
+        conversation: case.conversation.map(text),
+        proposed_lead: case.proposed_lead.clone(),
+        proposed_assists: case.proposed_assists.clone(),
+        route_reason: case.route_reason.clone(),
+        rule_version: case.rule_version.clone(),
+        lead_unit: case.lead_unit.clone(),
+        assists: case.assists.clone(),
+        handler: case.handler.map(text),
+        handler_name: case.handler_name.clone(),
+        requirements: RequirementsDto {
+            profile: case.requirements.profile.clone(),
+            version: case.requirements.version.clone(),
+            reason: case.requirements.reason.clone(),
+            starts_on_delivery: case.requirements.starts_on_delivery,
+            sign_off: case.requirements.sign_off,
+            submitter_confirm: case.requirements.submitter_confirm,
+            centre_verify: case.requirements.centre_verify,
+            extension: case.requirements.extension,
+            chain: case.requirements.chain,
+        },
+        overlay: OverlayDto {
+            extension: case.overlay.extension.as_ref().map(|e| ExtensionDto {
+                days: e.days,
+                reason: e.reason.clone(),
+                by: text(e.by),
+                at: ms(e.at),
+            }),
+            pause_asked: case.overlay.pause_asked.clone(),
+            supervised: case.overlay.supervised,
+            escalated: case.overlay.escalated,
+            leader_assigned: case.overlay.leader_assigned,
+            repeat_of: case.overlay.repeat_of.as_ref().map(text),
+            parent: case.overlay.parent.as_ref().map(text),
+            merged_children: case.overlay.merged_children,
+            split_from: case.overlay.split_from.as_ref().map(text),
+        },
+        clocks: case
+            .clocks
+            .iter()
+            .map(|c| ClockDto {
+                key: text(c.key),
+                turn: c.turn,
+                task: c.task.map(text),
+                owner: c.owner.clone(),
+                started_at: ms(c.started_at),
+                limit: limit_dto(c.limit),
+                extension_days: c.extension_days,
+                due_at: opt_ms(c.due_at),
+                provisional: c.provisional,
+                state: text(c.state),
+                stopped_at: opt_ms(c.stopped_at),
+                missed: c.missed,
+            })
+            .collect(),
+        pauses: case
+            .pauses
+            .iter()
+            .map(|p| PauseDto {
+                reason: text(p.reason),
+                explanation: p.explanation.clone(),
+                document: p.document.clone(),
+                from: ms(p.from),
+                until: opt_ms(p.until),
+                ended_at: opt_ms(p.ended_at),
+            })
+            .collect(),
+        tasks: case
+            .tasks
+            .iter()
+            .map(|t| TaskDto {
+                id: text(t.id),
+                kind: text(t.kind),
+                unit: t.unit.clone(),
+                text: t.text.clone(),
+                created_at: ms(t.created_at),
+                due_at: opt_ms(t.due_at),
+                state: text(t.state),
+                answer: t.answer.clone(),
+                ended_at: opt_ms(t.ended_at),
+                late: t.late,
+            })
+            .collect(),
+        draft: case.draft.as_ref().map(|d| DraftDto {
+            text: d.text.clone(),
+            conclusion: text(d.conclusion),
+            author: text(d.author),
+            from_bot: d.from_bot,
+            at: ms(d.at),
+        }),
+        signature: case.signature.as_ref().map(|s| SignatureDto {
+            text: s.text.clone(),
+            conclusion: text(s.conclusion),
+            drafter: text(s.drafter),
+            signer: text(s.signer),
+            signer_name: s.signer_name.clone(),
+            as_deputy: s.as_deputy,
+            at: ms(s.at),
+            released_at: opt_ms(s.released_at),
+        }),
+        ratings: case
+            .ratings
+            .iter()
+            .map(|r| RatingDto {
+                grade: r.grade,
+                solved: r.solved,
+                reason: r.reason.clone(),
+                words: r.words.clone(),
+                at: ms(r.at),
+                round: r.round,
+            })
+            .collect(),
+        returns: case
+            .returns
+            .iter()
+            .map(|r| ReturnDto {
+                unit: r.unit.clone(),
+                reason: text(r.reason),
+                basis: r.basis.clone(),
+                proposed_unit: r.proposed_unit.clone(),
+                at: ms(r.at),
+                granted: r.granted,
+            })
+            .collect(),
+        ruled: case.ruled,
+        ruled_by: case.ruled_by.map(text),
+        dispatches: case.dispatches,
+        failed_contacts: case.failed_contacts,
+        info_asked: case.info_asked,
+        lapsed: case.lapsed,
+        refusal: case.refusal.as_ref().map(|(code, path)| (text(code), path.clone())),
+        approvals: case.approvals,
+        extensions: case.extensions,
+        urges: case.urges,
+        urged_at: opt_ms(case.urged_at),
+        verified_by: case.verified_by.map(text),
+        confirmation: case.confirmation.as_ref().map(|c| match c {
+            Confirmation::ByEnterprise(at) => ConfirmationDto::Enterprise(ms(*at)),
+            Confirmation::ByPhone(at, record) => ConfirmationDto::Phone(ms(*at), record.clone()),
+            Confirmation::Silent(at) => ConfirmationDto::Silent(ms(*at)),
+            Confirmation::Dismissed(at) => ConfirmationDto::Dismissed(ms(*at)),
+            Confirmation::Explained(at) => ConfirmationDto::Explained(ms(*at)),
+        }),
+        conclusion: case.conclusion.map(text),
+        closings: case
+            .closings
+            .iter()
+            .map(|c| ClosingDto {
+                round: c.round,
+                at: ms(c.at),
+                conclusion: text(c.conclusion),
+                resolved_layer: c.resolved_layer.clone(),
+                silent: c.silent,
+                in_time: c.in_time,
+            })
+            .collect(),
+        last_seq: case.last_seq,
+        submitted_at: ms(case.submitted_at),
+        accepted_at: opt_ms(case.accepted_at),
+        dispatched_at: opt_ms(case.dispatched_at),
+        delivered_at: opt_ms(case.delivered_at),
+        entered_at: ms(case.entered_at),
+        changed_at: ms(case.changed_at),
+    };
+    serde_json::to_string(&dto).expect("strings, numbers and lists always serialise")
+}
+
+/// The columns a case is read from.
+pub(super) struct Stored<'r> {
+    pub(super) id: &'r str,
+    pub(super) number: &'r str,
+    pub(super) query_code: &'r str,
+    pub(super) version: i64,
+    pub(super) original_words: String,
+    pub(super) detail: &'r str,
+}
+
+/// Reads the aggregate back.
+pub(super) fn decode(row: Stored<'_>) -> Result<Case, StoreError> {
+    let bad = |column: &'static str| StoreError::Inconsistent { table: "cases", column, id: row.id.to_owned() };
+    let dto: CaseDto = serde_json::from_str(row.detail).map_err(|_| bad("detail"))?;
+    let id = row.id.parse().map_err(|_| bad("id"))?;
+    let number = row.number.parse().map_err(|_| bad("number"))?;
+    let query_code = QueryCode::parse(row.query_code).ok_or_else(|| bad("query_code"))?;
+    let case = restore(dto, id, number, query_code, row.version, row.original_words);
+    case.ok_or_else(|| bad("detail"))
+}
+
+fn at(value: Ms) -> Option<Timestamp> {
+    Timestamp::from_millisecond(value).ok()
+}
+
+/// `None` inside is an error, `None` outside is absence.
+fn opt_at(value: Option<Ms>) -> Option<Option<Timestamp>> {
+    value.map_or(Some(None), |value| at(value).map(Some))
+}
+
+fn word<T: std::str::FromStr>(value: &str) -> Option<T> {
+    value.parse().ok()
+}
+
+fn opt_word<T: std::str::FromStr>(value: Option<&String>) -> Option<Option<T>> {
+    value.map_or(Some(None), |value| word(value).map(Some))
+}
+
+fn all<A, B>(items: Vec<A>, read: impl FnMut(A) -> Option<B>) -> Option<Vec<B>> {
+    items.into_iter().map(read).collect()
+}
+
+fn restore_clock(c: ClockDto) -> Option<CaseClock> {
+    Some(CaseClock {
+        key: word(&c.key)?,
+        turn: c.turn,
+        task: opt_word(c.task.as_ref())?,
+        owner: c.owner,
+        started_at: at(c.started_at)?,
+        limit: match c.limit {
+            LimitDto::Budget(unit, n) => Limit::Budget(Budget { unit: word(&unit)?, n }),
+            LimitDto::Until(value) => Limit::Until(at(value)?),
+            LimitDto::Open => Limit::Open,
+        },
+        extension_days: c.extension_days,
+        due_at: opt_at(c.due_at)?,
+        provisional: c.provisional,
+        state: word(&c.state)?,
+        stopped_at: opt_at(c.stopped_at)?,
+        missed: c.missed,
+    })
+}
+
+fn restore_overlay(o: OverlayDto) -> Option<Overlay> {
+    Some(Overlay {
+        extension: match o.extension {
+            Some(e) => Some(ExtensionRequest { days: e.days, reason: e.reason, by: word(&e.by)?, at: at(e.at)? }),
+            None => None,
+        },
+        pause_asked: o.pause_asked,
+        supervised: o.supervised,
+        escalated: o.escalated,
+        leader_assigned: o.leader_assigned,
+        repeat_of: opt_word(o.repeat_of.as_ref())?,
+        parent: opt_word(o.parent.as_ref())?,
+        merged_children: o.merged_children,
+        split_from: opt_word(o.split_from.as_ref())?,
+    })
+}
+
+fn restore_task(t: TaskDto) -> Option<CaseTask> {
+    Some(CaseTask {
+        id: word(&t.id)?,
+        kind: word(&t.kind)?,
+        unit: t.unit,
+        text: t.text,
+        created_at: at(t.created_at)?,
+        due_at: opt_at(t.due_at)?,
+        state: word(&t.state)?,
+        answer: t.answer,
+        ended_at: opt_at(t.ended_at)?,
+        late: t.late,
+    })
+}
+
+fn restore_confirmation(c: ConfirmationDto) -> Option<Confirmation> {
+    Some(match c {
+        ConfirmationDto::Enterprise(value) => Confirmation::ByEnterprise(at(value)?),
+        ConfirmationDto::Phone(value, record) => Confirmation::ByPhone(at(value)?, record),
+        ConfirmationDto::Silent(value) => Confirmation::Silent(at(value)?),
+        ConfirmationDto::Dismissed(value) => Confirmation::Dismissed(at(value)?),
+        ConfirmationDto::Explained(value) => Confirmation::Explained(at(value)?),
+    })
+}
+
+fn restore(
+    dto: CaseDto,
+    id: crate::domain::ids::CaseId,
+    number: crate::domain::case::CaseNumber,
+    query_code: QueryCode,
+    version: i64,
+    original_words: String,
+) -> Option<Case> {
+    let happened_on = match dto.happened_on {
+        Some(day) => Some(day.parse::<Date>().ok()?),
+        None => None,
+    };
+    Some(Case {
+        id,
+        number,
+        query_code,
+        version,
+        status: word(&dto.status)?,
+        round: dto.round,
+        case_type: word(&dto.case_type)?,
+        topic: dto.topic,
+        urgency: word(&dto.urgency)?,
+        complexity: opt_word(dto.complexity.as_ref())?,
+        channel: word(&dto.channel)?,
+        region: dto.region,
+        title: dto.title,
+        original_words,
+        demand: dto.demand,
+        place: dto.place,
+        happened_on,
+        amount: dto.amount,
+        object: dto.object,
+        party: CaseParty {
+            enterprise: dto.party.enterprise,
+            uscc: dto.party.uscc,
+            contact_name: dto.party.contact_name,
+            contact_phone: dto.party.contact_phone,
+            confidential: dto.party.confidential,
+            proxy: dto.party.proxy,
+        },
+        recused: dto.recused,
+        sealed: dto.sealed,
+        conversation: opt_word(dto.conversation.as_ref())?,
+        proposed_lead: dto.proposed_lead,
+        proposed_assists: dto.proposed_assists,
+        route_reason: dto.route_reason,
+        rule_version: dto.rule_version,
+        lead_unit: dto.lead_unit,
+        assists: dto.assists,
+        handler: opt_word(dto.handler.as_ref())?,
+        handler_name: dto.handler_name,
+        requirements: Requirements {
+            profile: dto.requirements.profile,
+            version: dto.requirements.version,
+            reason: dto.requirements.reason,
+            starts_on_delivery: dto.requirements.starts_on_delivery,
+            sign_off: dto.requirements.sign_off,
+            submitter_confirm: dto.requirements.submitter_confirm,
+            centre_verify: dto.requirements.centre_verify,
+            extension: dto.requirements.extension,
+            chain: dto.requirements.chain,
+        },
+        overlay: restore_overlay(dto.overlay)?,
+        clocks: all(dto.clocks, restore_clock)?,
+        pauses: all(dto.pauses, |p| {
+            Some(PauseRecord {
+                reason: word(&p.reason)?,
+                explanation: p.explanation,
+                document: p.document,
+                from: at(p.from)?,
+                until: opt_at(p.until)?,
+                ended_at: opt_at(p.ended_at)?,
+            })
+        })?,
+        tasks: all(dto.tasks, restore_task)?,
+        draft: match dto.draft {
+            Some(d) => Some(Draft {
+                text: d.text,
+                conclusion: word(&d.conclusion)?,
+                author: word(&d.author)?,
+                from_bot: d.from_bot,
+                at: at(d.at)?,
+            }),
+            None => None,
+        },
+        signature: match dto.signature {
+            Some(s) => Some(Signature {
+                text: s.text,
+                conclusion: word(&s.conclusion)?,
+                drafter: word(&s.drafter)?,
+                signer: word(&s.signer)?,
+                signer_name: s.signer_name,
+                as_deputy: s.as_deputy,
+                at: at(s.at)?,
+                released_at: opt_at(s.released_at)?,
+            }),
+            None => None,
+        },
+        ratings: all(dto.ratings, |r| {
+            Some(Rating {
+                grade: r.grade,
+                solved: r.solved,
+                reason: r.reason,
+                words: r.words,
+                at: at(r.at)?,
+                round: r.round,
+            })
+        })?,
+        returns: all(dto.returns, |r| {
+            Some(ReturnRequest {
+                unit: r.unit,
+                reason: word(&r.reason)?,
+                basis: r.basis,
+                proposed_unit: r.proposed_unit,
+                at: at(r.at)?,
+                granted: r.granted,
+            })
+        })?,
+        ruled: dto.ruled,
+        ruled_by: opt_word(dto.ruled_by.as_ref())?,
+        dispatches: dto.dispatches,
+        failed_contacts: dto.failed_contacts,
+        info_asked: dto.info_asked,
+        lapsed: dto.lapsed,
+        refusal: match dto.refusal {
+            Some((code, path)) => Some((word(&code)?, path)),
+            None => None,
+        },
+        approvals: dto.approvals,
+        extensions: dto.extensions,
+        urges: dto.urges,
+        urged_at: opt_at(dto.urged_at)?,
+        verified_by: opt_word(dto.verified_by.as_ref())?,
+        confirmation: match dto.confirmation {
+            Some(c) => Some(restore_confirmation(c)?),
+            None => None,
+        },
+        conclusion: opt_word(dto.conclusion.as_ref())?,
+        closings: all(dto.closings, |c| {
+            Some(Closing {
+                round: c.round,
+                at: at(c.at)?,
+                conclusion: word(&c.conclusion)?,
+                resolved_layer: c.resolved_layer,
+                silent: c.silent,
+                in_time: c.in_time,
+            })
+        })?,
+        last_seq: dto.last_seq,
+        submitted_at: at(dto.submitted_at)?,
+        accepted_at: opt_at(dto.accepted_at)?,
+        dispatched_at: opt_at(dto.dispatched_at)?,
+        delivered_at: opt_at(dto.delivered_at)?,
+        entered_at: at(dto.entered_at)?,
+        changed_at: at(dto.changed_at)?,
+    })
+}

@@ -1,0 +1,207 @@
+//! The history of cases: a chain of hashes per case, appended in the transaction of the change it records.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::{
+    domain::{
+        case::{ActorStamp, CaseEvent, Fact},
+        ids::CaseId,
+    },
+    on_backend, row_struct,
+    store::{StoreError, Tx},
+};
+
+#[derive(Serialize, Deserialize)]
+struct FactDto {
+    k: String,
+    v: String,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    p: bool,
+}
+
+row_struct! {
+    struct EventRow {
+        seq: i64,
+        kind: String,
+        actor_kind: String,
+        actor_id: Option<String>,
+        actor_name: Option<String>,
+        actor_unit: Option<String>,
+        from_status: String,
+        to_status: String,
+        facts: String,
+        request_id: Option<String>,
+        at: i64,
+        prev_hash: String,
+        hash: String,
+    }
+}
+
+impl EventRow {
+    fn digest(&self, case: &str) -> String {
+        let mut hasher = Sha256::new();
+        let none = String::new();
+        let (seq, at) = (self.seq.to_string(), self.at.to_string());
+        let fields = [
+            &self.prev_hash,
+            &case.to_owned(),
+            &seq,
+            &self.kind,
+            &self.actor_kind,
+            self.actor_id.as_ref().unwrap_or(&none),
+            self.actor_name.as_ref().unwrap_or(&none),
+            self.actor_unit.as_ref().unwrap_or(&none),
+            &self.from_status,
+            &self.to_status,
+            &self.facts,
+            self.request_id.as_ref().unwrap_or(&none),
+            &at,
+        ];
+        for field in fields {
+            // The length first: no two different rows may give the same bytes.
+            hasher.update((field.len() as u64).to_be_bytes());
+            hasher.update(field.as_bytes());
+        }
+        hex::encode(hasher.finalize())
+    }
+
+    fn read(self, case: CaseId) -> Option<CaseEvent> {
+        let facts: Vec<FactDto> = serde_json::from_str(&self.facts).ok()?;
+        let kind = match self.actor_kind.as_str() {
+            "enterprise" => "enterprise",
+            "proxy" => "proxy",
+            "officer" => "officer",
+            "bot" => "bot",
+            "timer" => "timer",
+            _ => return None,
+        };
+        Some(CaseEvent {
+            case,
+            seq: self.seq,
+            kind: self.kind.parse().ok()?,
+            actor: ActorStamp { kind, id: self.actor_id, name: self.actor_name, unit: self.actor_unit },
+            from: self.from_status.parse().ok()?,
+            to: self.to_status.parse().ok()?,
+            at: Timestamp::from_millisecond(self.at).ok()?,
+            facts: facts.into_iter().map(|fact| Fact { key: fact.k, value: fact.v, public: fact.p }).collect(),
+        })
+    }
+}
+
+const COLUMNS: &str = "SELECT seq, kind, actor_kind, actor_id, actor_name, actor_unit, from_status, to_status, facts, \
+    request_id, at, prev_hash, hash FROM case_events WHERE case_id = $1 ORDER BY seq";
+
+/// Appends events; the first one carries the request id, which is unique within the case.
+///
+/// # Errors
+/// `Database`; a unique violation when the request was applied already.
+pub async fn append(tx: &mut Tx, events: &[CaseEvent], request_id: Option<&str>) -> Result<(), StoreError> {
+    const LAST: &str = "SELECT hash FROM case_events WHERE case_id = $1 ORDER BY seq DESC LIMIT 1";
+    const SQL: &str = "INSERT INTO case_events (case_id, seq, kind, actor_kind, actor_id, actor_name, actor_unit, \
+        from_status, to_status, facts, request_id, at, prev_hash, hash) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
+    let Some(first) = events.first() else { return Ok(()) };
+    let case = first.case.to_string();
+    let last: Option<(String,)> = if first.seq == 1 {
+        None
+    } else {
+        on_backend!(tx, |conn| sqlx::query_as(LAST).bind(case.as_str()).fetch_optional(conn).await?)
+    };
+    let mut prev_hash = last.map(|(hash,)| hash).unwrap_or_default();
+    for (n, event) in events.iter().enumerate() {
+        let facts: Vec<FactDto> = event
+            .facts
+            .iter()
+            .map(|fact| FactDto { k: fact.key.clone(), v: fact.value.clone(), p: fact.public })
+            .collect();
+        let mut row = EventRow {
+            seq: event.seq,
+            kind: event.kind.to_string(),
+            actor_kind: event.actor.kind.to_owned(),
+            actor_id: event.actor.id.clone(),
+            actor_name: event.actor.name.clone(),
+            actor_unit: event.actor.unit.clone(),
+            from_status: event.from.to_string(),
+            to_status: event.to.to_string(),
+            facts: serde_json::to_string(&facts).expect("strings always serialise"),
+            request_id: if n == 0 { request_id.map(str::to_owned) } else { None },
+            at: event.at.as_millisecond(),
+            prev_hash,
+            hash: String::new(),
+        };
+        row.hash = row.digest(&case);
+        on_backend!(tx, |conn| sqlx::query(SQL)
+            .bind(case.as_str())
+            .bind(row.seq)
+            .bind(row.kind.as_str())
+            .bind(row.actor_kind.as_str())
+            .bind(row.actor_id.as_deref())
+            .bind(row.actor_name.as_deref())
+            .bind(row.actor_unit.as_deref())
+            .bind(row.from_status.as_str())
+            .bind(row.to_status.as_str())
+            .bind(row.facts.as_str())
+            .bind(row.request_id.as_deref())
+            .bind(row.at)
+            .bind(row.prev_hash.as_str())
+            .bind(row.hash.as_str())
+            .execute(conn)
+            .await
+            .map(|_| ()))?;
+        prev_hash = row.hash;
+    }
+    Ok(())
+}
+
+/// The history of a case, oldest first.
+///
+/// # Errors
+/// `Database`, `Inconsistent`.
+pub async fn list(tx: &mut Tx, case: CaseId) -> Result<Vec<CaseEvent>, StoreError> {
+    let id = case.to_string();
+    let rows: Vec<EventRow> =
+        on_backend!(tx, |conn| sqlx::query_as(COLUMNS).bind(id.as_str()).fetch_all(conn).await?);
+    rows.into_iter()
+        .map(|row| {
+            let seq = row.seq;
+            row.read(case).ok_or_else(|| StoreError::Inconsistent {
+                table: "case_events",
+                column: "kind",
+                id: format!("{id}/{seq}"),
+            })
+        })
+        .collect()
+}
+
+/// Whether a request was applied to a case already.
+///
+/// # Errors
+/// `Database`.
+pub async fn has_request(tx: &mut Tx, case: CaseId, request_id: &str) -> Result<bool, StoreError> {
+    const SQL: &str = "SELECT seq FROM case_events WHERE case_id = $1 AND request_id = $2";
+    let row: Option<(i64,)> = on_backend!(tx, |conn| sqlx::query_as(SQL)
+        .bind(case.to_string())
+        .bind(request_id)
+        .fetch_optional(conn)
+        .await?);
+    Ok(row.is_some())
+}
+
+/// Checks the chain of one case; gives the number of the first event that does not fit, if there is one.
+///
+/// # Errors
+/// `Database`.
+pub async fn first_break(tx: &mut Tx, case: &str) -> Result<Option<i64>, StoreError> {
+    let rows: Vec<EventRow> = on_backend!(tx, |conn| sqlx::query_as(COLUMNS).bind(case).fetch_all(conn).await?);
+    let mut prev = String::new();
+    for (n, row) in rows.iter().enumerate() {
+        let expected = i64::try_from(n + 1).unwrap_or(i64::MAX);
+        if row.seq != expected || row.prev_hash != prev || row.hash != row.digest(case) {
+            return Ok(Some(expected));
+        }
+        prev.clone_from(&row.hash);
+    }
+    Ok(None)
+}
