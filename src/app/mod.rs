@@ -1,6 +1,7 @@
 //! The use cases: load, authorise, decide, save, commit, wake. No SQL text, no HTTP.
 
 pub mod auth;
+pub mod clocks;
 pub mod content;
 pub mod error;
 pub mod events;

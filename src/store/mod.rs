@@ -20,6 +20,7 @@ pub mod migrations;
 pub mod officers;
 pub mod rule_sets;
 pub mod testing;
+pub mod timers;
 pub mod units;
 
 use std::{

@@ -496,8 +496,7 @@ struct ClockFile {
     start: String,
     stop: String,
     owner: String,
-    #[serde(default)]
-    ladder: bool,
+    ladder_to: Option<u8>,
 }
 
 #[derive(Deserialize)]
@@ -559,7 +558,7 @@ impl ClocksFile {
                 start: c.start,
                 stop: c.stop,
                 owner: c.owner,
-                ladder: c.ladder,
+                ladder_to: c.ladder_to,
             })
             .collect();
         let mut rungs: Vec<Rung> = Vec::new();

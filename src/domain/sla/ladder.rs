@@ -45,8 +45,8 @@ pub struct StackClock {
     pub stop: String,
     /// Who answers for it.
     pub owner: String,
-    /// Whether its warnings climb the ladder.
-    pub ladder: bool,
+    /// The highest step of the ladder it may climb; `None`: nobody is warned.
+    pub ladder_to: Option<u8>,
 }
 
 /// When a step of the ladder is taken.

@@ -1,0 +1,109 @@
+//! Clocks and timers of a case: what waits for it, written in the transaction that changes it.
+//!
+//! Whoever saves a case calls [`write`] with it. The list of timers is a pure function of the case ([`plan`]), so a
+//! restart, a missed call or a second gateway come to the same list; what has fired is remembered by the store.
+
+use jiff::Timestamp;
+
+use crate::{
+    app::AppError,
+    domain::{
+        case::{Case, CaseAction, CaseClock, CaseEnv, ClockKey, ClockState, model::Limit, timed_actions},
+        sla::{DueRequest, Ladder, Schedule, SlaBook},
+    },
+    store::{Tx, timers::{self, Timer}},
+};
+
+/// What a timer does when its moment comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// A step of the warning and escalation ladder.
+    Rung(u8),
+    /// An action of the system.
+    Act(CaseAction),
+}
+
+impl Step {
+    /// The word stored: `rung:2`, `act:deem_signed`.
+    pub fn word(self) -> String {
+        match self {
+            Self::Rung(step) => format!("rung:{step}"),
+            Self::Act(action) => format!("act:{action}"),
+        }
+    }
+
+    /// Reads the stored word; `None` for a word that this version does not know.
+    pub fn read(word: &str) -> Option<Self> {
+        if let Some(step) = word.strip_prefix("rung:") {
+            return step.parse().ok().map(Self::Rung);
+        }
+        word.strip_prefix("act:")?.parse().ok().map(Self::Act)
+    }
+}
+
+/// The moments of one clock's ladder, as far as this clock may climb.
+fn rungs(
+    clock: &CaseClock,
+    case: &Case,
+    book: &SlaBook,
+    schedule: &Schedule,
+) -> Result<Vec<(u8, Timestamp)>, AppError> {
+    let highest = book.clock(clock.key.as_str()).and_then(|c| c.ladder_to);
+    let (Some(highest), ClockState::Running, Some(due)) = (highest, clock.state, clock.due_at) else {
+        return Ok(Vec::new());
+    };
+    // Only the policy clock is paused; the others run through.
+    let pauses = if clock.key == ClockKey::K5 { case.sla_pauses() } else { Vec::new() };
+    let failed = |error: crate::domain::sla::SlaError| AppError::Internal(format!("ladder of {}: {error}", clock.key));
+    let moments = match clock.limit {
+        Limit::Budget(budget) => {
+            let mut request = DueRequest::new(clock.started_at, budget);
+            request.pauses = &pauses;
+            request.extension_days = clock.extension_days;
+            book.ladder.moments(schedule, &request, Some(due)).map_err(failed)?
+        }
+        // A fixed date has no budget to be used up; what comes at and after it is told all the same.
+        Limit::Until(_) => after(&book.ladder, schedule, due).map_err(failed)?,
+        Limit::Open => Vec::new(),
+    };
+    Ok(moments.into_iter().filter(|(step, _)| *step <= highest).collect())
+}
+
+fn after(ladder: &Ladder, schedule: &Schedule, due: Timestamp) -> Result<Vec<(u8, Timestamp)>, crate::domain::sla::SlaError> {
+    let request = DueRequest::new(due, crate::domain::sla::Budget::working_days(2));
+    let moments = ladder.moments(schedule, &request, Some(due))?;
+    Ok(moments.into_iter().filter(|(_, at)| *at > due).collect())
+}
+
+/// Everything that waits for a case as it stands: ladder steps of its running clocks and actions of the system.
+///
+/// # Errors
+/// `Internal` when the calendar cannot answer.
+pub fn plan(case: &Case, env: &CaseEnv<'_>) -> Result<Vec<Timer>, AppError> {
+    let mut out = Vec::new();
+    if case.status.is_open() {
+        for clock in &case.clocks {
+            for (step, at) in rungs(clock, case, env.book, env.schedule)? {
+                let step = Step::Rung(step).word();
+                out.push(Timer { case: case.id, clock: Some(clock.key), turn: i64::from(clock.turn), step, at });
+            }
+        }
+    }
+    let actions = timed_actions(case, env).map_err(|error| AppError::Internal(error.to_string()))?;
+    for timed in actions {
+        let step = Step::Act(timed.action).word();
+        out.push(Timer { case: case.id, clock: None, turn: timed.at.as_millisecond(), step, at: timed.at });
+    }
+    Ok(out)
+}
+
+/// Writes the clocks of a case and what waits for it, in the transaction that saves the case.
+///
+/// # Errors
+/// `Internal`, `Store`.
+pub async fn write(tx: &mut Tx, case: &Case, env: &CaseEnv<'_>) -> Result<(), AppError> {
+    let waiting = plan(case, env)?;
+    timers::put_clocks(tx, case.id, &case.clocks, env.schedule.calendar().version()).await?;
+    timers::put_timers(tx, case.id, &waiting).await?;
+    Ok(())
+}
