@@ -368,8 +368,18 @@ mod tests {
         timers
     }
 
+    /// A row in `cases` for the foreign key; nothing here reads it.
+    async fn case_row(tx: &mut Tx, case: CaseId) {
+        const SQL: &str = "INSERT INTO cases (id, number, query_code, version, status, round, case_type, urgency, channel, \
+            region, title, enterprise, policy, sealed, confidential, open, sort_due, labels, search, original_words, detail, \
+            submitted_at, entered_at, changed_at) VALUES ($1, $1, '', 1, 'submitted', 0, '', '', '', '', '', '', '', FALSE, \
+            FALSE, TRUE, 0, '', '', '', '', 0, 0, 0) ON CONFLICT (id) DO NOTHING";
+        on_backend!(tx, |conn| sqlx::query(SQL).bind(case.to_string()).execute(conn).await.map(|_| ())).unwrap();
+    }
+
     async fn put(db: &Db, case: CaseId, timers: &[Timer]) {
         let mut tx = db.write().await.unwrap();
+        case_row(&mut tx, case).await;
         put_timers(&mut tx, case, timers).await.unwrap();
         tx.commit().await.unwrap();
     }
@@ -407,6 +417,7 @@ mod tests {
                 },
             ];
             let mut tx = db.write().await.unwrap();
+            case_row(&mut tx, case(1)).await;
             put_clocks(&mut tx, case(1), &clocks, "cn-1").await.unwrap();
             assert_eq!(clocks_of_case(&mut tx, case(1)).await.unwrap(), clocks);
             assert_eq!(totals(&mut tx, at(2_001)).await.unwrap(), Totals { running: 1, overdue: 1, provisional: 1, waiting: 0, late: 0 });

@@ -1,7 +1,7 @@
 -- The clocks of the cases, one row each, and their timers: what has to happen at which moment without anybody acting.
 -- A timer fires once: its row goes from waiting to fired in one UPDATE, together with what it does.
 CREATE TABLE clocks (
-    case_id TEXT NOT NULL,
+    case_id TEXT NOT NULL REFERENCES cases (id),
     key TEXT NOT NULL CHECK (key IN ('K1', 'K2', 'K3', 'K4', 'K5', 'K5a', 'K6', 'K7', 'K8', 'K9', 'K10', 'K11', 'K12', 'K13')),
     turn BIGINT NOT NULL,
     task_id TEXT,
@@ -24,7 +24,7 @@ CREATE INDEX clocks_due ON clocks (due_at) WHERE state = 'running';
 CREATE INDEX clocks_open ON clocks (calendar, case_id) WHERE state IN ('running', 'paused', 'held');
 
 CREATE TABLE timers (
-    case_id TEXT NOT NULL,
+    case_id TEXT NOT NULL REFERENCES cases (id),
     -- a clock with its turn and a step of the ladder ('rung:2'), or no clock, the moment itself and an action ('act:deem_signed')
     clock TEXT NOT NULL,
     turn BIGINT NOT NULL,
