@@ -3,10 +3,12 @@
 pub mod auth;
 pub mod clocks;
 pub mod content;
+pub mod dialogue_codec;
 pub mod error;
 pub mod events;
 pub mod health;
 pub mod limits;
+pub mod message_view;
 pub mod metrics;
 pub mod officer;
 pub mod system;
