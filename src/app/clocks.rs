@@ -1,7 +1,7 @@
 //! Clocks and timers of a case: what waits for it, written in the transaction that changes it.
 //!
-//! Whoever saves a case calls [`write`] with it. The list of timers is a pure function of the case ([`plan`]), so a
-//! restart, a missed call or a second gateway come to the same list; what has fired is remembered by the store.
+//! Whoever saves a case calls [`plan`] and [`write`] with it. The list of timers is a pure function of the case, so a
+//! restart or a second gateway come to the same list; what has fired is remembered by the store.
 
 use jiff::Timestamp;
 
@@ -11,7 +11,10 @@ use crate::{
         case::{Case, CaseAction, CaseClock, CaseEnv, ClockKey, ClockState, model::Limit, timed_actions},
         sla::{DueRequest, Ladder, Schedule, SlaBook},
     },
-    store::{Tx, timers::{self, Timer}},
+    store::{
+        Tx,
+        timers::{self, Timer},
+    },
 };
 
 /// What a timer does when its moment comes.
@@ -97,13 +100,13 @@ pub fn plan(case: &Case, env: &CaseEnv<'_>) -> Result<Vec<Timer>, AppError> {
     Ok(out)
 }
 
-/// Writes the clocks of a case and what waits for it, in the transaction that saves the case.
+/// Writes the clocks of a case and what waits for it ([`plan`]), in the transaction that saves the case; `calendar` is
+/// the version of the calendar its due dates were computed with.
 ///
 /// # Errors
-/// `Internal`, `Store`.
-pub async fn write(tx: &mut Tx, case: &Case, env: &CaseEnv<'_>) -> Result<(), AppError> {
-    let waiting = plan(case, env)?;
-    timers::put_clocks(tx, case.id, &case.clocks, env.schedule.calendar().version()).await?;
-    timers::put_timers(tx, case.id, &waiting).await?;
+/// `Store`.
+pub async fn write(tx: &mut Tx, case: &Case, waiting: &[Timer], calendar: &str) -> Result<(), AppError> {
+    timers::put_clocks(tx, case.id, &case.clocks, calendar).await?;
+    timers::put_timers(tx, case.id, waiting).await?;
     Ok(())
 }

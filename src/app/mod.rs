@@ -7,6 +7,7 @@ pub mod dialogue_codec;
 pub mod error;
 pub mod events;
 pub mod health;
+pub mod job_board;
 pub mod limits;
 pub mod message_view;
 pub mod metrics;
@@ -55,6 +56,8 @@ pub struct Parts {
     pub wake: Wake,
     /// Counters for `/metrics`.
     pub metrics: metrics::Metrics,
+    /// What the background jobs last did.
+    pub jobs: job_board::JobBoard,
     /// Rates per sender.
     pub limits: limits::Limits,
     /// Chat tokens seen lately.
@@ -94,6 +97,7 @@ impl App {
             hub: events::Hub::default(),
             wake: Wake::default(),
             metrics: metrics::Metrics::default(),
+            jobs: job_board::JobBoard::default(),
             limits,
             visitor_tokens: visitors::TokenCache::default(),
             shutdown: CancellationToken::new(),

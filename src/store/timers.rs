@@ -309,6 +309,19 @@ pub async fn cases_of_other_calendars(
     rows.into_iter().map(|(id,)| id.parse().map_err(|_| inconsistent("clocks", "case_id", &id))).collect()
 }
 
+/// Notes that the due dates of these cases' open clocks agree with a calendar.
+///
+/// # Errors
+/// `Database`.
+pub async fn mark_calendar(tx: &mut Tx, cases: &[CaseId], calendar: &str) -> Result<(), StoreError> {
+    const SQL: &str = "UPDATE clocks SET calendar = $2 WHERE state IN ('running', 'paused', 'held') \
+        AND case_id IN (SELECT value ->> 'id' FROM json_each($1))";
+    let ids: Vec<_> = cases.iter().map(|id| json!({"id": id.to_string()})).collect();
+    let ids = json!(ids).to_string();
+    on_backend!(tx, |conn| sqlx::query(SQL).bind(ids).bind(calendar).execute(conn).await.map(|_| ()))?;
+    Ok(())
+}
+
 /// Figures about clocks and timers, for the administration page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Totals {

@@ -75,6 +75,8 @@ vocabulary! {
         InfoAdded = "info_added", "补充说明";
         /// A ladder step that fired (written by the clock sweep).
         Warned = "deadline_warned", "时限预警";
+        /// A calendar was published or changed (written by the clock sweep).
+        DueRecomputed = "due_recomputed", "重算时限";
     }
 }
 
