@@ -3,10 +3,17 @@
 
 pub mod api;
 pub mod auth;
+pub mod chat;
+pub mod desk;
 pub mod error;
 pub mod extract;
+pub mod faults;
 pub mod health;
+pub mod login;
 pub mod page_error;
 pub mod router;
 pub mod serve;
+pub mod site;
 pub mod static_files;
+pub mod track;
+pub mod view;

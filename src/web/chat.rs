@@ -1,0 +1,66 @@
+//! The chat page of enterprises (`/`, `/chat`): a shell; the talk itself goes through the chat API.
+
+use askama::Template;
+
+use crate::{
+    config::{BrandConfig, TimeConfig},
+    web::static_files,
+};
+
+/// The chat page.
+#[derive(Debug, Template)]
+#[template(path = "chat.html")]
+pub struct ChatPage {
+    /// Prefix of the static files.
+    pub base: String,
+    /// Product name.
+    pub service_name: String,
+    /// Who runs it.
+    pub operator: String,
+    /// First words.
+    pub welcome: String,
+    /// Privacy notice.
+    pub privacy: String,
+    /// When people answer.
+    pub hours_text: String,
+    /// Shown inside another site by `/widget.js`.
+    pub embed: bool,
+}
+
+impl ChatPage {
+    /// The page as the configuration words it.
+    pub fn new(brand: &BrandConfig, time: &TimeConfig, embed: bool) -> Self {
+        Self {
+            base: static_files::asset_base(),
+            service_name: brand.name.clone(),
+            operator: brand.operator.clone(),
+            welcome: brand.welcome.clone(),
+            privacy: brand.privacy.clone(),
+            hours_text: hours_text(time),
+            embed,
+        }
+    }
+}
+
+fn hours_text(time: &TimeConfig) -> String {
+    let sessions: Vec<_> = time.business_hours.iter().map(|session| session.replace('-', "–")).collect();
+    format!("人工服务：工作日 {}。其他时间也能登记，给您编号，按工作时间计时办理。", sessions.join("、"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_the_house_are_escaped_and_no_script_or_style_is_inline() {
+        let brand = BrandConfig { name: "<b>直通</b>".into(), ..BrandConfig::default() };
+        let page = ChatPage::new(&brand, &TimeConfig::default(), false).render().expect("the page renders");
+        assert!(!page.contains("<b>直通"));
+        assert!(page.contains("08:30–12:00、14:30–17:30"));
+        assert!(!page.contains("<style") && !page.contains(" style=") && !page.contains(" onclick="));
+        assert_eq!(
+            page.matches("<script").count(),
+            page.matches("<script src=").count() + page.matches("<script type=\"module\" src=").count()
+        );
+    }
+}

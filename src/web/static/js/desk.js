@@ -1,0 +1,246 @@
+// The desk as a whole: live updates, moving between items, dialogs for the actions of a case.
+import { el, newId, toast } from "./dom.js";
+import { openStream } from "./stream.js";
+import { openTalk } from "./desk-talk.js";
+
+const meta = (name) => (document.querySelector(`meta[name="${name}"]`) || {}).content || "";
+
+/** A call of the staff API with the session's CSRF token. */
+export async function api(method, path, body, extra) {
+  const headers = Object.assign({ Accept: "application/json", "X-CSRF-Token": meta("csrf-token") }, extra || {});
+  const options = { method, headers, credentials: "same-origin", cache: "no-store" };
+  if (body !== undefined) {
+    headers["Content-Type"] = "application/json";
+    options.body = JSON.stringify(body);
+  }
+  let answer;
+  try {
+    answer = await fetch(path, options);
+  } catch {
+    throw Object.assign(new Error("网络不通，没有办成，请检查网络后再试"), { status: 0, problem: {} });
+  }
+  if (answer.status === 401) {
+    location.assign("/login?next=" + encodeURIComponent(location.pathname + location.search));
+    throw Object.assign(new Error("登录已失效"), { status: 401, problem: {} });
+  }
+  const text = await answer.text();
+  let data = null;
+  try { data = text ? JSON.parse(text) : null; } catch { /* judged by status */ }
+  if (!answer.ok) throw Object.assign(new Error((data && (data.detail || data.title)) || "没有办成，请再试一次"), { status: answer.status, problem: data || {} });
+  return data || {};
+}
+
+/* ---- list ------------------------------------------------------------ */
+
+const listOf = () => document.getElementById("list-items");
+let pointerInList = false;
+const listPane = document.getElementById("list");
+listPane.addEventListener("pointerenter", () => { pointerInList = true; });
+listPane.addEventListener("pointerleave", () => { pointerInList = false; });
+
+function markCurrent() {
+  const path = location.pathname;
+  listPane.querySelectorAll("a.item").forEach((link) => {
+    if (new URL(link.href).pathname === path) link.setAttribute("aria-current", "true");
+    else link.removeAttribute("aria-current");
+  });
+  const open = path.startsWith("/desk/");
+  document.querySelector(".desk").classList.toggle("desk-open", open);
+}
+
+let refreshTimer = 0;
+function listChanged() {
+  clearTimeout(refreshTimer);
+  refreshTimer = setTimeout(() => {
+    // Rows must not move under the hand or below the eye; then the person decides when.
+    const moved = listOf() && listOf().scrollTop > 40;
+    if (pointerInList || moved || listPane.contains(document.activeElement)) document.getElementById("list-news").hidden = false;
+    else refreshList();
+  }, 600);
+}
+
+async function refreshList() {
+  const box = listOf();
+  if (!box) return;
+  const answer = await fetch(box.dataset.src || location.href, { credentials: "same-origin" }).catch(() => null);
+  if (!answer || !answer.ok) return;
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const fresh = page.getElementById("list-items");
+  if (!fresh) return;
+  const top = box.scrollTop;
+  box.replaceWith(fresh);
+  fresh.scrollTop = top;
+  page.querySelectorAll("[data-count]").forEach((count) => {
+    const old = document.querySelector(`[data-count="${count.dataset.count}"]`);
+    if (old) old.textContent = count.textContent;
+  });
+  document.getElementById("list-news").hidden = true;
+  if (window.htmx) window.htmx.process(fresh);
+  markCurrent();
+}
+document.getElementById("list-news").addEventListener("click", refreshList);
+// Words like “还剩 2 小时” grow old even when nothing happens.
+setInterval(() => { if (!document.hidden && !pointerInList) refreshList(); }, 60000);
+
+/* ---- main pane ------------------------------------------------------- */
+
+let talk = null;
+let viewing = null;
+function entered() {
+  if (talk) talk.close();
+  talk = null;
+  const box = document.querySelector("[data-conversation]");
+  if (box) talk = openTalk(box, { api, refreshList });
+  viewing = document.querySelector("[data-case]");
+  markCurrent();
+}
+
+async function refreshCase() {
+  const box = document.querySelector("[data-case]");
+  if (!box || document.querySelector("dialog[open]")) return;
+  const answer = await fetch(location.href, { credentials: "same-origin" }).catch(() => null);
+  if (!answer || !answer.ok) return;
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const fresh = page.getElementById("main");
+  const main = document.getElementById("main");
+  if (!fresh) return;
+  const top = (main.querySelector(".work") || {}).scrollTop || 0;
+  main.replaceWith(fresh);
+  const work = fresh.querySelector(".work");
+  if (work) work.scrollTop = top;
+  if (window.htmx) window.htmx.process(fresh);
+  entered();
+}
+
+document.addEventListener("htmx:afterSettle", (event) => {
+  if (event.target.id === "main" || event.detail.target.id === "main" || !document.querySelector("[data-ready]")) entered();
+  else markCurrent();
+});
+document.addEventListener("htmx:responseError", (event) => {
+  const status = event.detail.xhr.status;
+  if (status === 401) location.assign("/login?next=" + encodeURIComponent(location.pathname));
+  else toast(status === 403 ? "您没有权限看这一件" : status === 404 ? "没有找到，可能已转给别的单位" : "没有打开，请再试一次");
+});
+document.addEventListener("htmx:sendError", () => toast("网络不通，没有打开"));
+window.addEventListener("popstate", () => setTimeout(entered, 50));
+
+/* ---- actions of a case ------------------------------------------------ */
+
+document.addEventListener("click", (event) => {
+  const opener = event.target.closest("[data-act]");
+  if (opener) {
+    const dialog = document.getElementById("act-" + opener.dataset.act);
+    const menu = opener.closest("details.menu");
+    if (menu) menu.open = false;
+    if (dialog) {
+      dialog.dataset.key = newId();
+      dialog.showModal();
+      const first = dialog.querySelector("textarea, select, input:not([type=hidden]):not([type=checkbox])");
+      if (first) first.focus();
+    }
+    return;
+  }
+  const closer = event.target.closest("[data-close]");
+  if (closer) closer.closest("dialog").close();
+});
+
+function bodyOf(form) {
+  const body = {};
+  for (const node of form.querySelectorAll("[data-json]")) {
+    const name = node.name || node.getAttribute("name");
+    const kind = node.dataset.json;
+    if (node.tagName === "FIELDSET") body[name] = [...node.querySelectorAll("input:checked")].map((box) => box.value);
+    else if (kind === "bool") body[name] = node.type === "checkbox" ? node.checked : node.value === "true";
+    else if (kind === "int") { if (node.value !== "") body[name] = Number(node.value); }
+    else if (kind === "lines") body[name] = node.value.split("\n").map((line) => line.trim()).filter(Boolean);
+    else if (kind === "option") { if (node.value.trim() !== "") body[name] = node.value.trim(); }
+    else body[name] = node.value.trim();
+    if (node.dataset.nameAs) body[node.dataset.nameAs] = node.selectedOptions[0] ? node.selectedOptions[0].textContent.trim() : "";
+  }
+  return body;
+}
+
+function showError(node, text) {
+  const line = node.closest(".field").querySelector(".error");
+  line.textContent = text;
+  line.hidden = !text;
+  if (text) node.setAttribute("aria-invalid", "true");
+  else node.removeAttribute("aria-invalid");
+}
+
+document.addEventListener("submit", async (event) => {
+  const form = event.target.closest("form[data-action]");
+  if (!form) return;
+  event.preventDefault();
+  const dialog = form.closest("dialog");
+  const box = document.querySelector("[data-case]");
+  const button = form.querySelector(".dialog-foot .btn:last-child");
+  const problem = form.querySelector(".act-problem");
+  if (button.disabled || !box) return;
+  let first = null;
+  for (const node of form.querySelectorAll("[required]")) {
+    const empty = !String(node.value || "").trim();
+    showError(node, empty ? "请填写" : "");
+    if (empty && !first) first = node;
+  }
+  if (first) {
+    first.focus();
+    return;
+  }
+  button.disabled = true;
+  button.setAttribute("aria-busy", "true");
+  problem.hidden = true;
+  try {
+    await api("POST", `/api/cases/${encodeURIComponent(box.dataset.case)}/actions/${form.dataset.action}`, bodyOf(form), { "Idempotency-Key": dialog.dataset.key || newId() });
+    dialog.close();
+    toast("已办理：" + form.querySelector("h2").textContent);
+    await refreshCase();
+    refreshList();
+  } catch (error) {
+    let text = error.message;
+    for (const item of error.problem.errors || []) {
+      const name = String(item.pointer || "").split("/").filter(Boolean)[0];
+      const node = form.querySelector(`[name="${CSS.escape(name || "")}"]`);
+      if (node) showError(node, item.message);
+      else text += "。" + item.message;
+    }
+    problem.textContent = text;
+    problem.hidden = false;
+    // The answer is known, so a corrected form is a new attempt; a lost answer keeps its key.
+    if (error.status >= 400 && error.status < 500) dialog.dataset.key = newId();
+    if (error.status === 409) problem.append(" ", el("button", { type: "button", class: "link", onclick: () => { dialog.close(); refreshCase(); } }, "看最新情况"));
+  }
+  button.disabled = false;
+  button.removeAttribute("aria-busy");
+});
+
+/* ---- live ------------------------------------------------------------- */
+
+const live = document.getElementById("live");
+let lostTimer = 0;
+let lastEvent = null;
+openStream({
+  url: "/api/events/stream",
+  headers: () => ({}),
+  lastId: () => lastEvent,
+  onEvent(name, data, id) {
+    if (id) lastEvent = id;
+    if (talk) talk.onEvent(name, data);
+    if (name === "case") {
+      if (viewing && (data.number === viewing.dataset.case || !data.number)) refreshCase();
+      listChanged();
+    } else if (name === "conversation" || name === "task" || name === "message") listChanged();
+    else if (name === "alert") toast(data.text || "有紧急情况，请看待接入会话");
+  },
+  onState(state) {
+    clearTimeout(lostTimer);
+    if (state === "open") {
+      if (!live.hidden) { refreshList(); refreshCase(); if (talk) talk.catchUp(); }
+      live.hidden = true;
+    } else if (state === "denied") location.assign("/login?next=" + encodeURIComponent(location.pathname + location.search));
+    else lostTimer = setTimeout(() => { live.textContent = navigator.onLine === false ? "网络断开，内容可能不是最新" : "正在重新连接…"; live.hidden = false; }, 1500);
+  },
+});
+window.addEventListener("pagehide", () => { if (talk) talk.close(); });
+document.documentElement.dataset.ready = "1";
+entered();

@@ -1,0 +1,158 @@
+//! Pieces that several pages show alike: the eight-stage bar, due chips, dates as people write them.
+
+use jiff::{Timestamp, tz::TimeZone};
+
+use crate::domain::case::{CaseStatus, Stage};
+
+/// The names of the eight stages, in order.
+pub const STAGE_NAMES: [&str; 8] = ["提出", "受理", "分派", "处理", "跟踪", "反馈", "评价", "考核"];
+
+/// One stage of the bar.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StageStep {
+    /// `done`, `now` or empty.
+    pub class: &'static str,
+    /// Whether it is the present one.
+    pub now: bool,
+    /// A tick or the number.
+    pub mark: String,
+    /// Its name.
+    pub name: &'static str,
+}
+
+/// Number of the present stage, 1 to 8; 0 where the case left the road.
+pub fn stage_number(status: CaseStatus) -> u8 {
+    status.stage().map_or(0, Stage::number)
+}
+
+/// The bar for a stage number.
+pub fn stages(present: u8) -> Vec<StageStep> {
+    (1_u8..)
+        .zip(STAGE_NAMES)
+        .map(|(n, name)| StageStep {
+            class: match n.cmp(&present) {
+                std::cmp::Ordering::Less => "done",
+                std::cmp::Ordering::Equal => "now",
+                std::cmp::Ordering::Greater => "",
+            },
+            now: n == present,
+            mark: if n < present { "✓".to_owned() } else { n.to_string() },
+            name,
+        })
+        .collect()
+}
+
+/// A deadline as it is shown: a word with its state, and the moment itself.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct DueView {
+    /// `ok`, `soon`, `late`, `paused` or `done`.
+    pub class: &'static str,
+    /// “还剩 1 个工作日 3 小时”, “已超期 …”, “暂停计时”.
+    pub text: String,
+    /// “10月20日 周二 17:30”.
+    pub absolute: String,
+    /// Rests on a calendar that is not yet published.
+    pub provisional: bool,
+}
+
+/// “2026年11月22日 15:30”.
+pub fn full_time(at: Timestamp, zone: &TimeZone) -> String {
+    let local = zone.to_datetime(at);
+    format!("{}年{}月{}日 {:02}:{:02}", local.year(), local.month(), local.day(), local.hour(), local.minute())
+}
+
+/// “10月20日 周二 17:30”.
+pub fn due_time(at: Timestamp, zone: &TimeZone) -> String {
+    let local = zone.to_datetime(at);
+    format!(
+        "{}月{}日 {} {:02}:{:02}",
+        local.month(),
+        local.day(),
+        weekday(local.weekday()),
+        local.hour(),
+        local.minute()
+    )
+}
+
+/// “2026年11月22日 周日”.
+pub fn full_day(at: Timestamp, zone: &TimeZone) -> String {
+    let local = zone.to_datetime(at);
+    format!("{}年{}月{}日 {}", local.year(), local.month(), local.day(), weekday(local.weekday()))
+}
+
+fn weekday(day: jiff::civil::Weekday) -> &'static str {
+    use jiff::civil::Weekday as W;
+    match day {
+        W::Monday => "周一",
+        W::Tuesday => "周二",
+        W::Wednesday => "周三",
+        W::Thursday => "周四",
+        W::Friday => "周五",
+        W::Saturday => "周六",
+        W::Sunday => "周日",
+    }
+}
+
+/// A small mark with a colour class.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tag {
+    /// `plain`, `warn`, `late`, `accent`.
+    pub class: &'static str,
+    /// The word.
+    pub text: String,
+}
+
+impl Tag {
+    /// A mark.
+    pub fn new(class: &'static str, text: impl Into<String>) -> Self {
+        Self { class, text: text.into() }
+    }
+}
+
+/// A choice of a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Choice {
+    /// What is sent.
+    pub value: String,
+    /// What is shown.
+    pub label: String,
+    /// Whether it is chosen.
+    pub selected: bool,
+}
+
+impl Choice {
+    /// A choice that is not chosen.
+    pub fn new(value: impl Into<String>, label: impl Into<String>) -> Self {
+        Self { value: value.into(), label: label.into(), selected: false }
+    }
+
+    /// The same choice, chosen when its value is `present`.
+    #[must_use]
+    pub fn chosen(mut self, present: &str) -> Self {
+        self.selected = self.value == present;
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bar_ticks_what_is_done_and_marks_what_is_now() {
+        let bar = stages(4);
+        let marks: Vec<_> = bar.iter().map(|step| step.mark.as_str()).collect();
+        assert_eq!(marks, ["✓", "✓", "✓", "4", "5", "6", "7", "8"]);
+        assert!(bar.iter().filter(|step| step.now).all(|step| step.name == "处理"));
+        assert!(stages(0).iter().all(|step| step.class.is_empty()));
+    }
+
+    #[test]
+    fn times_are_written_as_people_write_them() {
+        let zone = TimeZone::get("Asia/Shanghai").expect("bundled zone");
+        let at: Timestamp = "2026-10-20T09:30:00Z".parse().expect("a valid instant");
+        assert_eq!(full_time(at, &zone), "2026年10月20日 17:30");
+        assert_eq!(due_time(at, &zone), "10月20日 周二 17:30");
+        assert_eq!(full_day(at, &zone), "2026年10月20日 周二");
+    }
+}
