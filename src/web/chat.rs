@@ -1,11 +1,46 @@
 //! The chat page of enterprises (`/`, `/chat`): a shell; the talk itself goes through the chat API.
 
 use askama::Template;
+use axum::{
+    extract::{RawQuery, State},
+    http::HeaderMap,
+    response::{Html, Response},
+};
 
 use crate::{
+    app::App,
     config::{BrandConfig, TimeConfig},
-    web::static_files,
+    web::{
+        auth::Access,
+        error::WebError,
+        router::{Route, get},
+        site::render,
+        static_files,
+    },
 };
+
+/// The routes of this area.
+pub fn routes() -> Vec<Route> {
+    vec![
+        get("/", Access::Public, page),
+        get("/chat", Access::Public, page),
+        get("/widget.js", Access::Public, widget),
+        get("/favicon.ico", Access::Public, favicon),
+    ]
+}
+
+async fn page(State(app): State<App>, RawQuery(query): RawQuery) -> Result<Html<String>, WebError> {
+    let embed = query.is_some_and(|query| query.split('&').any(|pair| pair == "embed=1"));
+    render(&ChatPage::new(&app.config.brand, &app.config.time, embed))
+}
+
+async fn widget(headers: HeaderMap) -> Response {
+    static_files::fixed("js/widget.js", &headers)
+}
+
+async fn favicon(headers: HeaderMap) -> Response {
+    static_files::fixed("favicon.svg", &headers)
+}
 
 /// The chat page.
 #[derive(Debug, Template)]

@@ -25,8 +25,9 @@ use tower_http::timeout::RequestBodyTimeoutLayer;
 use super::{
     api,
     auth::{Access, Client, Gate, guard},
+    chat,
     error::{Problem, problem_for_status, problem_response},
-    health, page_error, static_files,
+    health, login, page_error, static_files,
 };
 use crate::app::App;
 
@@ -93,6 +94,8 @@ pub fn all() -> Vec<Route> {
         get("/metrics", Access::Public, health::metrics),
     ];
     routes.push(get("/static/{hash}/{*path}", Access::Public, static_files::serve));
+    routes.extend(chat::routes());
+    routes.extend(login::routes());
     routes.extend(api::me::routes());
     routes
 }

@@ -1,6 +1,21 @@
 //! What every page shows of the house: its name, who runs it, where the static files lie.
 
-use crate::{config::BrandConfig, web::static_files};
+use askama::Template;
+use axum::response::Html;
+
+use crate::{
+    app::AppError,
+    config::BrandConfig,
+    web::{error::WebError, static_files},
+};
+
+/// Renders a page; a template that cannot be rendered is a failure of the gateway.
+///
+/// # Errors
+/// `Internal`.
+pub fn render<T: Template>(page: &T) -> Result<Html<String>, WebError> {
+    page.render().map(Html).map_err(|error| WebError(AppError::Internal(format!("template: {error}"))))
+}
 
 /// Name and addresses that all templates use as `site`.
 #[derive(Debug, Clone)]
