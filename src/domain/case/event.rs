@@ -239,6 +239,11 @@ impl CaseEvent {
             K::Escalated => "已提请上一层级协调".to_owned(),
             K::Urged => "已收到您的催办，已提醒承办单位".to_owned(),
             K::InfoAdded => "已收到补充说明".to_owned(),
+            K::DueRecomputed => match (fact("old"), fact("due")) {
+                ("", _) | (_, "") => return None,
+                (old, due) if old == due => format!("放假安排已公布，答复时限{due}不变"),
+                (old, due) => format!("放假安排已公布，答复时限由{old}调整为{due}"),
+            },
             K::ContactTried
             | K::AssistAnswered
             | K::AssistWaived
