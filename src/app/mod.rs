@@ -1,18 +1,24 @@
 //! The use cases: load, authorise, decide, save, commit, wake. No SQL text, no HTTP.
 
 pub mod auth;
+pub mod case_actions;
+pub mod case_input;
+pub mod case_queries;
+mod case_save;
 pub mod clocks;
 pub mod content;
 pub mod dialogue_codec;
 pub mod error;
 pub mod events;
 pub mod health;
+pub mod intake;
 pub mod job_board;
 pub mod limits;
 pub mod message_view;
 pub mod metrics;
 pub mod officer;
 pub mod system;
+pub mod track;
 pub mod visitors;
 
 use std::{ops::Deref, sync::Arc};

@@ -1,0 +1,269 @@
+//! Doing something to a case: load what the officer may see, decide in the domain, save by comparing the version,
+//! commit, tell. One function for all actions of the staff, one for the timers.
+
+use super::{
+    App, AppError, FieldError, Officer,
+    case_input::{ActionFields, Known},
+    case_queries::{self, CaseFile},
+    case_save::{self, AfterCommit, Setting},
+    intake,
+};
+use crate::{
+    domain::{
+        case::{
+            ActionInput, Actor, ActorStamp, Case, CaseAction, CaseEvent, CaseNumber, EventKind, Fact, Outcome,
+            TransitionError, allowed_actions,
+        },
+        ids::{CaseId, OfficerId},
+    },
+    store::{
+        Tx,
+        cases::{self, events, list},
+        officers,
+    },
+};
+
+/// How often a use case is run again when another writer was first.
+const ATTEMPTS: u32 = 4;
+
+/// Applies an action of an officer to a case. A repeat of the idempotency key changes nothing and gives the case as
+/// it is.
+///
+/// # Errors
+/// `NotFound` (also for cases outside the officer's scope), `Forbidden`, `Conflict`, `Invalid`, `Store`.
+pub async fn perform(
+    app: &App,
+    officer: &Officer,
+    number: &CaseNumber,
+    action: CaseAction,
+    fields: &ActionFields,
+    idempotency_key: Option<&str>,
+) -> Result<CaseFile, AppError> {
+    let mut attempt = 0;
+    loop {
+        attempt += 1;
+        match perform_once(app, officer, number, action, fields.clone(), idempotency_key).await {
+            Err(AppError::Store(error)) if error.is_transient() && attempt < ATTEMPTS => {},
+            done => return done,
+        }
+    }
+}
+
+async fn perform_once(
+    app: &App,
+    officer: &Officer,
+    number: &CaseNumber,
+    action: CaseAction,
+    fields: ActionFields,
+    idempotency_key: Option<&str>,
+) -> Result<CaseFile, AppError> {
+    let now = case_save::now_ms(app);
+    let setting = Setting::new(app, now);
+    let mut tx = app.db.write().await?;
+    let scope = case_queries::scope(setting.content(), officer);
+    if list::visible(&mut tx, &scope, number).await?.is_none() {
+        return Err(AppError::NotFound);
+    }
+    let case = cases::find_by_number(&mut tx, number).await?.ok_or(AppError::NotFound)?;
+    let request_id = idempotency_key.map(|key| format!("{}:{}:{key}", officer.id, action.as_str()));
+    let stamp = case_queries::stamp(&mut tx, setting.content(), officer, now).await?;
+    let actor = Actor::Officer(stamp);
+    if let Some(id) = &request_id
+        && events::has_request(&mut tx, case.id, id).await?
+    {
+        tx.rollback().await?;
+        return Ok(CaseFile::new(setting.content(), &scope, case, &actor, now));
+    }
+    let own_units = scope.own_units.clone();
+    let known = Known {
+        case: &case,
+        handler: resolve_handler(&mut tx, fields.handler.as_deref(), case.lead_unit.as_deref()).await?,
+        parent: resolve_parent(&mut tx, &scope, &case, fields.into.as_deref()).await?,
+        own_units: &own_units,
+    };
+    let input = fields.into_input(action, &known).map_err(|error| {
+        // Who may not do it at all learns that first, not which field is missing.
+        let allowed = allowed_actions(&case, &actor);
+        if allowed.contains(&action) {
+            AppError::invalid("invalid_fields", vec![error])
+        } else {
+            not_allowed(&case, &actor, action, &allowed)
+        }
+    })?;
+    let setting = setting.with_tasks(app, input.new_tasks());
+    let outcome = setting
+        .apply(&case, &actor, &input)
+        .map_err(|error| case_save::refusal(&error, slugs(&allowed_actions(&case, &actor))))?;
+    let mut after = AfterCommit::default();
+    case_save::store_changed(&mut tx, app, &setting, &outcome, request_id.as_deref(), &mut after).await?;
+    follow_up(&mut tx, app, &setting, &outcome, &input, &actor, &mut after).await?;
+    tx.commit().await?;
+    after.tell(app);
+    let mut case = outcome.case;
+    case.version += 1;
+    Ok(CaseFile::new(setting.content(), &scope, case, &actor, now))
+}
+
+fn slugs(actions: &[CaseAction]) -> Vec<String> {
+    actions.iter().map(|action| action.as_str().to_owned()).collect()
+}
+
+fn not_allowed(case: &Case, actor: &Actor, action: CaseAction, allowed: &[CaseAction]) -> AppError {
+    let parties = crate::domain::case::lifecycle::rows(case.status, action).next().map(|row| row.who);
+    let held = crate::domain::case::lifecycle::rows(case.status, action)
+        .any(|row| row.who.iter().any(|party| crate::domain::case::lifecycle::holds(case, actor, *party)));
+    let error = match parties {
+        Some(parties) if !held => TransitionError::Forbidden { status: case.status, action, parties },
+        Some(_) | None => TransitionError::NotAllowed { status: case.status, action },
+    };
+    case_save::refusal(&error, slugs(allowed))
+}
+
+/// The person that a login or an id names; must belong to the lead unit.
+async fn resolve_handler(
+    tx: &mut Tx,
+    handler: Option<&str>,
+    lead: Option<&str>,
+) -> Result<Option<(OfficerId, String)>, AppError> {
+    let Some(handler) = handler.map(str::trim).filter(|text| !text.is_empty()) else { return Ok(None) };
+    let wrong = |message: &str| AppError::invalid("invalid_fields", vec![FieldError::new("/handler", message)]);
+    let row = match handler.parse::<OfficerId>() {
+        Ok(id) => officers::find(tx, id).await?,
+        Err(_) => officers::find_by_login(tx, handler).await?,
+    };
+    let row = row.filter(|row| row.active).ok_or_else(|| wrong("没有这个账号"))?;
+    let roles = officers::roles(tx, &row.id).await?;
+    if !roles.iter().any(|(_, unit)| Some(unit.as_str()) == lead) {
+        return Err(wrong("承办人须是主办单位的人员"));
+    }
+    let id = row.id.parse().map_err(|_| AppError::Internal("officer id".to_owned()))?;
+    Ok(Some((id, row.name)))
+}
+
+async fn resolve_parent(
+    tx: &mut Tx,
+    scope: &crate::domain::access::CaseScope,
+    case: &Case,
+    into: Option<&str>,
+) -> Result<Option<(CaseNumber, bool, bool)>, AppError> {
+    let Some(number) = into.and_then(|text| text.parse::<CaseNumber>().ok()) else { return Ok(None) };
+    if list::visible(tx, scope, &number).await?.is_none() {
+        return Ok(None);
+    }
+    let parent = cases::find_by_number(tx, &number).await?;
+    Ok(parent.map(|parent| {
+        let same = !case.party.enterprise.is_empty() && parent.party.enterprise == case.party.enterprise;
+        (parent.number, parent.status.is_open(), same)
+    }))
+}
+
+/// What an action does to other cases: the parts of a split, the parent of a merge.
+async fn follow_up(
+    tx: &mut Tx,
+    app: &App,
+    setting: &Setting,
+    outcome: &Outcome,
+    input: &ActionInput,
+    actor: &Actor,
+    after: &mut AfterCommit,
+) -> Result<(), AppError> {
+    for part in &outcome.parts {
+        intake::file_part(tx, app, setting, &outcome.case, part, actor, after).await?;
+    }
+    if let ActionInput::Merge { into, .. } = input
+        && let Some(mut parent) = cases::find_by_number(tx, into).await?
+    {
+        parent.overlay.merged_children += 1;
+        parent.last_seq += 1;
+        parent.changed_at = parent.changed_at.max(setting.now());
+        let event = CaseEvent {
+            case: parent.id,
+            seq: parent.last_seq,
+            kind: EventKind::MergedInto,
+            actor: ActorStamp::from(actor),
+            from: parent.status,
+            to: parent.status,
+            at: parent.changed_at,
+            facts: vec![Fact { key: "child".to_owned(), value: outcome.case.number.to_string(), public: false }],
+        };
+        let parent = Outcome { case: parent, events: vec![event], messages: Vec::new(), parts: Vec::new() };
+        case_save::store_changed(tx, app, setting, &parent, None, after).await?;
+    }
+    Ok(())
+}
+
+/// Applies an action of the enterprise or of a timer to a case that is already known to be theirs, in a transaction
+/// of the caller.
+///
+/// # Errors
+/// `NotFound`, `Forbidden`, `Conflict`, `Invalid`, `Store`.
+pub(crate) async fn apply_in(
+    tx: &mut Tx,
+    app: &App,
+    setting: &Setting,
+    case: &Case,
+    actor: &Actor,
+    input: &ActionInput,
+    request_id: Option<&str>,
+    after: &mut AfterCommit,
+) -> Result<Case, AppError> {
+    let outcome = setting
+        .apply(case, actor, input)
+        .map_err(|error| case_save::refusal(&error, slugs(&allowed_actions(case, actor))))?;
+    case_save::store_changed(tx, app, setting, &outcome, request_id, after).await?;
+    follow_up(tx, app, setting, &outcome, input, actor, after).await?;
+    let mut case = outcome.case;
+    case.version += 1;
+    Ok(case)
+}
+
+/// Does what a timer came due for. Gives `false` when the case has moved on and nothing is to be done.
+///
+/// # Errors
+/// `NotFound`, `Store`.
+pub async fn perform_timed(
+    tx: &mut Tx,
+    app: &App,
+    id: CaseId,
+    input: &ActionInput,
+) -> Result<(bool, TimedEffects), AppError> {
+    let setting = Setting::new(app, case_save::now_ms(app));
+    let case = case_save::load(tx, id).await?;
+    let mut after = AfterCommit::default();
+    match setting.apply(&case, &Actor::Timer, input) {
+        Ok(outcome) => {
+            case_save::store_changed(tx, app, &setting, &outcome, None, &mut after).await?;
+            Ok((true, TimedEffects(after)))
+        },
+        Err(_) => Ok((false, TimedEffects(after))),
+    }
+}
+
+/// What is to be told once the transaction of a timer is committed.
+#[derive(Debug)]
+pub struct TimedEffects(AfterCommit);
+
+impl TimedEffects {
+    /// Tells open streams and wakes the jobs.
+    pub fn tell(self, app: &App) {
+        self.0.tell(app);
+    }
+}
+
+/// The input of a timed action.
+pub fn timed_input(action: CaseAction) -> Option<ActionInput> {
+    let input = match action {
+        CaseAction::LapseInfo => ActionInput::LapseInfo,
+        CaseAction::DeemSigned => ActionInput::DeemSigned,
+        CaseAction::ConfirmSilently => ActionInput::ConfirmSilently,
+        CaseAction::ReleaseReply => ActionInput::ReleaseReply { note: None },
+        CaseAction::Resume => ActionInput::Resume { note: Some("到期自动恢复".to_owned()) },
+        CaseAction::RefuseExtension => ActionInput::RefuseExtension { reason: String::new() },
+        CaseAction::ReportMilestone => {
+            ActionInput::ReportMilestone { reached: false, text: "到期未报告节点结果".to_owned() }
+        },
+        CaseAction::Archive => ActionInput::Archive,
+        _ => return None,
+    };
+    Some(input)
+}

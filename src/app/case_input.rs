@@ -1,0 +1,462 @@
+//! The fields that come with an action, as one flat shape for the API and for the forms of the desk, and their way
+//! into the typed input of the domain.
+
+use jiff::{Timestamp, civil::Date};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::FieldError;
+use crate::domain::{
+    case::{
+        ActionInput, Case, CaseAction, CaseNumber, Conclusion, ContactMethod, MilestoneInput, PauseReason, ReplyRefusal,
+        ReturnReason, SplitPart,
+    },
+    ids::{OfficerId, TaskId},
+    kinds::{CaseType, Complexity, Diversion, Urgency},
+};
+
+/// A milestone of a plan.
+#[derive(Debug, Clone, Default, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MilestoneFields {
+    /// What will be reached.
+    pub text: String,
+    /// By which day, `YYYY-MM-DD`.
+    pub due_on: String,
+}
+
+/// A part of a case that is split.
+#[derive(Debug, Clone, Default, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PartFields {
+    /// One line.
+    pub title: String,
+    /// What is wanted.
+    pub demand: String,
+    /// Type; absent: that of the case.
+    #[serde(rename = "type", default)]
+    pub case_type: Option<String>,
+    /// Topic code.
+    #[serde(default)]
+    pub topic: Option<String>,
+}
+
+/// The fields of all actions. Which ones an action needs is told by its error answer; the others must be absent.
+#[derive(Debug, Clone, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ActionFields {
+    /// `refuse`: code D1–D9.
+    pub code: Option<String>,
+    /// `refuse`: where to go instead.
+    pub path: Option<String>,
+    /// Text of an objection, an answer, progress, a draft, an addition …
+    pub text: Option<String>,
+    /// `request_info`: everything that is missing.
+    pub items: Option<Vec<String>>,
+    /// `accept`, `regrade`: type.
+    #[serde(rename = "type")]
+    pub case_type: Option<String>,
+    /// `accept`, `regrade`: topic code.
+    pub topic: Option<String>,
+    /// `accept`: urgency.
+    pub urgency: Option<String>,
+    /// `accept`, `dispatch`, `regrade`: complexity.
+    pub complexity: Option<String>,
+    /// `accept`: duplicates were looked at.
+    pub duplicates_checked: Option<bool>,
+    /// `accept`: the earlier case it repeats.
+    pub repeat_of: Option<String>,
+    /// `answer_on_spot`: rule id (`rule:…`) or document.
+    pub source: Option<String>,
+    /// Words of the enterprise.
+    pub words: Option<String>,
+    /// `mark_ownership_pending`: units that may be responsible.
+    pub candidates: Option<Vec<String>>,
+    /// Reason, or the code of one (`request_return`, `pause`, `refuse_reply`).
+    pub reason: Option<String>,
+    /// Lead unit.
+    pub lead: Option<String>,
+    /// Assisting units.
+    pub assists: Option<Vec<String>>,
+    /// `rule_ownership`: the ruling.
+    pub ruling: Option<String>,
+    /// Legal basis.
+    pub basis: Option<String>,
+    /// `rule_ownership`: who took part.
+    pub participants: Option<String>,
+    /// `endorse`: opinion.
+    pub opinion: Option<String>,
+    /// Note for colleagues.
+    pub note: Option<String>,
+    /// `sign_in`: number in the unit's register (收文号).
+    pub register_no: Option<String>,
+    /// `sign_in`, `assign`: login or id of the responsible person.
+    pub handler: Option<String>,
+    /// `request_return`: unit it should go to instead.
+    pub proposed_unit: Option<String>,
+    /// `record_contact`: phone, visit, meeting, message, video.
+    pub method: Option<String>,
+    /// `record_contact`: whom.
+    pub person: Option<String>,
+    /// `record_contact`, `report_milestone`: whether it succeeded.
+    pub reached: Option<bool>,
+    /// Result of a contact or of a supervision.
+    pub result: Option<String>,
+    /// `record_contact`: when, RFC 3339; absent: now.
+    pub at: Option<String>,
+    /// `record_progress`: the enterprise may read it.
+    pub public: Option<bool>,
+    /// `ask_assist`: unit.
+    pub unit: Option<String>,
+    /// `ask_assist`: question.
+    pub question: Option<String>,
+    /// A day `YYYY-MM-DD`: `ask_assist`, `regrade`.
+    pub due_on: Option<String>,
+    /// `answer_assist`, `waive_assist`: task id; absent: the only open one.
+    pub task: Option<String>,
+    /// `pause`: what the enterprise reads.
+    pub explanation: Option<String>,
+    /// `pause`: document that proves the procedure.
+    pub document: Option<String>,
+    /// `pause`: until which day.
+    pub until_on: Option<String>,
+    /// `request_extension`, `grant_extension`: working days.
+    pub days: Option<u32>,
+    /// `draft_reply`, `request_close`: conclusion.
+    pub conclusion: Option<String>,
+    /// `draft_reply`: the bot proposed the text.
+    pub from_bot: Option<bool>,
+    /// Comment of the signer or the verifier.
+    pub comment: Option<String>,
+    /// `confirm`, `rate`: solved.
+    pub solved: Option<bool>,
+    /// `confirm` by phone: record of the call.
+    pub call_record: Option<String>,
+    /// `rate`: 5 best to 1 worst.
+    pub grade: Option<u8>,
+    /// `accept_plan`: milestones.
+    pub milestones: Option<Vec<MilestoneFields>>,
+    /// `uphold_rating`: facts found.
+    pub facts: Option<String>,
+    /// `uphold_rating`: what must be put right.
+    pub rectify: Option<String>,
+    /// `dismiss_rating`: finding.
+    pub finding: Option<String>,
+    /// `dismiss_rating`: evidence.
+    pub evidence: Option<String>,
+    /// `request_close`: log of the coordination.
+    pub coordination_log: Option<String>,
+    /// `request_close`: summary.
+    pub summary: Option<String>,
+    /// `approve_close`: unit, board, centre, county_leader, county.
+    pub resolved_layer: Option<String>,
+    /// `merge`: number of the case it goes into.
+    pub into: Option<String>,
+    /// `split`: parts.
+    pub parts: Option<Vec<PartFields>>,
+    /// `transfer_out`: to whom.
+    pub to: Option<String>,
+    /// `transfer_out`: number of the receiver.
+    pub receipt: Option<String>,
+    /// `supervise`: level 1 to 6.
+    pub level: Option<u8>,
+    /// `supervise`: the letter.
+    pub letter: Option<String>,
+    /// `escalate`: rung 1 to 6.
+    pub rung: Option<u8>,
+}
+
+/// What the fields cannot say by themselves and the use case looks up first.
+pub(super) struct Known<'a> {
+    pub(super) case: &'a Case,
+    pub(super) handler: Option<(OfficerId, String)>,
+    /// The case that `into` names: number, whether it runs, whether it is of the same enterprise.
+    pub(super) parent: Option<(CaseNumber, bool, bool)>,
+    /// Units whose tasks the officer may answer.
+    pub(super) own_units: &'a [String],
+}
+
+type Checked<T> = Result<T, FieldError>;
+
+fn wrong(field: &str, message: &str) -> FieldError {
+    FieldError::new(format!("/{field}"), message)
+}
+
+fn text(value: Option<&String>) -> String {
+    value.map(|text| text.trim().to_owned()).unwrap_or_default()
+}
+
+fn opt(value: Option<&String>) -> Option<String> {
+    value.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
+}
+
+fn word<T: std::str::FromStr>(field: &str, value: Option<&String>) -> Checked<Option<T>> {
+    opt(value).map(|text| text.parse().map_err(|_| wrong(field, "不是可用的取值"))).transpose()
+}
+
+fn need_word<T: std::str::FromStr>(field: &str, value: Option<&String>) -> Checked<T> {
+    word(field, value)?.ok_or_else(|| wrong(field, "缺少这个字段"))
+}
+
+fn day(field: &str, value: Option<&String>) -> Checked<Option<Date>> {
+    opt(value).map(|text| text.parse().map_err(|_| wrong(field, "日期须写成 2026-11-26"))).transpose()
+}
+
+fn need_number<T: Copy>(field: &str, value: Option<T>) -> Checked<T> {
+    value.ok_or_else(|| wrong(field, "缺少这个字段"))
+}
+
+impl ActionFields {
+    /// Every text is at most this long, in characters.
+    const LONGEST: usize = 8_000;
+
+    fn too_long(&self) -> Option<FieldError> {
+        let texts = [
+            ("text", &self.text),
+            ("path", &self.path),
+            ("words", &self.words),
+            ("reason", &self.reason),
+            ("ruling", &self.ruling),
+            ("basis", &self.basis),
+            ("opinion", &self.opinion),
+            ("note", &self.note),
+            ("result", &self.result),
+            ("question", &self.question),
+            ("explanation", &self.explanation),
+            ("document", &self.document),
+            ("comment", &self.comment),
+            ("call_record", &self.call_record),
+            ("facts", &self.facts),
+            ("rectify", &self.rectify),
+            ("finding", &self.finding),
+            ("evidence", &self.evidence),
+            ("coordination_log", &self.coordination_log),
+            ("summary", &self.summary),
+            ("letter", &self.letter),
+        ];
+        texts
+            .iter()
+            .find(|(_, value)| value.as_ref().is_some_and(|text| text.chars().count() > Self::LONGEST))
+            .map(|(field, _)| wrong(field, "太长，最多8000字"))
+    }
+
+    fn task_of(&self, known: &Known<'_>, any_unit: bool) -> Checked<TaskId> {
+        if let Some(task) = word("task", self.task.as_ref())? {
+            return Ok(task);
+        }
+        let mut open = known.case.tasks.iter().filter(|task| {
+            task.kind == crate::domain::case::TaskKind::Assist
+                && task.state == crate::domain::case::TaskState::Open
+                && (any_unit || known.own_units.contains(&task.unit))
+        });
+        match (open.next(), open.next()) {
+            (Some(task), None) => Ok(task.id),
+            (Some(_), Some(_)) => Err(wrong("task", "有多项协办，请指明哪一项")),
+            (None, _) => Err(wrong("task", "没有待答复的协办")),
+        }
+    }
+
+    /// The typed input of an action. What is absent and optional gets the value that the case proposes.
+    pub(super) fn into_input(self, action: CaseAction, known: &Known<'_>) -> Checked<ActionInput> {
+        use ActionInput as I;
+        use CaseAction as A;
+        if let Some(error) = self.too_long() {
+            return Err(error);
+        }
+        let case = known.case;
+        let reason = text(self.reason.as_ref());
+        let lead = || opt(self.lead.as_ref()).or_else(|| case.proposed_lead.clone());
+        let assists = self.assists.clone().unwrap_or_default();
+        Ok(match action {
+            A::Submit => I::Submit,
+            A::Refuse => I::Refuse { code: need_word::<Diversion>("code", self.code.as_ref())?, path: text(self.path.as_ref()) },
+            A::Object => I::Object { text: text(self.text.as_ref()) },
+            A::RequestInfo => I::RequestInfo { items: self.items.unwrap_or_default() },
+            A::SupplyInfo => I::SupplyInfo { text: text(self.text.as_ref()) },
+            A::LapseInfo => I::LapseInfo,
+            A::Accept => I::Accept {
+                case_type: word::<CaseType>("type", self.case_type.as_ref())?.unwrap_or(case.case_type),
+                topic: opt(self.topic.as_ref()).or_else(|| case.topic.clone()),
+                urgency: word::<Urgency>("urgency", self.urgency.as_ref())?.unwrap_or(case.urgency),
+                complexity: word::<Complexity>("complexity", self.complexity.as_ref())?.or(case.complexity),
+                duplicates_checked: self.duplicates_checked.unwrap_or(true),
+                repeat_of: word::<CaseNumber>("repeat_of", self.repeat_of.as_ref())?
+                    .or_else(|| case.overlay.repeat_of.clone()),
+            },
+            A::AnswerOnSpot => I::AnswerOnSpot { text: text(self.text.as_ref()), source: text(self.source.as_ref()) },
+            A::RequestHandling => I::RequestHandling { words: opt(self.words.as_ref()) },
+            A::MarkOwnershipPending => {
+                I::MarkOwnershipPending { candidates: self.candidates.unwrap_or_default(), reason }
+            },
+            A::RuleOwnership => I::RuleOwnership {
+                lead: lead().unwrap_or_default(),
+                assists,
+                ruling: text(self.ruling.as_ref()),
+                basis: text(self.basis.as_ref()),
+                participants: text(self.participants.as_ref()),
+            },
+            A::Endorse => I::Endorse { opinion: text(self.opinion.as_ref()), lead: opt(self.lead.as_ref()), assists },
+            A::Dispatch => I::Dispatch {
+                lead: lead().unwrap_or_default(),
+                assists: self.assists.unwrap_or_else(|| match opt(self.lead.as_ref()) {
+                    // Taken over as proposed: then with the assisting units that were proposed.
+                    None => case.proposed_assists.clone(),
+                    Some(_) => Vec::new(),
+                }),
+                complexity: word("complexity", self.complexity.as_ref())?,
+                note: opt(self.note.as_ref()),
+            },
+            A::SignIn => I::SignIn {
+                register_no: opt(self.register_no.as_ref()).unwrap_or_else(|| case.display_number()),
+                handler: known.handler.clone(),
+            },
+            A::DeemSigned => I::DeemSigned,
+            A::Assign => {
+                I::Assign { handler: known.handler.clone().ok_or_else(|| wrong("handler", "缺少这个字段"))? }
+            },
+            A::RequestReturn => I::RequestReturn {
+                reason: word::<ReturnReason>("reason", self.reason.as_ref())?.ok_or_else(|| wrong("reason", "请选退单原因"))?,
+                basis: text(self.basis.as_ref()),
+                proposed_unit: text(self.proposed_unit.as_ref()),
+            },
+            A::GrantReturn => {
+                let proposed = case.returns.last().map(|request| request.proposed_unit.clone());
+                I::GrantReturn {
+                    lead: opt(self.lead.as_ref()).or(proposed).unwrap_or_default(),
+                    assists,
+                    note: opt(self.note.as_ref()),
+                }
+            },
+            A::RefuseReturn => I::RefuseReturn { reason },
+            A::RecordContact => I::RecordContact {
+                method: word::<ContactMethod>("method", self.method.as_ref())?.unwrap_or(ContactMethod::Phone),
+                person: opt(self.person.as_ref()).unwrap_or_else(|| case.party.contact_name.clone()),
+                reached: self.reached.unwrap_or(true),
+                result: text(self.result.as_ref()),
+                at: word::<Timestamp>("at", self.at.as_ref())?,
+            },
+            A::RecordProgress => {
+                I::RecordProgress { text: text(self.text.as_ref()), public: self.public.unwrap_or(false) }
+            },
+            A::AskAssist => I::AskAssist {
+                unit: text(self.unit.as_ref()),
+                question: text(self.question.as_ref()),
+                due_on: day("due_on", self.due_on.as_ref())?,
+            },
+            A::AnswerAssist => {
+                I::AnswerAssist { task: self.task_of(known, false)?, text: text(self.text.as_ref()) }
+            },
+            A::WaiveAssist => I::WaiveAssist { task: self.task_of(known, true)?, reason },
+            A::Pause => I::Pause {
+                reason: need_word::<PauseReason>("reason", self.reason.as_ref())?,
+                explanation: text(self.explanation.as_ref()),
+                document: opt(self.document.as_ref()),
+                until_on: day("until_on", self.until_on.as_ref())?,
+            },
+            A::Resume => I::Resume { note: opt(self.note.as_ref()) },
+            A::RequestExtension => I::RequestExtension { days: need_number("days", self.days)?, reason },
+            A::GrantExtension => I::GrantExtension { days: self.days },
+            A::RefuseExtension => I::RefuseExtension { reason },
+            A::Regrade => I::Regrade {
+                case_type: word("type", self.case_type.as_ref())?,
+                topic: opt(self.topic.as_ref()),
+                complexity: word("complexity", self.complexity.as_ref())?,
+                reason,
+                due_on: day("due_on", self.due_on.as_ref())?,
+            },
+            A::DraftReply => I::DraftReply {
+                text: text(self.text.as_ref()),
+                conclusion: need_word::<Conclusion>("conclusion", self.conclusion.as_ref())?,
+                from_bot: self.from_bot.unwrap_or(false),
+            },
+            A::RejectDraft => I::RejectDraft { comment: text(self.comment.as_ref()) },
+            A::SignOff => I::SignOff,
+            A::ReleaseReply => I::ReleaseReply { note: opt(self.note.as_ref()) },
+            A::RefuseReply => I::RefuseReply {
+                reason: need_word::<ReplyRefusal>("reason", self.reason.as_ref())?,
+                comment: text(self.comment.as_ref()),
+            },
+            A::Confirm => I::Confirm {
+                solved: self.solved.unwrap_or(true),
+                words: opt(self.words.as_ref()),
+                call_record: opt(self.call_record.as_ref()),
+            },
+            A::Rate => I::Rate {
+                grade: need_number("grade", self.grade)?,
+                solved: self.solved,
+                reason: opt(self.reason.as_ref()),
+                words: opt(self.words.as_ref()),
+            },
+            A::ConfirmSilently => I::ConfirmSilently,
+            A::AcceptPlan => I::AcceptPlan {
+                milestones: self
+                    .milestones
+                    .unwrap_or_default()
+                    .into_iter()
+                    .map(|m| {
+                        let due_on = day("milestones", Some(&m.due_on))?.ok_or_else(|| wrong("milestones", "缺少日期"))?;
+                        Ok(MilestoneInput { text: m.text, due_on })
+                    })
+                    .collect::<Checked<_>>()?,
+            },
+            A::ReportMilestone => {
+                I::ReportMilestone { reached: self.reached.unwrap_or(true), text: text(self.text.as_ref()) }
+            },
+            A::UpholdRating => {
+                I::UpholdRating { facts: text(self.facts.as_ref()), rectify: text(self.rectify.as_ref()) }
+            },
+            A::DismissRating => I::DismissRating {
+                finding: text(self.finding.as_ref()),
+                explanation: text(self.explanation.as_ref()),
+                evidence: text(self.evidence.as_ref()),
+            },
+            A::RequestClose => I::RequestClose {
+                conclusion: word::<Conclusion>("conclusion", self.conclusion.as_ref())?
+                    .or(case.conclusion)
+                    .ok_or_else(|| wrong("conclusion", "缺少这个字段"))?,
+                basis: opt(self.basis.as_ref()),
+                coordination_log: opt(self.coordination_log.as_ref()),
+                explanation: opt(self.explanation.as_ref()),
+                summary: text(self.summary.as_ref()),
+            },
+            A::ApproveClose => I::ApproveClose {
+                resolved_layer: opt(self.resolved_layer.as_ref()).unwrap_or_else(|| "unit".to_owned()),
+                note: opt(self.note.as_ref()),
+            },
+            A::RefuseClose => I::RefuseClose { reason },
+            A::Reopen => I::Reopen { reason },
+            A::Archive => I::Archive,
+            A::Withdraw => I::Withdraw { reason },
+            A::Merge => {
+                let (into, parent_open, same_enterprise) =
+                    known.parent.clone().ok_or_else(|| wrong("into", "没有这个编号"))?;
+                I::Merge { into, same_enterprise, parent_open }
+            },
+            A::Split => I::Split {
+                parts: self
+                    .parts
+                    .unwrap_or_default()
+                    .into_iter()
+                    .map(|part| {
+                        Ok(SplitPart {
+                            case_type: word("parts", part.case_type.as_ref())?.unwrap_or(case.case_type),
+                            topic: opt(part.topic.as_ref()),
+                            title: part.title,
+                            demand: part.demand,
+                        })
+                    })
+                    .collect::<Checked<_>>()?,
+            },
+            A::TransferOut => {
+                I::TransferOut { to: text(self.to.as_ref()), receipt: text(self.receipt.as_ref()), reason }
+            },
+            A::Supervise => {
+                I::Supervise { level: need_number("level", self.level)?, letter: text(self.letter.as_ref()) }
+            },
+            A::EndSupervision => I::EndSupervision { result: text(self.result.as_ref()) },
+            A::Escalate => I::Escalate { rung: need_number("rung", self.rung)?, reason },
+            A::Urge => I::Urge { words: opt(self.words.as_ref()) },
+            A::AddInfo => I::AddInfo { text: text(self.text.as_ref()) },
+        })
+    }
+}

@@ -1,0 +1,281 @@
+//! Storing what an action decided: the case, its events, its clocks and timers, its messages. One place for the desk,
+//! the enterprise, the chat and the timers.
+
+use jiff::Timestamp;
+
+use super::{
+    App, AppError, clocks,
+    content::Content,
+    events::{ChatEvent, Scope, StaffEvent},
+};
+use crate::{
+    domain::{
+        case::{
+            ActionInput, Actor, Case, CaseEnv, CaseStatus, OutMessage, Outcome, Recipient, TransitionError, apply,
+        },
+        ids::{CaseId, ConversationId, TaskId},
+    },
+    store::{
+        Tx,
+        cases::{self, events},
+        conversations::{self, MessageRow},
+        timers,
+    },
+};
+
+/// The environment of the domain for one use case, kept alive while it runs.
+pub(crate) struct Setting {
+    content: std::sync::Arc<Content>,
+    default_policy: String,
+    now: Timestamp,
+    task_ids: Vec<TaskId>,
+}
+
+/// The present instant in the resolution of the database.
+pub(crate) fn now_ms(app: &App) -> Timestamp {
+    let now = app.now();
+    Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
+}
+
+impl Setting {
+    /// Takes what is in force now.
+    pub(crate) fn new(app: &App, now: Timestamp) -> Self {
+        Self {
+            content: app.content.load(),
+            default_policy: app.config.sla.policy.clone(),
+            now,
+            task_ids: Vec::new(),
+        }
+    }
+
+    /// The same with ids for so many new tasks.
+    pub(crate) fn with_tasks(mut self, app: &App, count: usize) -> Self {
+        self.task_ids = (0..count).map(|_| TaskId::from_uuid(app.ids.uuid(self.now))).collect();
+        self
+    }
+
+    /// The content in force.
+    pub(crate) fn content(&self) -> &Content {
+        &self.content
+    }
+
+    /// The instant of this use case.
+    pub(crate) const fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// Runs something with the domain's environment.
+    pub(crate) fn run<T>(&self, work: impl FnOnce(&CaseEnv<'_>) -> T) -> T {
+        let units = self.content.routing.units();
+        let today = self.content.schedule.civil(self.now).date();
+        let unit_name = |slug: &str| {
+            units
+                .find(slug)
+                .filter(|unit| unit.slug == slug && unit.valid_to.is_none_or(|last| last >= today))
+                .map(|unit| unit.short_name.clone())
+        };
+        work(&CaseEnv {
+            schedule: &self.content.schedule,
+            book: &self.content.book,
+            default_policy: &self.default_policy,
+            now: self.now,
+            unit_name: &unit_name,
+            task_ids: &self.task_ids,
+        })
+    }
+
+    /// Applies an action; where the policy asks for no check by the centre, a signed reply goes out at once.
+    pub(crate) fn apply(&self, case: &Case, actor: &Actor, input: &ActionInput) -> Result<Outcome, TransitionError> {
+        self.run(|env| {
+            let mut outcome = apply(case, actor, input, env)?;
+            if outcome.case.status == CaseStatus::Replied && !outcome.case.requirements.centre_verify {
+                let release = ActionInput::ReleaseReply { note: None };
+                let next = apply(&outcome.case, &Actor::Timer, &release, env)?;
+                outcome.case = next.case;
+                outcome.events.extend(next.events);
+                outcome.messages.extend(next.messages);
+            }
+            Ok(outcome)
+        })
+    }
+}
+
+/// What is told after the commit.
+#[derive(Debug, Default)]
+pub(crate) struct AfterCommit {
+    chats: Vec<(ConversationId, i64)>,
+    staff: Vec<StaffEvent>,
+}
+
+impl AfterCommit {
+    /// Tells open streams and wakes the jobs.
+    pub(crate) fn tell(self, app: &App) {
+        for (conversation, seq) in self.chats {
+            app.hub.tell_visitor(conversation, ChatEvent::Messages { seq });
+        }
+        for event in self.staff {
+            app.hub.tell_staff(event);
+        }
+        app.wake.outbox.notify_one();
+        app.wake.timers.notify_one();
+    }
+
+    fn staff_event(&mut self, case: &Case, kind: &'static str, text: &str) {
+        let data = serde_json::json!({
+            "number": case.display_number(),
+            "status": case.status.as_str(),
+            "status_label": case.status.label(),
+            "event": kind,
+            "text": text,
+        });
+        self.staff.push(StaffEvent {
+            kind: "case",
+            scope: Scope::Case {
+                units: case.lead_unit.iter().chain(&case.assists).cloned().collect(),
+                sealed: case.sealed,
+                recused: case.recused.clone(),
+            },
+            data: data.to_string(),
+        });
+    }
+}
+
+/// Stores a new case with its first events.
+pub(crate) async fn store_new(
+    tx: &mut Tx,
+    app: &App,
+    setting: &Setting,
+    outcome: &Outcome,
+    request_id: Option<&str>,
+    after: &mut AfterCommit,
+) -> Result<(), AppError> {
+    cases::insert(tx, &outcome.case).await?;
+    finish(tx, app, setting, outcome, request_id, after).await
+}
+
+/// Stores a changed case, unless somebody else was first.
+pub(crate) async fn store_changed(
+    tx: &mut Tx,
+    app: &App,
+    setting: &Setting,
+    outcome: &Outcome,
+    request_id: Option<&str>,
+    after: &mut AfterCommit,
+) -> Result<(), AppError> {
+    cases::update(tx, &outcome.case, outcome.case.version).await?;
+    finish(tx, app, setting, outcome, request_id, after).await
+}
+
+async fn finish(
+    tx: &mut Tx,
+    app: &App,
+    setting: &Setting,
+    outcome: &Outcome,
+    request_id: Option<&str>,
+    after: &mut AfterCommit,
+) -> Result<(), AppError> {
+    events::append(tx, &outcome.events, request_id).await?;
+    let case = &outcome.case;
+    let waiting = setting.run(|env| clocks::plan(case, env))?;
+    timers::put_clocks(tx, case.id, &case.clocks, setting.content().schedule.calendar().version()).await?;
+    timers::put_timers(tx, case.id, &waiting).await?;
+    let kind = outcome.events.last().map_or("case_changed", |event| event.kind.as_str());
+    after.staff_event(case, kind, outcome.events.last().map_or("", |event| event.kind.label()));
+    for message in &outcome.messages {
+        deliver(tx, app, setting, case, message, after).await?;
+    }
+    Ok(())
+}
+
+/// Brings a message on its way. The enterprise reads it in the conversation the case came from.
+async fn deliver(
+    tx: &mut Tx,
+    app: &App,
+    setting: &Setting,
+    case: &Case,
+    message: &OutMessage,
+    after: &mut AfterCommit,
+) -> Result<(), AppError> {
+    if message.to != Recipient::Enterprise {
+        return Ok(());
+    }
+    let Some(conversation) = case.conversation else { return Ok(()) };
+    let Some(mut row) = conversations::find(tx, conversation).await? else { return Ok(()) };
+    let at = setting.now().as_millisecond();
+    row.seq += 1;
+    row.last_text = message.text.chars().take(80).collect();
+    row.changed_at = row.changed_at.max(at);
+    let card = serde_json::json!({ "case": { "number": case.display_number(), "event": message.kind } });
+    let stored = MessageRow {
+        conversation_id: row.id.clone(),
+        seq: row.seq,
+        id: app.ids.uuid(setting.now()).to_string(),
+        client_id: None,
+        reply_to: None,
+        sender: "system".to_owned(),
+        kind: "event".to_owned(),
+        text: message.text.clone(),
+        body: Some(card.to_string()),
+        officer_id: None,
+        rule_id: None,
+        decision: None,
+        at,
+    };
+    after.chats.push((conversation, row.seq));
+    conversations::insert_messages(tx, std::slice::from_ref(&stored)).await?;
+    conversations::save(tx, std::slice::from_ref(&row)).await?;
+    Ok(())
+}
+
+/// Loads a case for a change by the system.
+pub(crate) async fn load(tx: &mut Tx, id: CaseId) -> Result<Case, AppError> {
+    cases::find(tx, id).await?.ok_or(AppError::NotFound)
+}
+
+/// A refusal of the domain as the error of the use case; `allowed` are the actions that would be possible.
+pub(crate) fn refusal(error: &TransitionError, allowed: Vec<String>) -> AppError {
+    let (code, detail) = (error.code(), Some(error.message()));
+    match error {
+        TransitionError::Field { field, message } => AppError::Invalid {
+            code: "invalid_fields",
+            detail,
+            errors: vec![super::FieldError::new(format!("/{field}"), *message)],
+        },
+        TransitionError::UnknownUnit(_) => AppError::Invalid {
+            code,
+            errors: vec![super::FieldError::new("/lead", error.message())],
+            detail,
+        },
+        TransitionError::ConclusionMismatch(_) => AppError::Invalid {
+            code,
+            errors: vec![super::FieldError::new("/conclusion", error.message())],
+            detail,
+        },
+        TransitionError::UnsafeText(_) => AppError::Invalid {
+            code,
+            errors: vec![super::FieldError::new("/text", error.message())],
+            detail,
+        },
+        TransitionError::Forbidden { .. }
+        | TransitionError::DrafterMayNotSign
+        | TransitionError::HandlerMayNotVerify
+        | TransitionError::RulerMayNotVerify => AppError::Forbidden { code, detail, allowed },
+        TransitionError::NotAllowed { .. }
+        | TransitionError::OnlyOnce(_)
+        | TransitionError::TooEarly { .. }
+        | TransitionError::WindowOver(_)
+        | TransitionError::AlreadyRuled
+        | TransitionError::Recused(_)
+        | TransitionError::AssistOpen(_)
+        | TransitionError::NoSuchTask
+        | TransitionError::NoHandler
+        | TransitionError::Paused(_)
+        | TransitionError::NoExtension(_)
+        | TransitionError::CloseNeeds(_)
+        | TransitionError::MayNotWithdraw
+        | TransitionError::UrgedAlready { .. }
+        | TransitionError::DueInPast
+        | TransitionError::Clock { .. }
+        | TransitionError::CannotMerge(_) => AppError::Conflict { code, detail, allowed },
+    }
+}

@@ -1,0 +1,305 @@
+//! The enterprise's view of its case by number and code: where it stands, who has it, until when, what happened, and
+//! what the enterprise may do. A wrong code and an unknown number look the same.
+
+use jiff::Timestamp;
+
+use super::{
+    App, AppError,
+    case_actions::apply_in,
+    case_input::{ActionFields, Known},
+    case_save::{self, AfterCommit, Setting},
+    content::Content,
+    intake::told_due,
+};
+use crate::{
+    domain::{
+        case::{
+            Actor, Case, CaseAction, CaseEvent, CaseNumber, CaseStatus, ClockKey, ClockState, QueryCode, Stage,
+            allowed_actions,
+        },
+        dialogue::ProgressView,
+        ids::ConversationId,
+    },
+    store::{
+        Tx,
+        cases::{self, events},
+    },
+};
+
+/// A line of the way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TrackStep {
+    /// When.
+    pub at: Timestamp,
+    /// What happened, as the enterprise reads it.
+    pub text: String,
+}
+
+/// Another case that was filed together with this one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sibling {
+    /// Number.
+    pub number: String,
+    /// Title.
+    pub title: String,
+    /// State.
+    pub status: CaseStatus,
+}
+
+/// What the enterprise may see of its case.
+#[derive(Debug, Clone)]
+pub struct TrackView {
+    /// Number with the round.
+    pub number: String,
+    /// Title.
+    pub title: String,
+    /// State.
+    pub status: CaseStatus,
+    /// What the state means, in a sentence.
+    pub wording: String,
+    /// Stage of the bar, 1 to 8; 0 when the case left the road.
+    pub stage: u8,
+    /// Who has it now.
+    pub holder: String,
+    /// Until when the enterprise gets its answer (or hears from us).
+    pub due_at: Option<Timestamp>,
+    /// The same in words.
+    pub due_text: Option<String>,
+    /// The due date rests on a calendar that is not published.
+    pub provisional: bool,
+    /// The clock stands still, and why.
+    pub paused: Option<String>,
+    /// What happened, oldest first.
+    pub timeline: Vec<TrackStep>,
+    /// The reply, once it was released, and who signed it.
+    pub reply: Option<(String, String)>,
+    /// What the enterprise may do now.
+    pub allowed: Vec<CaseAction>,
+    /// Cases filed together with it, itself not among them.
+    pub siblings: Vec<Sibling>,
+    /// The number of the case it was merged into.
+    pub parent: Option<String>,
+    /// Type in words.
+    pub type_label: &'static str,
+    /// Submitted at.
+    pub submitted_at: Timestamp,
+}
+
+/// Finds the case that number and code open.
+async fn open(tx: &mut Tx, number: &str, code: &str) -> Result<Case, AppError> {
+    let number: CaseNumber = number.parse().map_err(|_| AppError::NotFound)?;
+    let code = QueryCode::parse(code).ok_or(AppError::NotFound)?;
+    let case = cases::find_by_number(tx, &number).await?.ok_or(AppError::NotFound)?;
+    if case.query_code.matches(&code) { Ok(case) } else { Err(AppError::NotFound) }
+}
+
+/// What number and code open.
+///
+/// # Errors
+/// `NotFound` for an unknown number and for a wrong code alike, `Store`.
+pub async fn view(app: &App, number: &str, code: &str) -> Result<TrackView, AppError> {
+    let content = app.content.load();
+    let mut tx = app.db.read().await?;
+    let case = open(&mut tx, number, code).await?;
+    full_view(&mut tx, &content, case, case_save::now_ms(app)).await
+}
+
+async fn full_view(tx: &mut Tx, content: &Content, case: Case, now: Timestamp) -> Result<TrackView, AppError> {
+    let history = events::list(tx, case.id).await?;
+    let siblings = cases::of_code(tx, &case.query_code).await?;
+    let parent = match &case.overlay.parent {
+        Some(number) => cases::find_by_number(tx, number).await?,
+        None => None,
+    };
+    // A merged case follows its parent.
+    let shown = parent.as_ref().unwrap_or(&case);
+    let units = content.routing.units();
+    let due_at = told_due(shown).filter(|_| shown.status.is_open());
+    let policy = shown.clock(ClockKey::K5);
+    let released = case.signature.as_ref().filter(|signature| signature.released_at.is_some());
+    Ok(TrackView {
+        number: case.display_number(),
+        title: case.title.clone(),
+        status: case.status,
+        wording: wording(content, &case),
+        stage: shown.status.stage().map_or(0, Stage::number),
+        holder: match shown.responsible().unit {
+            Some(unit) => units.short_name(&unit),
+            None => "服务中心".to_owned(),
+        },
+        due_at,
+        due_text: due_at.map(|due| due_words(content, shown, due, now)),
+        provisional: policy.is_some_and(|clock| clock.provisional),
+        paused: shown.open_pause().map(|pause| format!("{}：{}", pause.reason.label(), pause.explanation)),
+        timeline: public_timeline(content, &history),
+        reply: released.map(|signature| (signature.text.clone(), signature.signer_name.clone())),
+        allowed: allowed_actions(&case, &enterprise_actor(&case)),
+        siblings: siblings
+            .into_iter()
+            .filter(|other| other.id != case.id)
+            .map(|other| Sibling { number: other.display_number(), title: other.title, status: other.status })
+            .collect(),
+        parent: case.overlay.parent.as_ref().map(ToString::to_string),
+        type_label: case.case_type.label(),
+        submitted_at: case.submitted_at,
+    })
+}
+
+fn due_words(content: &Content, case: &Case, due: Timestamp, now: Timestamp) -> String {
+    let moment = content.schedule.due_text(due, now);
+    let running = case.clock(ClockKey::K5).is_none_or(|clock| clock.state == ClockState::Running);
+    if running { format!("{moment}前，{}", content.schedule.remaining(now, due).in_words()) } else { format!("{moment}前") }
+}
+
+fn wording(content: &Content, case: &Case) -> String {
+    let units = content.routing.units();
+    let lead = case.lead_unit.as_deref().map(|slug| units.short_name(slug));
+    match (case.status, lead) {
+        (CaseStatus::Dispatched, Some(lead)) => format!("已派给{lead}，等待签收"),
+        (CaseStatus::Signed, Some(lead)) => format!(
+            "{lead}已签收，{}将与您联系",
+            case.handler_name.as_ref().map_or_else(|| "承办人".to_owned(), |name| format!("承办人{name}"))
+        ),
+        (CaseStatus::Processing, Some(lead)) => format!("{lead}正在办理"),
+        (CaseStatus::NotAccepted, _) => case.refusal.as_ref().map_or_else(
+            || case.status.enterprise_wording().to_owned(),
+            |(code, path)| format!("不予受理（{}）：{path}。有异议可在10个工作日内提出", code.label()),
+        ),
+        (CaseStatus::Closed | CaseStatus::Archived, _) => {
+            let conclusion = case.closings.last().map_or("", |closing| closing.conclusion.label());
+            format!("{}：{conclusion}", case.status.enterprise_wording())
+        },
+        (CaseStatus::Withdrawn, _) if case.lapsed => "因未补充材料中止，补齐后可随时恢复".to_owned(),
+        (CaseStatus::Merged, _) => case.overlay.parent.as_ref().map_or_else(
+            || case.status.enterprise_wording().to_owned(),
+            |parent| format!("与 {parent} 合并办理，进度同步"),
+        ),
+        (status, _) => status.enterprise_wording().to_owned(),
+    }
+}
+
+/// The lines the enterprise may read: a projection of the events.
+pub fn public_timeline(content: &Content, history: &[CaseEvent]) -> Vec<TrackStep> {
+    let units = content.routing.units();
+    let name = |slug: &str| units.short_name(slug);
+    history
+        .iter()
+        .filter_map(|event| event.public_line(&name).map(|text| TrackStep { at: event.at, text }))
+        .collect()
+}
+
+/// What the enterprise's page may do; everything else is the staff's.
+fn enterprise_actor(case: &Case) -> Actor {
+    // Who filed for it may also confirm for it: the code was handed to them.
+    match &case.party.proxy {
+        Some(name) => Actor::Proxy { name: name.clone() },
+        None => Actor::Enterprise,
+    }
+}
+
+/// Does what the enterprise wants: confirm, rate, add_info, urge, withdraw, object and what else the state offers it.
+///
+/// # Errors
+/// `NotFound`, `Conflict`, `Invalid`, `Store`.
+pub async fn perform(
+    app: &App,
+    number: &str,
+    code: &str,
+    action: CaseAction,
+    fields: &ActionFields,
+    idempotency_key: Option<&str>,
+) -> Result<TrackView, AppError> {
+    let mut attempt = 0;
+    loop {
+        attempt += 1;
+        match perform_once(app, number, code, action, fields.clone(), idempotency_key).await {
+            Err(AppError::Store(error)) if error.is_transient() && attempt < 4 => {},
+            done => return done,
+        }
+    }
+}
+
+async fn perform_once(
+    app: &App,
+    number: &str,
+    code: &str,
+    action: CaseAction,
+    fields: ActionFields,
+    idempotency_key: Option<&str>,
+) -> Result<TrackView, AppError> {
+    let now = case_save::now_ms(app);
+    let mut tx = app.db.write().await?;
+    let case = open(&mut tx, number, code).await?;
+    let request_id = idempotency_key.map(|key| format!("enterprise:{}:{key}", action.as_str()));
+    if let Some(id) = &request_id
+        && events::has_request(&mut tx, case.id, id).await?
+    {
+        let content = app.content.load();
+        let view = full_view(&mut tx, &content, case, now).await?;
+        tx.rollback().await?;
+        return Ok(view);
+    }
+    let actor = enterprise_actor(&case);
+    let known = Known { case: &case, handler: None, parent: None, own_units: &[] };
+    let input =
+        fields.into_input(action, &known).map_err(|error| AppError::invalid("invalid_fields", vec![error]))?;
+    let setting = Setting::new(app, now).with_tasks(app, input.new_tasks());
+    let mut after = AfterCommit::default();
+    let case =
+        apply_in(&mut tx, app, &setting, &case, &actor, &input, request_id.as_deref(), &mut after).await?;
+    let view = full_view(&mut tx, setting.content(), case, now).await?;
+    tx.commit().await?;
+    after.tell(app);
+    Ok(view)
+}
+
+/// What the bot tells about a case whose number and code were given; `None` when they do not fit.
+///
+/// # Errors
+/// `Store`.
+pub async fn progress(
+    tx: &mut Tx,
+    app: &App,
+    number: &str,
+    code: &str,
+) -> Result<Option<ProgressView>, AppError> {
+    match open(tx, number, code).await {
+        Ok(case) => Ok(Some(progress_view(tx, app, case).await?)),
+        Err(AppError::NotFound) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// What the bot tells about the cases of its own conversation.
+///
+/// # Errors
+/// `Store`.
+pub async fn progress_of_conversation(
+    tx: &mut Tx,
+    app: &App,
+    conversation: ConversationId,
+) -> Result<Vec<ProgressView>, AppError> {
+    let mut views = Vec::new();
+    for case in cases::of_conversation(tx, conversation).await?.into_iter().take(5) {
+        views.push(progress_view(tx, app, case).await?);
+    }
+    Ok(views)
+}
+
+async fn progress_view(tx: &mut Tx, app: &App, case: Case) -> Result<ProgressView, AppError> {
+    let content = app.content.load();
+    let awaits_rating = matches!(case.status, CaseStatus::AwaitingConfirm | CaseStatus::AnsweredOnSpot);
+    let view = full_view(tx, &content, case, case_save::now_ms(app)).await?;
+    Ok(ProgressView {
+        number: view.number,
+        title: view.title,
+        status: view.status.as_str().to_owned(),
+        status_label: view.wording,
+        stage: view.stage,
+        holder: Some(view.holder),
+        due_at: view.due_at,
+        due_text: view.due_text,
+        latest: view.timeline.into_iter().rev().take(3).map(|step| step.text).collect(),
+        awaits_rating,
+    })
+}
