@@ -374,6 +374,7 @@ fn build(
             regex,
             scope: rule.when.scope,
             allow_negated: rule.when.allow_negated,
+            min_chars: rule.when.min_chars.unwrap_or(0),
             max_chars: rule.when.max_chars.unwrap_or(longest),
             valid_from: rule.valid_from,
             valid_until: rule.valid_until,

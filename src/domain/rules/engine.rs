@@ -23,6 +23,7 @@ pub(super) struct Conditions {
     pub(super) regex: Box<[Regex]>,
     pub(super) scope: Scope,
     pub(super) allow_negated: bool,
+    pub(super) min_chars: usize,
     pub(super) max_chars: usize,
     pub(super) valid_from: Option<Date>,
     pub(super) valid_until: Option<Date>,
@@ -94,6 +95,8 @@ pub(super) enum Miss {
     NotYet,
     /// Run out and silent about it.
     Expired,
+    /// The stretch is too short.
+    TooShort,
     /// The stretch is too long.
     TooLong,
     /// An excluded word occurs: position in `none`.
@@ -173,6 +176,9 @@ impl Conditions {
                 if narrow { excluded(from, to) } else { None }
             })?,
         };
+        if (stretch.chars as usize) < self.min_chars {
+            return Err(Miss::TooShort);
+        }
         if stretch.chars as usize > self.max_chars {
             return Err(Miss::TooLong);
         }

@@ -208,6 +208,7 @@ impl RuleSet {
             Miss::Area => format!("不在这条规则的地区 {}", rule.areas.join("、")),
             Miss::NotYet => format!("{} 才生效", rule.valid_from.map_or_else(String::new, |d| d.to_string())),
             Miss::Expired => format!("已于 {} 到期", rule.valid_until.map_or_else(String::new, |d| d.to_string())),
+            Miss::TooShort => format!("不到 min_chars = {}", when.min_chars.unwrap_or_default()),
             Miss::TooLong => format!("超过 max_chars = {}", when.max_chars.unwrap_or_default()),
             Miss::Excluded(at) => {
                 let word = self

@@ -543,6 +543,7 @@ const fn empty_when(kind: RuleKind) -> When {
         regex: Vec::new(),
         scope: Scope::Clause,
         allow_negated: allows_negated(kind),
+        min_chars: None,
         max_chars: None,
     }
 }
@@ -556,7 +557,7 @@ const fn allows_negated(kind: RuleKind) -> bool {
 }
 
 fn read_when(section: &mut Section<'_, '_>, kind: RuleKind) -> (When, bool) {
-    section.only(&["all", "any", "none", "ignore", "regex", "scope", "negation", "max_chars"]);
+    section.only(&["all", "any", "none", "ignore", "regex", "scope", "negation", "min_chars", "max_chars"]);
     let negation = section.string("negation");
     let allow_negated = match negation.as_deref() {
         Some("allow") => true,
@@ -576,6 +577,7 @@ fn read_when(section: &mut Section<'_, '_>, kind: RuleKind) -> (When, bool) {
         regex: section.strings("regex"),
         scope: section.word("scope", words!(Scope), &[]).unwrap_or(Scope::Clause),
         allow_negated,
+        min_chars: section.integer("min_chars", 1, 100_000).map(|n| n as usize),
         max_chars: section.integer("max_chars", 1, 100_000).map(|n| n as usize),
     };
     (when, negation.is_some())

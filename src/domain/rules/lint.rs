@@ -605,7 +605,7 @@ fn condition_key(rule: &Rule, expanded: &Expanded) -> String {
         joined.join("\u{2}")
     };
     format!(
-        "{}|{}|{}|{}|{}|{:?}|{}|{}|{:?}|{}",
+        "{}|{}|{}|{}|{}|{:?}|{}|{}|{:?}|{:?}|{}",
         // Two votes for different topics or types may share their words.
         rule.kind,
         sorted(&expanded.all, false),
@@ -615,6 +615,7 @@ fn condition_key(rule: &Rule, expanded: &Expanded) -> String {
         rule.when.regex,
         rule.when.scope,
         rule.when.allow_negated,
+        rule.when.min_chars,
         rule.when.max_chars,
         if rule.kind == RuleKind::Topic || rule.kind == RuleKind::Type { format!("{:?}{:?}", rule.topic, rule.case_type) } else { String::new() },
     )

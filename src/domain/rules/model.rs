@@ -92,6 +92,8 @@ pub struct When {
     pub scope: Scope,
     /// Whether a hit after “不想/不用/无需…” still counts.
     pub allow_negated: bool,
+    /// Shortest matter, in normalised characters, that the rule may fire on: words that tell in a letter, not in a line.
+    pub min_chars: Option<usize>,
     /// Longest message, in normalised characters, that the rule may fire on.
     pub max_chars: Option<usize>,
 }

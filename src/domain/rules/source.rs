@@ -87,6 +87,7 @@ pub(super) const CHINESE_KEYS: &[(&str, &str)] = &[
     ("正则", "regex"),
     ("范围", "scope"),
     ("否定", "negation"),
+    ("最小字数", "min_chars"),
     ("最大字数", "max_chars"),
     ("答案", "answer"),
     ("回答", "answer"),
