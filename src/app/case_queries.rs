@@ -10,7 +10,7 @@ use crate::{
     domain::{
         access::{CaseScope, Role},
         case::{
-            Actor, Case, CaseAction, CaseEvent, CaseNumber, CaseStatus, OfficerStamp, allowed_actions,
+            Actor, Case, CaseAction, CaseEvent, CaseNumber, CaseStatus, ClockKey, OfficerStamp, allowed_actions,
         },
         ids::OfficerId,
         kinds::{CaseType, Urgency},
@@ -347,4 +347,14 @@ pub async fn counts(app: &App, officer: &Officer) -> Result<Vec<(CaseStatus, i64
     let mut tx = app.db.read().await?;
     let rows = list::counts(&mut tx, &scope).await?;
     Ok(rows.into_iter().filter_map(|(status, n)| Some((status.parse().ok()?, n))).collect())
+}
+
+/// Which clock the enterprise is told about: K5, or K1 until the case is accepted.
+pub fn told_due(case: &Case) -> Option<Timestamp> {
+    let k5 = case.clock(ClockKey::K5);
+    match (case.status, k5) {
+        (CaseStatus::Submitted, _) => case.clock(ClockKey::K1).and_then(|clock| clock.due_at),
+        (_, Some(clock)) => clock.due_at,
+        (_, None) => None,
+    }
 }

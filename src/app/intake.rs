@@ -15,7 +15,7 @@ use super::{
 use crate::{
     domain::{
         case::{
-            ActionInput, Actor, Case, CaseNumber, CaseParty, CaseStatus, ClockKey, NewCase, QueryCode, SplitPart, register,
+            ActionInput, Actor, Case, CaseNumber, CaseParty, CaseStatus, NewCase, QueryCode, SplitPart, register,
         },
         dialogue::{CaseDraft, Contact, Evidence, FiledCase, KnownCase, OpenCasesOf, RouteProposal},
         ids::{CaseId, ConversationId},
@@ -23,7 +23,10 @@ use crate::{
         routing::{self, RouteQuery},
         rules, text,
     },
-    store::{Tx, cases},
+    store::{
+        Tx, cases,
+        idempotency::{self, FirstAnswer},
+    },
 };
 
 /// What intake hands back beside the receipt: told after the commit of the caller.
@@ -364,17 +367,39 @@ pub struct StaffFiling {
     pub conversation: Option<ConversationId>,
 }
 
-/// Files a case for an enterprise.
+/// Files a case for an enterprise. `key` is the idempotency key with the hash of the request: a repeat gives the first
+/// receipt again.
 ///
 /// # Errors
 /// `Invalid` with the fields that are missing or wrong, `Store`.
-pub async fn file_for_enterprise(app: &App, officer: &Officer, filing: &StaffFiling) -> Result<FiledCase, AppError> {
+pub async fn file_for_enterprise(
+    app: &App,
+    officer: &Officer,
+    filing: &StaffFiling,
+    key: Option<(&str, &str)>,
+) -> Result<FiledCase, AppError> {
     let content = app.content.load();
     let draft = staff_draft(app, &content, filing)?;
     let now = case_save::now_ms(app);
     let mut tx = app.db.write().await?;
+    let scope = format!("cases:{}", officer.id);
+    if let Some((key, hash)) = key
+        && let Some(first) = idempotency::find(&mut tx, &scope, key).await?
+    {
+        if first.request_hash != hash {
+            return Err(AppError::conflict("idempotency_reused"));
+        }
+        let number: CaseNumber = first.body.parse().map_err(|_| AppError::NotFound)?;
+        let case = cases::find_by_number(&mut tx, &number).await?.ok_or(AppError::NotFound)?;
+        tx.rollback().await?;
+        return Ok(receipt(&content, &case, now));
+    }
     let actor = Actor::Officer(case_queries::stamp(&mut tx, &content, officer, now).await?);
     let mut filed = file_cases(&mut tx, app, filing.conversation, &[draft], &actor).await?;
+    if let (Some((key, hash)), Some(case)) = (key, filed.cases.first()) {
+        let answer = FirstAnswer { request_hash: hash.to_owned(), status: 201, body: case.number.clone() };
+        idempotency::insert(&mut tx, &scope, key, &answer, now).await?;
+    }
     tx.commit().await?;
     let case = filed.cases.pop().ok_or_else(|| AppError::Internal("nothing was filed".to_owned()))?;
     filed.tell(app);
@@ -453,14 +478,4 @@ fn staff_draft(app: &App, content: &Content, filing: &StaffFiling) -> Result<Cas
 fn first_line(text: &str) -> String {
     let line = text.split(['\n', '。', '！', '？']).map(str::trim).find(|line| !line.is_empty()).unwrap_or(text);
     line.chars().take(40).collect()
-}
-
-/// Which clock the enterprise is told about: K5, or K1 until the case is accepted.
-pub(super) fn told_due(case: &Case) -> Option<jiff::Timestamp> {
-    let k5 = case.clock(ClockKey::K5);
-    match (case.status, k5) {
-        (CaseStatus::Submitted, _) => case.clock(ClockKey::K1).and_then(|clock| clock.due_at),
-        (_, Some(clock)) => clock.due_at,
-        (_, None) => None,
-    }
 }

@@ -7,9 +7,9 @@ use super::{
     App, AppError,
     case_actions::apply_in,
     case_input::{ActionFields, Known},
+    case_queries::told_due,
     case_save::{self, AfterCommit, Setting},
     content::Content,
-    intake::told_due,
 };
 use crate::{
     domain::{

@@ -97,6 +97,8 @@ pub fn all() -> Vec<Route> {
     routes.extend(chat::routes());
     routes.extend(login::routes());
     routes.extend(api::me::routes());
+    routes.extend(api::cases::routes());
+    routes.extend(api::track::routes());
     routes
 }
 

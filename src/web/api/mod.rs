@@ -1,3 +1,6 @@
 //! The JSON API. Every file of an area has a `routes()` list and its request and response shapes.
 
+pub mod case_view;
+pub mod cases;
 pub mod me;
+pub mod track;
