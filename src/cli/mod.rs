@@ -3,6 +3,8 @@
 //! A command's file holds its arguments (`Args`) and `run(args, &Global)`; this file only lists them and maps
 //! failures to exit codes: 0 fine, 1 findings, 2 cannot run.
 
+pub mod classify;
+pub mod rules;
 pub mod sla;
 
 use std::{io::Write, path::PathBuf, process::ExitCode};
@@ -41,6 +43,8 @@ impl Global {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Classify(classify::Args),
+    Rules(rules::Args),
     Sla(sla::Args),
 }
 
@@ -48,6 +52,8 @@ enum Command {
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
     let result: anyhow::Result<ExitCode> = match &cli.command {
+        Command::Classify(args) => classify::run(args, &cli.global),
+        Command::Rules(args) => rules::run(args, &cli.global),
         Command::Sla(args) => sla::run(args, &cli.global),
     };
     match result {

@@ -1,0 +1,120 @@
+//! Loads a rules folder for the command line.
+//!
+//! A folder with `taxonomy.toml` and `routing.toml` is checked against them. One without (a folder of a few rule
+//! files, as administrators pass around) is compiled alone, and topics and units are not checked.
+
+use std::path::{Path, PathBuf};
+
+use jiff::{Timestamp, civil::Date, tz::TimeZone};
+
+use crate::{
+    app::{
+        content::{Origin, build, read_dir, shipped_files},
+        system::SystemClock,
+    },
+    cli::Global,
+    config::Config,
+    domain::{
+        routing::RoutingTable,
+        rules::{CompileEnv, Diagnostic, ExampleEnv, RuleSet, SourceFile, compile},
+    },
+    ports::Clock as _,
+};
+
+/// Rules with what is needed to judge and route messages.
+#[derive(Debug)]
+pub(in crate::cli) struct Loaded {
+    /// The usable rules.
+    pub(in crate::cli) set: RuleSet,
+    /// The routing table, unless the folder has none.
+    pub(in crate::cli) routing: Option<RoutingTable>,
+    /// Findings of compiling.
+    pub(in crate::cli) diagnostics: Vec<Diagnostic>,
+    /// Number of files read.
+    pub(in crate::cli) files: usize,
+    /// The region of the configuration.
+    pub(in crate::cli) region: String,
+    /// The day that counts.
+    pub(in crate::cli) today: Date,
+    /// The folder, if the rules came from one.
+    pub(in crate::cli) dir: Option<PathBuf>,
+}
+
+impl Loaded {
+    /// When and where examples are told.
+    pub(in crate::cli) fn example_env(&self) -> ExampleEnv {
+        ExampleEnv { today: self.today, area: Some(self.region.clone()) }
+    }
+
+    /// A path of a finding as the user would type it.
+    pub(in crate::cli) fn shown(&self, path: &str) -> String {
+        match &self.dir {
+            Some(dir) => dir.join(path).display().to_string(),
+            None => path.to_owned(),
+        }
+    }
+}
+
+/// Loads the folder named on the command line, else the configured one, else the shipped rules.
+///
+/// # Errors
+/// When the folder does not exist or cannot be read, or no set can be built.
+pub(in crate::cli) fn load(global: &Global, dir: Option<&Path>, at: Option<Date>) -> anyhow::Result<Loaded> {
+    let config = global.load_config()?;
+    let configured = PathBuf::from(&config.content.rules_dir);
+    let dir = match dir {
+        Some(dir) => {
+            anyhow::ensure!(dir.is_dir(), "没有这个目录：{}", dir.display());
+            Some(dir.to_owned())
+        }
+        None => Some(configured).filter(|dir| dir.is_dir()),
+    };
+    let files = match &dir {
+        Some(dir) => read_dir(dir)?,
+        None => shipped_files(),
+    };
+    load_files(&config, &files, dir, at)
+}
+
+fn load_files(config: &Config, files: &[SourceFile], dir: Option<PathBuf>, at: Option<Date>) -> anyhow::Result<Loaded> {
+    let zone = TimeZone::get(&config.time.zone)?;
+    let now = instant(at, &zone)?;
+    let today = zone.to_datetime(now).date();
+    let has = |path: &str| files.iter().any(|f| f.path == path);
+    if has("taxonomy.toml") && has("routing.toml") {
+        let built = build(files, &config.time, now, Origin::Folder, true);
+        let content = built.content.ok_or_else(|| anyhow::anyhow!("没有可用的规则：{}", first(&built.diagnostics)))?;
+        return Ok(Loaded {
+            set: content.rules,
+            routing: Some(content.routing),
+            diagnostics: built.diagnostics,
+            files: files.len(),
+            region: config.region.code.clone(),
+            today,
+            dir,
+        });
+    }
+    let compiled = compile(files, &CompileEnv { allowed_domains: Vec::new(), ..CompileEnv::lenient(today) });
+    let set = compiled.set.ok_or_else(|| anyhow::anyhow!("没有可用的规则：{}", first(&compiled.diagnostics)))?;
+    Ok(Loaded {
+        set,
+        routing: None,
+        diagnostics: compiled.diagnostics,
+        files: files.len(),
+        region: config.region.code.clone(),
+        today,
+        dir,
+    })
+}
+
+fn first(diagnostics: &[Diagnostic]) -> String {
+    diagnostics.first().map_or_else(String::new, ToString::to_string)
+}
+
+/// The present instant, or noon of the day asked for.
+fn instant(at: Option<Date>, zone: &TimeZone) -> anyhow::Result<Timestamp> {
+    match at {
+        Some(date) => Ok(zone.to_timestamp(date.at(12, 0, 0, 0))?),
+        None => Ok(SystemClock.now()),
+    }
+}
