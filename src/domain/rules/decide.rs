@@ -14,7 +14,7 @@ use super::{
 };
 use crate::domain::{
     kinds::{CaseType, Diversion, Urgency},
-    text::is_han,
+    text::{Boundary, is_han},
 };
 
 /// Characters of evidence that count at most, per rule.
@@ -31,6 +31,8 @@ const COMPLAINT_FLOOR: u32 = 18;
 const EVIDENCE_WORDS: usize = 4;
 /// Messages up to this length in which nothing was recognised are unclear rather than a matter.
 const UNCLEAR_CHARS: usize = 6;
+/// Characters beside the words of small talk up to which a message is nothing but that.
+const SMALLTALK_REST: u32 = 16;
 
 thread_local! {
     static SCRATCH: RefCell<Scratch> = RefCell::new(Scratch::default());
@@ -74,23 +76,26 @@ impl RuleSet {
             let matter = self.matter(input, scratch, part, &setting, &mut decision);
             decision.matters.push(matter);
         }
-        // A part without topic and answer beside others is an aside (谢谢, 请尽快): join it to its neighbour's text.
-        let recognised = |m: &Matter| m.topic.is_some() || m.answer.is_some() || !m.rules.is_empty() || m.expired.is_some();
-        if !decision.matters.iter().any(recognised) {
+        // Types alone are no matter: 怎么 makes “你们几点上班” a consultation and leaves it small talk.
+        let told = |m: &Matter| {
+            m.topic.is_some() || m.answer.is_some() || m.expired.is_some() || !m.clarify.is_empty() || m.sensitive || m.urgency > Urgency::Normal
+        };
+        if !decision.matters.iter().any(told) {
+            let wants_action = decision.matters.iter().any(|m| {
+                m.types.iter().any(|t| !matches!(t.case_type, CaseType::Consultation | CaseType::ServiceOrder | CaseType::Praise))
+            });
             if let Some((rule, fired)) = smalltalk {
                 decision.rules.push(rule.id.clone());
                 decision.diversion = decision.diversion.or(Some(rule.diversion.unwrap_or(Diversion::Smalltalk)));
-                decision.reply = decision.reply.or_else(|| answer_hit(rule));
+                decision.reply = decision.reply.take().or_else(|| answer_hit(rule));
                 // Greeting words that make up only part of a message leave the rest a matter.
                 let rest = whole.chars.saturating_sub(fired.matched);
-                if rest <= 12 {
+                if !wants_action && rest <= SMALLTALK_REST {
                     decision.matters.clear();
                 }
-            } else if decision.command.is_some() {
+            } else if decision.diversion == Some(Diversion::Abuse) || (decision.command.is_some() && !wants_action) {
                 decision.matters.clear();
-            } else if decision.diversion == Some(Diversion::Abuse) {
-                decision.matters.clear();
-            } else if decision.diversion.is_none() && is_noise(scratch) {
+            } else if decision.diversion.is_none() && decision.command.is_none() && is_noise(scratch) && !decision.matters.iter().any(|m| !m.rules.is_empty()) {
                 decision.diversion = Some(Diversion::Unclear);
             }
         }
@@ -352,10 +357,25 @@ fn asks_something(scratch: &Scratch, stretch: &Stretch) -> bool {
             !(rest.starts_with(['还', '没', '不', '又', '这']) || rest.starts_with("人管"))
         }
     });
-    asks || scratch
-        .clauses
-        .get(stretch.first as usize..stretch.last as usize)
-        .is_some_and(|clauses| clauses.iter().any(|c| c.boundary == crate::domain::text::Boundary::Question))
+    let text = scratch.slice(stretch.start, stretch.end);
+    asks || a_not_a(text)
+        || scratch.clauses.get(stretch.first as usize..stretch.last as usize).is_some_and(|clauses| {
+            clauses.iter().any(|c| {
+                c.boundary == Boundary::Question || scratch.slice(c.start as u32, c.end as u32).ends_with(['不', '没', '否', '嘛', '无', '吗'])
+            })
+        })
+}
+
+/// 合不合法, 管不管, 交没交: a question whatever the verb.
+fn a_not_a(text: &str) -> bool {
+    let mut two: [char; 2] = ['\0'; 2];
+    for c in text.chars() {
+        if two[0] == c && matches!(two[1], '不' | '没') {
+            return true;
+        }
+        two = [two[1], c];
+    }
+    false
 }
 
 /// Organs that are complained of: named in a matter that blames.

@@ -19,6 +19,9 @@ const NONE: u32 = u32::MAX;
 /// Hits of one slot that are kept; more only come from floods.
 const HITS_PER_SLOT: u16 = 48;
 
+/// Bytes (four Han characters) that stand before a sign of a new matter in the middle of a clause at least.
+const MARKER_LEAD: usize = 12;
+
 /// Collects words and slots while rules are compiled.
 #[derive(Debug, Default)]
 pub(super) struct MatcherBuilder {
@@ -363,7 +366,16 @@ impl Scratch {
     fn cut_at_markers(&mut self, text: &Normalised) {
         let mut cuts: Vec<u32> = Vec::new();
         for hit in self.signs(Sign::Marker) {
-            cuts.push(hit.start);
+            // 能不能另外收费 goes on; 补贴还没到另外问下消防 does not.
+            let before = text.as_str().get(..hit.start as usize).and_then(|t| t.chars().next_back()).unwrap_or('\0');
+            let (Some(clause), None) =
+                (self.clauses.get(self.clause_at(hit.start) as usize), "能要再还得会可须需不也是就都来并想用没有让".find(before))
+            else {
+                continue;
+            };
+            if (hit.start as usize).saturating_sub(clause.start) >= MARKER_LEAD {
+                cuts.push(hit.start);
+            }
         }
         cuts.extend(&self.items);
         if cuts.is_empty() {
