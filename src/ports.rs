@@ -16,3 +16,30 @@ pub trait IdGen: Send + Sync {
     /// Fills the buffer with random bytes fit for secrets.
     fn fill(&self, buffer: &mut [u8]);
 }
+
+/// One signed webhook, ready to be sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WebhookRequest {
+    /// Address.
+    pub url: String,
+    /// Headers: content type, event, idempotency key, timestamp, signature.
+    pub headers: Vec<(String, String)>,
+    /// The body, JSON.
+    pub body: String,
+}
+
+/// Why a webhook was not delivered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SendFailure {
+    /// Whether another attempt is useless.
+    pub permanent: bool,
+    /// A short Chinese reason without secrets.
+    pub reason: String,
+}
+
+/// Sends webhooks to other systems.
+#[async_trait::async_trait]
+pub trait WebhookSender: Send + Sync {
+    /// Sends one request; at least once, the receiver drops repeats by the key.
+    async fn send(&self, request: &WebhookRequest) -> Result<(), SendFailure>;
+}

@@ -17,9 +17,11 @@ pub mod limits;
 pub mod message_view;
 pub mod metrics;
 pub mod officer;
+pub mod outbox;
 pub mod system;
 pub mod track;
 pub mod visitors;
+pub mod webhooks;
 
 use std::{ops::Deref, sync::Arc};
 

@@ -1,1 +1,3 @@
-//! channels.
+//! Wire formats of other systems: what comes in and goes out besides our own pages.
+
+pub mod webhook;

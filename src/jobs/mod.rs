@@ -1,1 +1,3 @@
-//! jobs.
+//! Work beside requests: one file per job, each idempotent and decided from stored rows.
+
+pub mod outbox;

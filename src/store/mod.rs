@@ -18,6 +18,8 @@ pub mod idempotency;
 pub mod instance;
 pub mod migrations;
 pub mod officers;
+pub mod outbox;
+pub mod promises;
 pub mod rule_sets;
 pub mod testing;
 pub mod timers;

@@ -1,0 +1,937 @@
+//! The staff side of conversations: who has it, what the officer says, notes, closing.
+//!
+//! One owner at a time: bot, queue or one officer. Every change of owner raises the fence and compares the version
+//! it was decided on, so of two officers who grab one conversation exactly one wins and a late answer of the former
+//! owner is refused. Which conversations an officer may see is decided in [`visible`] and nowhere else.
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Map, Value, json};
+
+use super::{
+    App, AppError, Officer,
+    dialogue_codec,
+    events::{ChatEvent, Scope, StaffEvent},
+    message_view::form_json,
+};
+use crate::{
+    domain::{
+        access::{Permission, Role},
+        dialogue::{ConversationState, DialogueState, Knowledge as _, Shipped},
+        ids::{ConversationId, OfficerId},
+    },
+    store::{
+        StoreError, Tx,
+        conversations::{self, ConversationFilter, ConversationRow, MessageRow, NoteRow},
+        officers,
+        promises::{self, NewPromise, PromiseRow},
+        units,
+    },
+};
+
+/// Longest message of an officer, in characters.
+const MAX_TEXT: usize = 4_000;
+/// Longest note, in characters.
+const MAX_NOTE: usize = 2_000;
+/// Messages shown with a conversation.
+const MESSAGES: i64 = 300;
+
+/// What a list is narrowed to.
+#[derive(Debug, Clone, Default)]
+pub struct Query {
+    /// One state.
+    pub state: Option<ConversationState>,
+    /// Only one's own.
+    pub mine: bool,
+    /// At most so many.
+    pub limit: usize,
+    /// Where the page begins: change time and id.
+    pub before: Option<(i64, String)>,
+}
+
+/// A conversation with its owner's name.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Item {
+    /// The row.
+    pub row: ConversationRow,
+    /// Name of the officer who has it.
+    pub owner: Option<String>,
+    /// What the bot knows.
+    pub known: Value,
+}
+
+/// A page of conversations.
+#[derive(Debug, Clone, Default)]
+pub struct Page {
+    /// The conversations.
+    pub items: Vec<Item>,
+    /// Where the next page begins.
+    pub next: Option<(i64, String)>,
+}
+
+/// A conversation with everything an officer sees beside it.
+#[derive(Debug, Clone)]
+pub struct Detail {
+    /// The conversation.
+    pub item: Item,
+    /// Its latest messages, in order.
+    pub messages: Vec<MessageRow>,
+    /// Internal notes.
+    pub notes: Vec<NoteRow>,
+    /// Promises made in it.
+    pub promises: Vec<PromiseRow>,
+    /// The form as far as it is filled.
+    pub form: Option<Value>,
+    /// Numbers of the cases filed in it.
+    pub cases: Vec<String>,
+    /// What this officer may do now.
+    pub allowed: Vec<&'static str>,
+}
+
+/// What became of an officer's message.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Sent {
+    /// Stored, or stored before under the same client id.
+    Stored {
+        /// The message.
+        message: Box<MessageRow>,
+        /// A promise that was found in it, with its due moment.
+        promise: Option<Timestamp>,
+    },
+    /// The visitor or a colleague wrote in the meantime: nothing was stored.
+    Stale(Vec<MessageRow>),
+}
+
+/// Where a conversation goes back to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReleaseTo {
+    /// Into the queue, for another officer.
+    Queue,
+    /// To the bot.
+    Bot,
+}
+
+/// Whom a conversation is handed to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TransferTo {
+    /// One officer, who has it at once.
+    Officer(OfficerId),
+    /// A unit's queue.
+    Unit(String),
+}
+
+/// A message of an officer.
+#[derive(Debug, Clone)]
+pub struct Outgoing<'a> {
+    /// The client's own id; a repeat stores nothing.
+    pub client_id: &'a str,
+    /// The words.
+    pub text: &'a str,
+    /// Number of the last message the officer had seen.
+    pub after_seq: Option<i64>,
+}
+
+/// Whether an officer may see a conversation: everything of the centre for officers of the centre, what was handed to
+/// a unit for that unit, and always one's own.
+fn visible(officer: &Officer, row: &ConversationRow) -> bool {
+    if row.officer_id.as_deref() == Some(officer.id.to_string().as_str()) {
+        return true;
+    }
+    let converses = |role: &Role| role.permissions().contains(&Permission::Converse);
+    match row.unit.as_deref() {
+        None => officer.grants.iter().any(|(role, _)| converses(role)),
+        Some(unit) => officer.grants.iter().any(|(role, of)| {
+            converses(role) && (of.as_deref().is_none_or(str::is_empty) || of.as_deref() == Some(unit))
+        }),
+    }
+}
+
+fn owns(officer: &Officer, row: &ConversationRow) -> bool {
+    row.officer_id.as_deref() == Some(officer.id.to_string().as_str()) && row.state == "human"
+}
+
+async fn load(tx: &mut Tx, officer: &Officer, id: ConversationId) -> Result<ConversationRow, AppError> {
+    // What does not exist and what may not be seen look the same.
+    conversations::find(tx, id).await?.filter(|row| visible(officer, row)).ok_or(AppError::NotFound)
+}
+
+async fn name_of(tx: &mut Tx, id: Option<&str>) -> Result<Option<String>, AppError> {
+    let Some(id) = id.and_then(|id| id.parse::<OfficerId>().ok()) else { return Ok(None) };
+    Ok(officers::find(tx, id).await?.map(|o| o.name))
+}
+
+fn taken(owner: Option<&str>) -> AppError {
+    AppError::Conflict {
+        code: "conversation_taken",
+        detail: Some(match owner {
+            Some(name) => format!("{name} 已经接入这个会话。"),
+            None => "别的工作人员刚刚接入了这个会话。".to_owned(),
+        }),
+        allowed: vec!["notes".to_owned()],
+    }
+}
+
+fn conflict(code: &'static str, detail: &str, row: &ConversationRow, officer: &Officer) -> AppError {
+    AppError::Conflict {
+        code,
+        detail: Some(detail.to_owned()),
+        allowed: allowed(officer, row).into_iter().map(str::to_owned).collect(),
+    }
+}
+
+/// What an officer may do with a conversation now.
+pub fn allowed(officer: &Officer, row: &ConversationRow) -> Vec<&'static str> {
+    if owns(officer, row) {
+        return vec!["messages", "notes", "release", "transfer", "close", "case"];
+    }
+    let mut actions = vec!["notes"];
+    match row.state.as_str() {
+        "bot" | "collecting" | "queued" => actions.insert(0, "claim"),
+        "human" if officer.has(Role::Dispatcher) => actions.extend(["release", "transfer"]),
+        _ => {},
+    }
+    if row.state == "queued" && officer.permits(Permission::Converse) {
+        actions.push("close");
+    }
+    actions
+}
+
+/// What the bot already knows, for the officer; numbers of identity cards and accounts are not among it.
+fn known(state: &DialogueState, row: &ConversationRow) -> Value {
+    let facts = &state.facts;
+    let mut known = Map::new();
+    for (key, value) in [
+        ("enterprise", &facts.enterprise),
+        ("uscc", &facts.uscc),
+        ("contact_name", &facts.contact_name),
+        ("contact_phone", &facts.contact_phone),
+        ("contact_email", &facts.contact_email),
+        ("contact_wechat", &facts.contact_wechat),
+        ("place", &facts.place),
+        ("object", &facts.object),
+        ("happened_on", &facts.happened_on),
+        ("amount", &facts.amount),
+        ("matter", &state.last_matter),
+        ("region", &state.region),
+        ("topic", &row.topic),
+    ] {
+        if let Some(value) = value {
+            known.insert(key.to_owned(), json!(value));
+        }
+    }
+    if let Some(answer) = &state.last_answer {
+        known.insert("answered".to_owned(), json!({"rule_id": answer.rule_id, "question": answer.question}));
+    }
+    if let Some(form) = &state.form {
+        known.insert("demands".to_owned(), json!(form.kept().map(|m| m.demand.as_str()).collect::<Vec<_>>()));
+        known.insert(
+            "missing".to_owned(),
+            json!(form.missing().into_iter().map(|k| k.label()).collect::<Vec<_>>()),
+        );
+    }
+    if state.risk {
+        known.insert("risk".to_owned(), json!(true));
+    }
+    Value::Object(known)
+}
+
+/// A page of the conversations an officer may see; what waits comes first in its own queue order.
+///
+/// # Errors
+/// `Store`.
+pub async fn list(app: &App, officer: &Officer, query: &Query) -> Result<Page, AppError> {
+    let limit = query.limit.clamp(1, 200);
+    let mut tx = app.db.read().await?;
+    let mut before = query.before.clone();
+    let mut rows: Vec<ConversationRow> = Vec::new();
+    let mut next = None;
+    loop {
+        let filter = ConversationFilter {
+            state: query.state.map(ConversationState::as_str),
+            officer: query.mine.then_some(officer.id),
+            all: query.mine,
+            before: before.as_ref().map(|(at, id)| (*at, id.as_str())),
+        };
+        let page = conversations::list(&mut tx, &filter, 200).await?;
+        let last = page.len() < 200;
+        for row in page {
+            before = Some((row.changed_at, row.id.clone()));
+            if visible(officer, &row) {
+                rows.push(row);
+                if rows.len() == limit {
+                    next.clone_from(&before);
+                    break;
+                }
+            }
+        }
+        if last || rows.len() >= limit {
+            break;
+        }
+    }
+    let names = officers::list(&mut tx).await?;
+    let owner = |id: Option<&str>| names.iter().find(|o| Some(o.id.as_str()) == id).map(|o| o.name.clone());
+    let mut items: Vec<Item> = rows
+        .into_iter()
+        .map(|row| {
+            let known = known(&dialogue_codec::decode(&row.dialogue), &row);
+            Item { owner: owner(row.officer_id.as_deref()), known, row }
+        })
+        .collect();
+    if query.state == Some(ConversationState::Queued) {
+        items.sort_by_key(|item| (item.row.queued_at.unwrap_or(i64::MAX), item.row.id.clone()));
+    }
+    Ok(Page { items, next })
+}
+
+/// One conversation with its messages, notes and what the bot knows.
+///
+/// # Errors
+/// `NotFound`, `Store`.
+pub async fn detail(app: &App, officer: &Officer, id: ConversationId) -> Result<Detail, AppError> {
+    let mut tx = app.db.read().await?;
+    let row = load(&mut tx, officer, id).await?;
+    let state = dialogue_codec::decode(&row.dialogue);
+    let messages = conversations::last_messages(&mut tx, id, MESSAGES).await?;
+    let notes = conversations::notes(&mut tx, id).await?;
+    let promises = promises::of_conversation(&mut tx, id).await?;
+    let owner = name_of(&mut tx, row.officer_id.as_deref()).await?;
+    drop(tx);
+    let content = app.content.load();
+    let knowledge = Shipped::new(&content.rules, &content.taxonomy, &content.routing, &content.schedule, app.now());
+    Ok(Detail {
+        form: state.form.as_ref().map(|form| form_json(&form.card(&knowledge))),
+        cases: state.cases.clone(),
+        allowed: allowed(officer, &row),
+        item: Item { known: known(&state, &row), owner, row },
+        messages,
+        notes,
+        promises,
+    })
+}
+
+/// A message about the conversation itself, numbered after the last one.
+fn event_message(app: &App, row: &mut ConversationRow, text: &str, now: Timestamp) -> MessageRow {
+    row.seq += 1;
+    MessageRow {
+        conversation_id: row.id.clone(),
+        seq: row.seq,
+        id: app.ids.uuid(now).to_string(),
+        client_id: None,
+        reply_to: None,
+        sender: "system".to_owned(),
+        kind: "event".to_owned(),
+        text: text.to_owned(),
+        body: None,
+        officer_id: None,
+        rule_id: None,
+        decision: None,
+        at: now.as_millisecond(),
+    }
+}
+
+/// Saves the row first: whoever was decided on an older version is refused before anything else is written.
+async fn store(tx: &mut Tx, row: &ConversationRow, messages: &[MessageRow]) -> Result<(), StoreError> {
+    conversations::save(tx, std::slice::from_ref(row)).await?;
+    conversations::insert_messages(tx, messages).await
+}
+
+fn tell(app: &App, id: ConversationId, row: &ConversationRow, owner: Option<&str>) {
+    app.hub.tell_visitor(id, ChatEvent::Messages { seq: row.seq });
+    app.hub.tell_visitor(id, ChatEvent::State);
+    app.hub.tell_staff(StaffEvent {
+        kind: "conversation",
+        scope: Scope::Permission(Permission::Converse),
+        data: json!({"id": row.id, "state": row.state, "owner": owner, "seq": row.seq, "fence": row.fence}).to_string(),
+    });
+}
+
+/// Puts the dialogue's own idea of who has the conversation right.
+fn set_mode(row: &mut ConversationRow, mode: ConversationState) {
+    let mut state = dialogue_codec::decode(&row.dialogue);
+    state.mode = mode;
+    row.dialogue = dialogue_codec::encode(&state);
+    mode.as_str().clone_into(&mut row.state);
+}
+
+/// Takes a conversation over. From this commit on the bot is silent.
+///
+/// # Errors
+/// `NotFound`; `Conflict` with who has it, when a colleague was first or the fence has moved.
+pub async fn claim(app: &App, officer: &Officer, id: ConversationId, fence: Option<i64>) -> Result<ConversationRow, AppError> {
+    officer.require(Permission::Converse)?;
+    let now = app.now();
+    let mut tx = app.db.write().await?;
+    let mut row = load(&mut tx, officer, id).await?;
+    if owns(officer, &row) {
+        tx.rollback().await?;
+        return Ok(row);
+    }
+    if row.state == "human" {
+        let owner = name_of(&mut tx, row.officer_id.as_deref()).await?;
+        tx.rollback().await?;
+        return Err(taken(owner.as_deref()));
+    }
+    if row.state == "closed" {
+        tx.rollback().await?;
+        return Err(conflict("conversation_closed", "会话已经结束。来访者再发消息时会重新打开。", &row, officer));
+    }
+    if fence.is_some_and(|f| f != row.fence) {
+        tx.rollback().await?;
+        return Err(conflict("conversation_changed", "会话刚刚换过手，请刷新后再接入。", &row, officer));
+    }
+    set_mode(&mut row, ConversationState::Human);
+    row.officer_id = Some(officer.id.to_string());
+    row.fence += 1;
+    row.claimed_at = Some(now.as_millisecond());
+    row.queued_at = None;
+    row.changed_at = now.as_millisecond();
+    let message = event_message(app, &mut row, &format!("工作人员 {} 已接入，为您服务。", officer.name), now);
+    let stored = store(&mut tx, &row, &[message]).await;
+    if matches!(stored, Err(StoreError::Conflict)) {
+        tx.rollback().await?;
+        let mut tx = app.db.read().await?;
+        let row = load(&mut tx, officer, id).await?;
+        let owner = name_of(&mut tx, row.officer_id.as_deref()).await?;
+        if row.state == "human" {
+            return Err(taken(owner.as_deref()));
+        }
+        return Err(conflict("conversation_changed", "来访者刚刚又发了消息，请再点一次接入。", &row, officer));
+    }
+    stored?;
+    tx.commit().await?;
+    tell(app, id, &row, Some(&officer.name));
+    row.version += 1;
+    Ok(row)
+}
+
+/// Claims again when only the visitor's message came in between: the officer meant this conversation, not a version.
+///
+/// # Errors
+/// As [`claim`].
+pub async fn take_over(app: &App, officer: &Officer, id: ConversationId, fence: Option<i64>) -> Result<ConversationRow, AppError> {
+    for _ in 0..4 {
+        match claim(app, officer, id, fence).await {
+            Err(AppError::Conflict { code: "conversation_changed", .. }) if fence.is_none() => {},
+            outcome => return outcome,
+        }
+    }
+    claim(app, officer, id, fence).await
+}
+
+fn may_move(officer: &Officer, row: &ConversationRow) -> Result<(), AppError> {
+    if row.state != "human" {
+        return Err(conflict("not_in_service", "会话没有工作人员接入。", row, officer));
+    }
+    if owns(officer, row) || officer.has(Role::Dispatcher) {
+        return Ok(());
+    }
+    Err(AppError::Conflict {
+        code: "not_yours",
+        detail: Some("会话由别的工作人员接入，只有接入人或分派员可以移交。".to_owned()),
+        allowed: allowed(officer, row).into_iter().map(str::to_owned).collect(),
+    })
+}
+
+/// Gives a conversation back, to the queue or to the bot.
+///
+/// # Errors
+/// `NotFound`, `Conflict` (not in service, not one's own, changed in between).
+pub async fn release(app: &App, officer: &Officer, id: ConversationId, to: ReleaseTo) -> Result<ConversationRow, AppError> {
+    officer.require(Permission::Converse)?;
+    let now = app.now();
+    retry(|| async {
+        let mut tx = app.db.write().await?;
+        let mut row = load(&mut tx, officer, id).await?;
+        if let Err(refused) = may_move(officer, &row) {
+            tx.rollback().await?;
+            return Err(refused);
+        }
+        let text = match to {
+            ReleaseTo::Queue => {
+                set_mode(&mut row, ConversationState::Queued);
+                row.queued_at = Some(now.as_millisecond());
+                "工作人员已将会话交回，请稍候，会有同事接入。"
+            },
+            ReleaseTo::Bot => {
+                let form = dialogue_codec::decode(&row.dialogue).form.is_some();
+                set_mode(&mut row, if form { ConversationState::Collecting } else { ConversationState::Bot });
+                row.queued_at = None;
+                "人工服务已结束，接下来由机器人应答。需要时可以再转人工。"
+            },
+        };
+        hand_over(&mut row, None, now);
+        let message = event_message(app, &mut row, text, now);
+        finish(app, tx, id, row, &[message], None).await
+    })
+    .await
+}
+
+/// Changes the owner: the fence moves, what the former owner sends is refused.
+fn hand_over(row: &mut ConversationRow, officer: Option<OfficerId>, now: Timestamp) {
+    row.officer_id = officer.map(|o| o.to_string());
+    row.claimed_at = officer.map(|_| now.as_millisecond());
+    row.fence += 1;
+    row.changed_at = now.as_millisecond();
+}
+
+async fn finish(
+    app: &App,
+    mut tx: Tx,
+    id: ConversationId,
+    mut row: ConversationRow,
+    messages: &[MessageRow],
+    owner: Option<&str>,
+) -> Result<ConversationRow, AppError> {
+    store(&mut tx, &row, messages).await?;
+    tx.commit().await?;
+    tell(app, id, &row, owner);
+    row.version += 1;
+    Ok(row)
+}
+
+/// Repeats a decision when another writer (mostly the visitor's next message) came between reading and saving.
+async fn retry<T, F>(mut attempt: impl FnMut() -> F) -> Result<T, AppError>
+where
+    F: Future<Output = Result<T, AppError>>,
+{
+    for _ in 0..5 {
+        match attempt().await {
+            Err(AppError::Store(StoreError::Conflict)) => {},
+            outcome => return outcome,
+        }
+    }
+    match attempt().await {
+        Err(AppError::Store(StoreError::Conflict)) => Err(AppError::conflict("busy")),
+        outcome => outcome,
+    }
+}
+
+/// Hands a conversation to a colleague or to a unit's queue; the old owner cannot write any more.
+///
+/// # Errors
+/// `NotFound`, `Conflict`, `Invalid` (no such officer or unit, or one who does not converse).
+pub async fn transfer(
+    app: &App,
+    officer: &Officer,
+    id: ConversationId,
+    to: &TransferTo,
+    note: &str,
+) -> Result<ConversationRow, AppError> {
+    officer.require(Permission::Converse)?;
+    let now = app.now();
+    retry(|| async {
+        let mut tx = app.db.write().await?;
+        let mut row = load(&mut tx, officer, id).await?;
+        if let Err(refused) = may_move(officer, &row) {
+            tx.rollback().await?;
+            return Err(refused);
+        }
+        let (text, owner) = match to {
+            TransferTo::Officer(target) => {
+                let account = officers::find(&mut tx, *target).await?.filter(|o| o.active);
+                let roles = officers::roles(&mut tx, &target.to_string()).await?;
+                let converses = roles.iter().any(|(role, _)| role.permissions().contains(&Permission::Converse));
+                let Some(account) = account.filter(|_| converses) else {
+                    tx.rollback().await?;
+                    return Err(AppError::field("/officer_id", "没有这位工作人员，或者不能接待会话"));
+                };
+                hand_over(&mut row, Some(*target), now);
+                (format!("会话已转给工作人员 {}。", account.name), Some(account.name))
+            },
+            TransferTo::Unit(slug) => {
+                let Some(unit) = units::list(&mut tx).await?.into_iter().find(|u| u.slug == *slug && u.active) else {
+                    tx.rollback().await?;
+                    return Err(AppError::field("/unit", "没有这个单位"));
+                };
+                set_mode(&mut row, ConversationState::Queued);
+                hand_over(&mut row, None, now);
+                row.queued_at = Some(now.as_millisecond());
+                row.unit = Some(slug.clone());
+                (format!("会话已转给{}，请稍候。", unit.short_name), None)
+            },
+        };
+        let message = event_message(app, &mut row, &text, now);
+        if !note.trim().is_empty() {
+            let note_id = app.ids.uuid(now).to_string();
+            conversations::insert_note(&mut tx, &note_id, id, officer.id, note.trim(), now).await?;
+        }
+        finish(app, tx, id, row, &[message], owner.as_deref()).await
+    })
+    .await
+}
+
+/// Sends a message to the visitor. A repeated `client_id` stores nothing; a message written over unseen ones is
+/// refused with them.
+///
+/// # Errors
+/// `NotFound`, `Invalid`, `Conflict` (not one's own any more).
+pub async fn send(app: &App, officer: &Officer, id: ConversationId, outgoing: &Outgoing<'_>) -> Result<Sent, AppError> {
+    officer.require(Permission::Converse)?;
+    let text = outgoing.text.trim();
+    if text.is_empty() {
+        return Err(AppError::field("/text", "请填写内容"));
+    }
+    if text.chars().count() > MAX_TEXT {
+        return Err(AppError::field("/text", format!("内容请控制在 {MAX_TEXT} 字以内")));
+    }
+    if outgoing.client_id.is_empty() || outgoing.client_id.len() > 100 {
+        return Err(AppError::field("/client_id", "请提供 1 到 100 个字符的编号"));
+    }
+    let now = app.now();
+    let outcome = retry(|| async {
+        let mut tx = app.db.write().await?;
+        let mut row = load(&mut tx, officer, id).await?;
+        let key = (row.id.clone(), outgoing.client_id.to_owned());
+        if let Some((_, _, seq)) = conversations::find_repeats(&mut tx, &[key]).await?.into_iter().next() {
+            let found = conversations::messages_after(&mut tx, id, seq - 1, 1).await?.into_iter().next();
+            tx.rollback().await?;
+            return found
+                .map(|m| Sent::Stored { message: Box::new(m), promise: None })
+                .ok_or_else(|| AppError::Internal("a repeated message is gone".into()));
+        }
+        if !owns(officer, &row) {
+            let owner = name_of(&mut tx, row.officer_id.as_deref()).await?;
+            tx.rollback().await?;
+            return Err(match (row.state.as_str(), owner) {
+                ("human", Some(owner)) => taken(Some(&owner)),
+                _ => conflict("not_in_service", "请先接入会话再发送。", &row, officer),
+            });
+        }
+        if let Some(after) = outgoing.after_seq
+            && after < row.seq
+        {
+            let unseen = conversations::messages_after(&mut tx, id, after, 100).await?;
+            // One's own messages from another window are no news.
+            let own = officer.id.to_string();
+            if unseen.iter().any(|m| m.officer_id.as_deref() != Some(own.as_str()) && m.kind != "event") {
+                tx.rollback().await?;
+                return Ok(Sent::Stale(unseen));
+            }
+        }
+        row.seq += 1;
+        row.changed_at = now.as_millisecond();
+        row.last_text = text.chars().take(60).collect();
+        let unit = officer.unit();
+        let message = MessageRow {
+            conversation_id: row.id.clone(),
+            seq: row.seq,
+            id: app.ids.uuid(now).to_string(),
+            client_id: Some(outgoing.client_id.to_owned()),
+            reply_to: None,
+            sender: "officer".to_owned(),
+            kind: "text".to_owned(),
+            text: text.to_owned(),
+            body: Some(json!({"author": {"name": officer.name, "unit": unit_name(app, unit)}}).to_string()),
+            officer_id: Some(officer.id.to_string()),
+            rule_id: None,
+            decision: None,
+            at: now.as_millisecond(),
+        };
+        store(&mut tx, &row, std::slice::from_ref(&message)).await?;
+        let promise = promise_in(text).then(|| promise_due(app, now));
+        if let Some(due) = promise {
+            let promise = NewPromise {
+                id: app.ids.uuid(now).to_string(),
+                conversation: id,
+                case_number: None,
+                officer: Some(officer.id),
+                text: &text.chars().take(200).collect::<String>(),
+                due,
+            };
+            promises::insert(&mut tx, &promise, now).await?;
+        }
+        tx.commit().await?;
+        app.hub.tell_visitor(id, ChatEvent::Messages { seq: row.seq });
+        app.hub.tell_staff(StaffEvent {
+            kind: "message",
+            scope: Scope::Permission(Permission::Converse),
+            data: json!({"id": row.id, "seq": row.seq, "from": "officer"}).to_string(),
+        });
+        Ok(Sent::Stored { message: Box::new(message), promise })
+    })
+    .await?;
+    Ok(outcome)
+}
+
+/// How a unit is called beside an officer's message; the centre when there is none.
+fn unit_name(app: &App, slug: &str) -> String {
+    let content = app.content.load();
+    content.routing.units().get(slug).map_or_else(|| "服务中心".to_owned(), |unit| unit.short_name.clone())
+}
+
+/// Whether the words commit somebody to something (“会有人联系您”); such a message becomes a dated task.
+fn promise_in(text: &str) -> bool {
+    const PROMISES: &[&str] = &[
+        "会联系您", "会有人联系", "会跟您联系", "会与您联系", "给您回电", "给您回复", "会回复您", "会答复您", "回电话给您", "再联系您", "再回复您", "再答复您", "尽快联系您", "尽快回复您",
+        "上门找您", "会上门", "会通知您", "打电话给您", "给您打电话", "会给您",
+    ];
+    const NEGATED: &[&str] = &["不会", "没法", "无法", "不能", "是否"];
+    PROMISES.iter().any(|p| text.find(p).is_some_and(|at| {
+        let before = text.get(..at).unwrap_or_default();
+        !NEGATED.iter().any(|n| before.ends_with(n))
+    }))
+}
+
+fn promise_due(app: &App, now: Timestamp) -> Timestamp {
+    let content = app.content.load();
+    Shipped::new(&content.rules, &content.taxonomy, &content.routing, &content.schedule, now).promise_due(now)
+}
+
+/// Writes an internal note; no query of the visitor's side can return it.
+///
+/// # Errors
+/// `NotFound`, `Invalid`, `Store`.
+pub async fn add_note(app: &App, officer: &Officer, id: ConversationId, text: &str) -> Result<Vec<NoteRow>, AppError> {
+    officer.require(Permission::Converse)?;
+    let text = text.trim();
+    if text.is_empty() || text.chars().count() > MAX_NOTE {
+        return Err(AppError::field("/text", format!("备注请写 1 到 {MAX_NOTE} 字")));
+    }
+    let now = app.now();
+    let mut tx = app.db.write().await?;
+    if let Err(refused) = load(&mut tx, officer, id).await {
+        tx.rollback().await?;
+        return Err(refused);
+    }
+    conversations::insert_note(&mut tx, &app.ids.uuid(now).to_string(), id, officer.id, text, now).await?;
+    let notes = conversations::notes(&mut tx, id).await?;
+    tx.commit().await?;
+    app.hub.tell_staff(StaffEvent {
+        kind: "note",
+        scope: Scope::Permission(Permission::Converse),
+        data: json!({"id": id.to_string()}).to_string(),
+    });
+    Ok(notes)
+}
+
+/// Ends a conversation. The visitor's next message opens it again, without the old context.
+///
+/// # Errors
+/// `NotFound`, `Conflict`, `Store`.
+pub async fn close(app: &App, officer: &Officer, id: ConversationId) -> Result<ConversationRow, AppError> {
+    officer.require(Permission::Converse)?;
+    let now = app.now();
+    retry(|| async {
+        let mut tx = app.db.write().await?;
+        let mut row = load(&mut tx, officer, id).await?;
+        if row.state == "closed" {
+            tx.rollback().await?;
+            return Ok(row);
+        }
+        if !(owns(officer, &row) || row.state == "queued") {
+            tx.rollback().await?;
+            return Err(conflict("not_yours", "请先接入会话再结束。", &row, officer));
+        }
+        set_mode(&mut row, ConversationState::Closed);
+        hand_over(&mut row, None, now);
+        row.queued_at = None;
+        row.closed_at = Some(now.as_millisecond());
+        let message = event_message(app, &mut row, "本次会话已结束。还有问题可以直接发消息，会重新为您服务。", now);
+        finish(app, tx, id, row, &[message], None).await
+    })
+    .await
+}
+
+/// An answer of the rules, to be sent with a click.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Canned {
+    /// The rule.
+    pub rule_id: String,
+    /// Its title.
+    pub title: String,
+    /// Its text.
+    pub text: String,
+    /// Its sources, one line each.
+    pub citations: Vec<String>,
+    /// Waits for human re-check.
+    pub awaiting_recheck: bool,
+}
+
+/// Rule answers that fit some words, the best first; without words the first ones.
+pub fn canned(app: &App, words: &str, limit: usize) -> Vec<Canned> {
+    let content = app.content.load();
+    let knowledge = Shipped::new(&content.rules, &content.taxonomy, &content.routing, &content.schedule, app.now());
+    let region = app.config.region.code.as_str();
+    let wanted: Vec<char> = words.chars().filter(|c| c.is_alphanumeric()).collect();
+    let mut found: Vec<(usize, Canned)> = content
+        .rules
+        .rules()
+        .iter()
+        .filter(|rule| rule.kind == crate::domain::rules::RuleKind::Answer)
+        .filter_map(|rule| {
+            let answer = knowledge.answer(
+                &rule.id,
+                crate::domain::kinds::Channel::Web,
+                Some(region),
+                content.schedule.civil(app.now()).date(),
+            )?;
+            let score = score(&wanted, &answer.title, &answer.text);
+            (score > 0 || wanted.is_empty()).then(|| {
+                let citations = answer.citations.iter().map(|c| format!("{} {}", c.title, c.reference)).collect();
+                let canned = Canned {
+                    rule_id: answer.rule_id,
+                    title: answer.title,
+                    text: answer.text,
+                    citations,
+                    awaiting_recheck: answer.awaiting_recheck,
+                };
+                (score, canned)
+            })
+        })
+        .collect();
+    found.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.rule_id.cmp(&b.1.rule_id)));
+    found.into_iter().take(limit.clamp(1, 50)).map(|(_, canned)| canned).collect()
+}
+
+/// Shared character pairs, those in the title counted four times; a single character counts as itself.
+fn score(wanted: &[char], title: &str, text: &str) -> usize {
+    let pairs: Vec<String> = if wanted.len() == 1 {
+        vec![wanted.iter().collect()]
+    } else {
+        wanted.windows(2).map(|pair| pair.iter().collect()).collect()
+    };
+    pairs
+        .iter()
+        .map(|pair| 4 * usize::from(title.contains(pair.as_str())) + usize::from(text.contains(pair.as_str())))
+        .sum()
+}
+
+/// Ends a promise as kept or dropped.
+///
+/// # Errors
+/// `NotFound` when it is not open, `Store`.
+pub async fn end_promise(app: &App, officer: &Officer, id: &str, kept: bool) -> Result<(), AppError> {
+    officer.require(Permission::Converse)?;
+    let mut tx = app.db.write().await?;
+    if !promises::end(&mut tx, id, kept, officer.id, app.now()).await? {
+        tx.rollback().await?;
+        return Err(AppError::NotFound);
+    }
+    Ok(tx.commit().await?)
+}
+
+/// Open promises, the next due first.
+///
+/// # Errors
+/// `Store`.
+pub async fn open_promises(app: &App, officer: &Officer) -> Result<Vec<PromiseRow>, AppError> {
+    officer.require(Permission::Converse)?;
+    let mut tx = app.db.read().await?;
+    Ok(promises::open(&mut tx, 200).await?)
+}
+
+// ---- presence ----------------------------------------------------------------------------------------------------
+
+/// A viewer is forgotten after this long without a sign.
+const PRESENCE: SignedDuration = SignedDuration::from_secs(25);
+
+/// Who looks at which conversation and who types; in memory only, and forgotten after 25 seconds.
+#[derive(Debug, Default)]
+pub struct Presence(std::sync::Mutex<std::collections::HashMap<ConversationId, Vec<Viewer>>>);
+
+/// An officer at a conversation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Viewer {
+    /// Who.
+    pub officer: OfficerId,
+    /// Name.
+    pub name: String,
+    /// Whether an answer is being written.
+    pub typing: bool,
+    /// Last sign of life.
+    pub seen_at: Timestamp,
+}
+
+impl Presence {
+    /// Notes a sign of life; returns who is there, those who type first.
+    pub fn note(&self, conversation: ConversationId, viewer: Viewer) -> Vec<Viewer> {
+        let now = viewer.seen_at;
+        let mut map = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if map.len() > 4_096 {
+            map.retain(|_, viewers| viewers.iter().any(|v| fresh(v, now)));
+        }
+        let viewers = map.entry(conversation).or_default();
+        viewers.retain(|v| v.officer != viewer.officer && fresh(v, now));
+        viewers.push(viewer);
+        viewers.sort_by(|a, b| b.typing.cmp(&a.typing).then_with(|| a.name.cmp(&b.name)));
+        viewers.clone()
+    }
+
+    /// Who is at a conversation now.
+    pub fn at(&self, conversation: ConversationId, now: Timestamp) -> Vec<Viewer> {
+        let map = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        map.get(&conversation).map(|v| v.iter().filter(|v| fresh(v, now)).cloned().collect()).unwrap_or_default()
+    }
+}
+
+fn fresh(viewer: &Viewer, now: Timestamp) -> bool {
+    now.duration_since(viewer.seen_at) <= PRESENCE
+}
+
+/// Notes that an officer looks at a conversation, and tells the others; the visitor is told when its own officer
+/// types.
+///
+/// # Errors
+/// `NotFound`, `Store`.
+pub async fn be_present(
+    app: &App,
+    officer: &Officer,
+    id: ConversationId,
+    typing: bool,
+) -> Result<Vec<Viewer>, AppError> {
+    let mut tx = app.db.read().await?;
+    let row = load(&mut tx, officer, id).await?;
+    drop(tx);
+    let viewer = Viewer { officer: officer.id, name: officer.name.clone(), typing, seen_at: app.now() };
+    let viewers = app.presence.note(id, viewer);
+    if typing && owns(officer, &row) {
+        app.hub.tell_visitor(id, ChatEvent::Typing { who: officer.name.clone() });
+    }
+    let names: Vec<Value> = viewers.iter().map(|v| json!({"name": v.name, "typing": v.typing})).collect();
+    app.hub.tell_staff(StaffEvent {
+        kind: "presence",
+        scope: Scope::Permission(Permission::Converse),
+        data: json!({"id": row.id, "viewers": names}).to_string(),
+    });
+    Ok(viewers)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commitments_are_recognised_and_refusals_are_not() {
+        for yes in ["明天上午会有人联系您", "我核实后给您回复", "请放心，会通知您结果"] {
+            assert!(promise_in(yes), "{yes}");
+        }
+        for no in ["请您联系税务局", "我们不会给您打电话要验证码", "已经解决"] {
+            assert!(!promise_in(no), "{no}");
+        }
+    }
+
+    #[test]
+    fn a_viewer_is_forgotten_after_twenty_five_seconds() {
+        let presence = Presence::default();
+        let conversation: ConversationId = "01934567-89ab-7000-8000-000000000001".parse().unwrap();
+        let viewer = |n: u8, typing, at: i64| Viewer {
+            officer: format!("01934567-89ab-7000-8000-0000000000{n:02x}").parse().unwrap(),
+            name: format!("坐席{n}"),
+            typing,
+            seen_at: Timestamp::from_second(at).unwrap(),
+        };
+        presence.note(conversation, viewer(1, false, 100));
+        let there = presence.note(conversation, viewer(2, true, 110));
+        assert_eq!(there.iter().map(|v| v.name.as_str()).collect::<Vec<_>>(), ["坐席2", "坐席1"], "who types comes first");
+        let now = Timestamp::from_second(126).unwrap();
+        assert_eq!(presence.at(conversation, now).iter().map(|v| v.name.as_str()).collect::<Vec<_>>(), ["坐席2"]);
+        presence.note(conversation, viewer(2, false, 127));
+        assert!(!presence.at(conversation, Timestamp::from_second(128).unwrap())[0].typing);
+    }
+
+    #[test]
+    fn titles_count_more_than_texts() {
+        let wanted: Vec<char> = "稳岗返还".chars().collect();
+        assert!(score(&wanted, "稳岗返还：条件", "") > score(&wanted, "社保", "稳岗返还"));
+        assert_eq!(score(&wanted, "消防", "验收"), 0);
+    }
+}
