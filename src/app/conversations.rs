@@ -8,22 +8,31 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 
 use super::{
-    App, AppError, Officer,
-    dialogue_codec,
+    App, AppError, FieldError, Officer, case_queries, dialogue_codec,
     events::{ChatEvent, Scope, StaffEvent},
-    message_view::form_json,
+    intake,
+    message_view::{form_json, reply_body},
+};
+pub use crate::store::{
+    conversations::{ConversationRow, MessageRow, NoteRow},
+    promises::PromiseRow,
 };
 use crate::{
     domain::{
         access::{Permission, Role},
-        dialogue::{ConversationState, DialogueState, Knowledge as _, Shipped},
+        case::Actor,
+        dialogue::{
+            self, ConversationState, DialogueState, Effect, FieldKey, FiledCase, Knowledge as _, MatterEdit, Shipped,
+            TurnEnv,
+        },
         ids::{ConversationId, OfficerId},
+        kinds::Channel,
     },
     store::{
         StoreError, Tx,
-        conversations::{self, ConversationFilter, ConversationRow, MessageRow, NoteRow},
+        conversations::{self, ConversationFilter},
         officers,
-        promises::{self, NewPromise, PromiseRow},
+        promises::{self, NewPromise},
         units,
     },
 };
@@ -187,7 +196,7 @@ pub fn allowed(officer: &Officer, row: &ConversationRow) -> Vec<&'static str> {
     match row.state.as_str() {
         "bot" | "collecting" | "queued" => actions.insert(0, "claim"),
         "human" if officer.has(Role::Dispatcher) => actions.extend(["release", "transfer"]),
-        _ => {},
+        _ => {}
     }
     if row.state == "queued" && officer.permits(Permission::Converse) {
         actions.push("close");
@@ -223,10 +232,7 @@ fn known(state: &DialogueState, row: &ConversationRow) -> Value {
     }
     if let Some(form) = &state.form {
         known.insert("demands".to_owned(), json!(form.kept().map(|m| m.demand.as_str()).collect::<Vec<_>>()));
-        known.insert(
-            "missing".to_owned(),
-            json!(form.missing().into_iter().map(|k| k.label()).collect::<Vec<_>>()),
-        );
+        known.insert("missing".to_owned(), json!(form.missing().into_iter().map(|k| k.label()).collect::<Vec<_>>()));
     }
     if state.risk {
         known.insert("risk".to_owned(), json!(true));
@@ -356,7 +362,12 @@ fn set_mode(row: &mut ConversationRow, mode: ConversationState) {
 ///
 /// # Errors
 /// `NotFound`; `Conflict` with who has it, when a colleague was first or the fence has moved.
-pub async fn claim(app: &App, officer: &Officer, id: ConversationId, fence: Option<i64>) -> Result<ConversationRow, AppError> {
+pub async fn claim(
+    app: &App,
+    officer: &Officer,
+    id: ConversationId,
+    fence: Option<i64>,
+) -> Result<ConversationRow, AppError> {
     officer.require(Permission::Converse)?;
     let now = app.now();
     let mut tx = app.db.write().await?;
@@ -407,10 +418,15 @@ pub async fn claim(app: &App, officer: &Officer, id: ConversationId, fence: Opti
 ///
 /// # Errors
 /// As [`claim`].
-pub async fn take_over(app: &App, officer: &Officer, id: ConversationId, fence: Option<i64>) -> Result<ConversationRow, AppError> {
+pub async fn take_over(
+    app: &App,
+    officer: &Officer,
+    id: ConversationId,
+    fence: Option<i64>,
+) -> Result<ConversationRow, AppError> {
     for _ in 0..4 {
         match claim(app, officer, id, fence).await {
-            Err(AppError::Conflict { code: "conversation_changed", .. }) if fence.is_none() => {},
+            Err(AppError::Conflict { code: "conversation_changed", .. }) if fence.is_none() => {}
             outcome => return outcome,
         }
     }
@@ -435,7 +451,12 @@ fn may_move(officer: &Officer, row: &ConversationRow) -> Result<(), AppError> {
 ///
 /// # Errors
 /// `NotFound`, `Conflict` (not in service, not one's own, changed in between).
-pub async fn release(app: &App, officer: &Officer, id: ConversationId, to: ReleaseTo) -> Result<ConversationRow, AppError> {
+pub async fn release(
+    app: &App,
+    officer: &Officer,
+    id: ConversationId,
+    to: ReleaseTo,
+) -> Result<ConversationRow, AppError> {
     officer.require(Permission::Converse)?;
     let now = app.now();
     retry(|| async {
@@ -450,13 +471,13 @@ pub async fn release(app: &App, officer: &Officer, id: ConversationId, to: Relea
                 set_mode(&mut row, ConversationState::Queued);
                 row.queued_at = Some(now.as_millisecond());
                 "工作人员已将会话交回，请稍候，会有同事接入。"
-            },
+            }
             ReleaseTo::Bot => {
                 let form = dialogue_codec::decode(&row.dialogue).form.is_some();
                 set_mode(&mut row, if form { ConversationState::Collecting } else { ConversationState::Bot });
                 row.queued_at = None;
                 "人工服务已结束，接下来由机器人应答。需要时可以再转人工。"
-            },
+            }
         };
         hand_over(&mut row, None, now);
         let message = event_message(app, &mut row, text, now);
@@ -495,7 +516,7 @@ where
 {
     for _ in 0..5 {
         match attempt().await {
-            Err(AppError::Store(StoreError::Conflict)) => {},
+            Err(AppError::Store(StoreError::Conflict)) => {}
             outcome => return outcome,
         }
     }
@@ -536,7 +557,7 @@ pub async fn transfer(
                 };
                 hand_over(&mut row, Some(*target), now);
                 (format!("会话已转给工作人员 {}。", account.name), Some(account.name))
-            },
+            }
             TransferTo::Unit(slug) => {
                 let Some(unit) = units::list(&mut tx).await?.into_iter().find(|u| u.slug == *slug && u.active) else {
                     tx.rollback().await?;
@@ -547,7 +568,7 @@ pub async fn transfer(
                 row.queued_at = Some(now.as_millisecond());
                 row.unit = Some(slug.clone());
                 (format!("会话已转给{}，请稍候。", unit.short_name), None)
-            },
+            }
         };
         let message = event_message(app, &mut row, &text, now);
         if !note.trim().is_empty() {
@@ -655,20 +676,43 @@ pub async fn send(app: &App, officer: &Officer, id: ConversationId, outgoing: &O
 /// How a unit is called beside an officer's message; the centre when there is none.
 fn unit_name(app: &App, slug: &str) -> String {
     let content = app.content.load();
-    content.routing.units().get(slug).map_or_else(|| "服务中心".to_owned(), |unit| unit.short_name.clone())
+    if slug.is_empty() {
+        return "服务中心".to_owned();
+    }
+    content.routing.units().short_name(slug)
 }
 
 /// Whether the words commit somebody to something (“会有人联系您”); such a message becomes a dated task.
 fn promise_in(text: &str) -> bool {
     const PROMISES: &[&str] = &[
-        "会联系您", "会有人联系", "会跟您联系", "会与您联系", "给您回电", "给您回复", "会回复您", "会答复您", "回电话给您", "再联系您", "再回复您", "再答复您", "尽快联系您", "尽快回复您",
-        "上门找您", "会上门", "会通知您", "打电话给您", "给您打电话", "会给您",
+        "会联系您",
+        "会有人联系",
+        "会跟您联系",
+        "会与您联系",
+        "给您回电",
+        "给您回复",
+        "会回复您",
+        "会答复您",
+        "回电话给您",
+        "再联系您",
+        "再回复您",
+        "再答复您",
+        "尽快联系您",
+        "尽快回复您",
+        "上门找您",
+        "会上门",
+        "会通知您",
+        "打电话给您",
+        "给您打电话",
+        "会给您",
     ];
     const NEGATED: &[&str] = &["不会", "没法", "无法", "不能", "是否"];
-    PROMISES.iter().any(|p| text.find(p).is_some_and(|at| {
-        let before = text.get(..at).unwrap_or_default();
-        !NEGATED.iter().any(|n| before.ends_with(n))
-    }))
+    PROMISES.iter().any(|p| {
+        text.find(p).is_some_and(|at| {
+            let before = text.get(..at).unwrap_or_default();
+            !NEGATED.iter().any(|n| before.ends_with(n))
+        })
+    })
 }
 
 fn promise_due(app: &App, now: Timestamp) -> Timestamp {
@@ -819,6 +863,121 @@ pub async fn open_promises(app: &App, officer: &Officer) -> Result<Vec<PromiseRo
     Ok(promises::open(&mut tx, 200).await?)
 }
 
+// ---- a case beside the chat ---------------------------------------------------------------------------------------
+
+/// What came of making a case beside the chat.
+#[derive(Debug, Clone)]
+pub enum CaseMade {
+    /// The form as it stands; nothing was filed.
+    Draft(Value),
+    /// Filed; the receipt went to the visitor.
+    Filed(Vec<FiledCase>),
+}
+
+/// What an officer fills in beside the chat.
+#[derive(Debug, Clone, Default)]
+pub struct CaseInput {
+    /// What the matter is, when nothing was told yet.
+    pub text: String,
+    /// Fields as they stand.
+    pub fields: Vec<(FieldKey, String)>,
+    /// Matters as they stand.
+    pub matters: Vec<MatterEdit>,
+    /// `true` files; `false` only shows the form.
+    pub confirm: bool,
+}
+
+/// Makes a case from the conversation: first a form pre-filled from what was said, then the filing with a receipt in
+/// the chat.
+///
+/// # Errors
+/// `NotFound`, `Conflict` (not one's own), `Invalid` with what is missing.
+pub async fn make_case(
+    app: &App,
+    officer: &Officer,
+    id: ConversationId,
+    input: &CaseInput,
+) -> Result<CaseMade, AppError> {
+    officer.require(Permission::FileCase)?;
+    let content = app.content.load();
+    let now = app.now();
+    let (made, after) = retry(|| async {
+        let knowledge = Shipped::new(&content.rules, &content.taxonomy, &content.routing, &content.schedule, now);
+        let mut tx = app.db.write().await?;
+        let mut row = load(&mut tx, officer, id).await?;
+        if !owns(officer, &row) {
+            tx.rollback().await?;
+            return Err(conflict("not_in_service", "请先接入会话再建件。", &row, officer));
+        }
+        let env = TurnEnv {
+            knowledge: &knowledge,
+            now,
+            today: knowledge.today,
+            default_region: Some(app.config.region.code.as_str()),
+            channel: row.channel.parse().unwrap_or(Channel::Web),
+            queue_ahead: 0,
+            open_cases: &[],
+            progress: &[],
+        };
+        let state = dialogue_codec::decode(&row.dialogue);
+        let words = if input.text.trim().is_empty() {
+            state.last_matter.clone().unwrap_or_default()
+        } else {
+            input.text.clone()
+        };
+        if state.form.is_none() && words.trim().is_empty() {
+            tx.rollback().await?;
+            return Err(AppError::field("/text", "请先写明是什么事"));
+        }
+        let prepared = dialogue::prepare_form(&env, &state, &words);
+        if !input.confirm {
+            tx.rollback().await?;
+            let card = prepared.form.as_ref().map_or(Value::Null, |form| form_json(&form.card(&knowledge)));
+            return Ok((CaseMade::Draft(card), None));
+        }
+        let outcome = dialogue::submit_for(&env, &prepared, input.fields.clone(), input.matters.clone());
+        let drafts = outcome.effects.iter().find_map(|effect| match effect {
+            Effect::FileCases(drafts) => Some(drafts.clone()),
+            Effect::RequestHuman { .. }
+            | Effect::LeaveQueue
+            | Effect::AppendToCase { .. }
+            | Effect::Promise { .. }
+            | Effect::PageDuty { .. }
+            | Effect::Flag { .. }
+            | Effect::PurgeInput { .. }
+            | Effect::Feedback { .. }
+            | Effect::Unanswered { .. } => None,
+        });
+        let Some(drafts) = drafts else {
+            tx.rollback().await?;
+            let errors = dialogue::form_errors(&outcome.state)
+                .into_iter()
+                .map(|(key, message)| FieldError::new(format!("/fields/{}", key.as_str()), message))
+                .collect();
+            return Err(AppError::invalid("form_incomplete", errors));
+        };
+        let actor = Actor::Officer(case_queries::stamp(&mut tx, &content, officer, now).await?);
+        let filed = intake::file_cases(&mut tx, app, Some(id), &drafts, &actor).await?;
+        let (mut next, receipt) = dialogue::filed(&env, &outcome.state, &filed.cases);
+        next.mode = ConversationState::Human;
+        row.dialogue = dialogue_codec::encode(&next);
+        row.topic = drafts.first().and_then(|d| d.topic.clone()).or(row.topic);
+        row.changed_at = now.as_millisecond();
+        let mut message = event_message(app, &mut row, &receipt.text, now);
+        receipt.kind.as_str().clone_into(&mut message.kind);
+        message.body = Some(Value::Object(reply_body(&receipt, content.schedule.zone())).to_string());
+        store(&mut tx, &row, &[message]).await?;
+        tx.commit().await?;
+        tell(app, id, &row, Some(&officer.name));
+        Ok((CaseMade::Filed(filed.cases.clone()), Some(filed)))
+    })
+    .await?;
+    if let Some(filed) = after {
+        filed.tell(app);
+    }
+    Ok(made)
+}
+
 // ---- presence ----------------------------------------------------------------------------------------------------
 
 /// A viewer is forgotten after this long without a sign.
@@ -921,7 +1080,11 @@ mod tests {
         };
         presence.note(conversation, viewer(1, false, 100));
         let there = presence.note(conversation, viewer(2, true, 110));
-        assert_eq!(there.iter().map(|v| v.name.as_str()).collect::<Vec<_>>(), ["坐席2", "坐席1"], "who types comes first");
+        assert_eq!(
+            there.iter().map(|v| v.name.as_str()).collect::<Vec<_>>(),
+            ["坐席2", "坐席1"],
+            "who types comes first"
+        );
         let now = Timestamp::from_second(126).unwrap();
         assert_eq!(presence.at(conversation, now).iter().map(|v| v.name.as_str()).collect::<Vec<_>>(), ["坐席2"]);
         presence.note(conversation, viewer(2, false, 127));

@@ -7,6 +7,7 @@ pub mod case_queries;
 mod case_save;
 pub mod clocks;
 pub mod content;
+pub mod conversations;
 pub mod dialogue_codec;
 pub mod error;
 pub mod events;
@@ -70,6 +71,8 @@ pub struct Parts {
     pub limits: limits::Limits,
     /// Chat tokens seen lately.
     pub visitor_tokens: visitors::TokenCache,
+    /// Officers at conversations.
+    pub presence: conversations::Presence,
     /// Cancelled at shutdown.
     pub shutdown: CancellationToken,
 }
@@ -108,6 +111,7 @@ impl App {
             jobs: job_board::JobBoard::default(),
             limits,
             visitor_tokens: visitors::TokenCache::default(),
+            presence: conversations::Presence::default(),
             shutdown: CancellationToken::new(),
         }))
     }

@@ -47,13 +47,15 @@ pub async fn run_once(app: &App, sender: &dyn WebhookSender) -> Result<Summary, 
         for entry in entries {
             let outcome = match webhooks::sign(app, &entry, app.now()) {
                 Some(request) => sender.send(&request).await,
-                None => Err(SendFailure { permanent: true, reason: format!("没有名为“{}”的推送目标", entry.target) }),
+                None => Err(SendFailure {
+                    permanent: true, reason: format!("没有名为“{}”的推送目标", entry.target)
+                }),
             };
             match outcome {
                 Ok(()) => {
                     webhooks::delivered(app, &entry.id).await?;
                     summary.sent += 1;
-                },
+                }
                 Err(failure) => {
                     let next = next_attempt(entry.attempts, failure.permanent, app.now());
                     tracing::warn!(
@@ -66,7 +68,7 @@ pub async fn run_once(app: &App, sender: &dyn WebhookSender) -> Result<Summary, 
                     } else {
                         summary.dead += 1;
                     }
-                },
+                }
             }
         }
     }

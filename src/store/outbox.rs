@@ -152,8 +152,12 @@ pub async fn list(tx: &mut Tx, state: &str, limit: i64) -> Result<Vec<OutboxRow>
 pub async fn revive(tx: &mut Tx, id: &str, now: Timestamp) -> Result<bool, StoreError> {
     const SQL: &str = "UPDATE outbox SET state = 'ready', attempts = 0, next_at = $2, done_at = NULL \
         WHERE id = $1 AND state = 'dead'";
-    let done =
-        on_backend!(tx, |conn| sqlx::query(SQL).bind(id).bind(now.as_millisecond()).execute(conn).await?.rows_affected());
+    let done = on_backend!(tx, |conn| sqlx::query(SQL)
+        .bind(id)
+        .bind(now.as_millisecond())
+        .execute(conn)
+        .await?
+        .rows_affected());
     Ok(done == 1)
 }
 

@@ -99,6 +99,7 @@ pub fn all() -> Vec<Route> {
     routes.extend(api::me::routes());
     routes.extend(api::cases::routes());
     routes.extend(api::track::routes());
+    routes.extend(api::conversations::routes());
     routes
 }
 

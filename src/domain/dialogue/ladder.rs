@@ -1114,10 +1114,8 @@ impl<'a> Turn<'a> {
         }
         self.state.awaiting = Awaiting::ProgressNumber;
         self.say(
-            Reply::say(
-                "请发来编号和查询码（登记成功时给您的，例如 ZT20261125-0001X 和 6 位查询码），一条消息里一起发。",
-            )
-            .with_buttons(["转人工"]),
+            Reply::say("请发来编号和查询码，一条消息里一起发（登记成功时给您的：编号以 ZT 开头，查询码 10 位）。")
+                .with_buttons(["转人工"]),
         );
     }
 
@@ -1163,6 +1161,12 @@ impl<'a> Turn<'a> {
             reply.text.push_str("\n答复已送达，请在“查进度”页面确认是否解决并评价。");
         }
         self.say(reply.with_buttons(["转人工"]));
+    }
+
+    /// A form from some words, without a word to the visitor; for officers.
+    pub(super) fn draft_form(&mut self, words: &str) {
+        let reading = self.read(words);
+        self.open_form(reading.matters, words, None, "");
     }
 
     pub(super) fn open_form(

@@ -88,6 +88,34 @@ pub fn failed_turn(env: &TurnEnv<'_>, state: &DialogueState) -> TurnOutcome {
     turn.finish()
 }
 
+/// Puts a form together for an officer beside the chat: the one in work, or a new one from what was said.
+pub fn prepare_form(env: &TurnEnv<'_>, state: &DialogueState, words: &str) -> DialogueState {
+    if state.form.is_some() {
+        return state.clone();
+    }
+    let mode = state.mode;
+    let mut turn = ladder::Turn::new(env, state);
+    turn.draft_form(words);
+    let mut next = turn.finish().state;
+    next.mode = mode;
+    next
+}
+
+/// 提交 by an officer on behalf of the enterprise: the card as the officer filled it. Duplicates are the officer's
+/// own decision.
+pub fn submit_for(
+    env: &TurnEnv<'_>,
+    state: &DialogueState,
+    fields: Vec<(FieldKey, String)>,
+    matters: Vec<MatterEdit>,
+) -> TurnOutcome {
+    let mut state = state.clone();
+    if let Some(form) = state.form.as_mut() {
+        form.duplicate_cleared = true;
+    }
+    turn(env, &state, &Input { kind: InputKind::FormSubmit { fields, matters, confirm: true } })
+}
+
 /// What to load before [`turn`]; cheap, reads only the state and the words.
 pub fn needs(state: &DialogueState, input: &Input) -> Needs {
     let mut needs = Needs::default();
@@ -134,7 +162,7 @@ pub fn needs(state: &DialogueState, input: &Input) -> Needs {
 /// Case numbers in a text, each with the query code that follows (`ZT20261125-0001X 483920`).
 pub(crate) fn progress_numbers(text: &str) -> Vec<(String, String)> {
     static NUMBER: std::sync::LazyLock<regex::Regex> = std::sync::LazyLock::new(|| {
-        regex::Regex::new(r"(?i)(ZT[0-9]{8} ?-? ?[0-9]{4,}[0-9A-Z](?:-R[0-9]+)?)[^0-9A-Za-z]*([0-9A-Za-z]{4,12})?")
+        regex::Regex::new(r"(?i)(ZT[0-9]{8} ?-? ?[0-9]{4,}[0-9A-Z](?:-R[0-9]+)?)[^0-9A-Za-z]*([0-9A-Za-z]{4,6}-[0-9A-Za-z]{4,6}|[0-9A-Za-z]{4,12})?")
             .expect("the pattern is a constant and compiles in the tests")
     });
     let text = extract::half_width(text);

@@ -2,5 +2,6 @@
 
 pub mod case_view;
 pub mod cases;
+pub mod conversations;
 pub mod me;
 pub mod track;
