@@ -522,7 +522,7 @@ fn random_password(app: &App) -> String {
     text
 }
 
-async fn hash_password(app: &App, password: &str) -> Result<String, AppError> {
+pub(super) async fn hash_password(app: &App, password: &str) -> Result<String, AppError> {
     let mut salt = [0; 16];
     app.ids.fill(&mut salt);
     let password = password.to_owned();

@@ -8,6 +8,7 @@ mod case_save;
 pub mod clocks;
 pub mod content;
 pub mod conversations;
+pub mod demo;
 pub mod dialogue_codec;
 pub mod error;
 pub mod events;

@@ -427,6 +427,7 @@ pub const TRANSITIONS: &[Transition] = {
             Is(S::Recheck),
             &[P::Enterprise, P::Proxy],
         ),
+        row("T30", &[S::ClosingReview], A::Confirm, Stays, &[P::Enterprise, P::Proxy, P::Verifier]),
         row(
             "T30",
             &[S::ClosingReview, S::Closed, S::Merged],

@@ -13,6 +13,8 @@ mod dispatching;
 mod handling;
 mod intake;
 mod overlays;
+#[cfg(test)]
+mod tests;
 pub mod event;
 pub mod input;
 pub mod lifecycle;
