@@ -1,6 +1,6 @@
-//! Clocks and timers of a case: what waits for it, written in the transaction that changes it.
+//! What waits for a case: the steps of the ladder for its running clocks, and the actions of the system.
 //!
-//! Whoever saves a case calls [`plan`] and [`write`] with it. The list of timers is a pure function of the case, so a
+//! Whoever saves a case stores its clocks and [`plan`] with it. The list of timers is a pure function of the case, so a
 //! restart or a second gateway come to the same list; what has fired is remembered by the store.
 
 use jiff::Timestamp;
@@ -11,10 +11,7 @@ use crate::{
         case::{Case, CaseAction, CaseClock, CaseEnv, ClockKey, ClockState, model::Limit, timed_actions},
         sla::{DueRequest, Ladder, Schedule, SlaBook},
     },
-    store::{
-        Tx,
-        timers::{self, Timer},
-    },
+    store::timers::Timer,
 };
 
 /// What a timer does when its moment comes.
@@ -98,15 +95,4 @@ pub fn plan(case: &Case, env: &CaseEnv<'_>) -> Result<Vec<Timer>, AppError> {
         out.push(Timer { case: case.id, clock: None, turn: timed.at.as_millisecond(), step, at: timed.at });
     }
     Ok(out)
-}
-
-/// Writes the clocks of a case and what waits for it ([`plan`]), in the transaction that saves the case; `calendar` is
-/// the version of the calendar its due dates were computed with.
-///
-/// # Errors
-/// `Store`.
-pub async fn write(tx: &mut Tx, case: &Case, waiting: &[Timer], calendar: &str) -> Result<(), AppError> {
-    timers::put_clocks(tx, case.id, &case.clocks, calendar).await?;
-    timers::put_timers(tx, case.id, waiting).await?;
-    Ok(())
 }

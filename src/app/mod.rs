@@ -20,6 +20,7 @@ pub mod message_view;
 pub mod metrics;
 pub mod officer;
 pub mod outbox;
+pub mod sweep;
 pub mod system;
 pub mod track;
 pub mod visitors;

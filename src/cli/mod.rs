@@ -5,6 +5,7 @@
 
 pub mod classify;
 pub mod rules;
+pub mod db;
 pub mod sla;
 
 use std::{io::Write, path::PathBuf, process::ExitCode};
@@ -45,6 +46,7 @@ impl Global {
 enum Command {
     Classify(classify::Args),
     Rules(rules::Args),
+    Db(db::Args),
     Sla(sla::Args),
 }
 
@@ -54,6 +56,7 @@ pub fn run() -> ExitCode {
     let result: anyhow::Result<ExitCode> = match &cli.command {
         Command::Classify(args) => classify::run(args, &cli.global),
         Command::Rules(args) => rules::run(args, &cli.global),
+        Command::Db(args) => db::run(args, &cli.global),
         Command::Sla(args) => sla::run(args, &cli.global),
     };
     match result {

@@ -1,3 +1,5 @@
-//! Work beside requests: one file per job, each idempotent and decided from stored rows.
+//! Work beside requests: one file per job, each `run_once`, idempotent and decided from stored rows alone.
 
 pub mod outbox;
+pub mod runner;
+pub mod sla_sweep;

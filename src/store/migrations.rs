@@ -89,6 +89,14 @@ async fn applied(tx: &mut Tx) -> Result<Vec<(i64, String, String)>, StoreError> 
     Ok(on_backend!(tx, |conn| sqlx::query_as(SQL).fetch_all(conn).await?))
 }
 
+/// Numbers of the migrations that this program knows, in order.
+///
+/// # Errors
+/// `Migration`.
+pub(super) fn versions(backend: &'static str) -> Result<Vec<i64>, StoreError> {
+    Ok(list(backend)?.into_iter().map(|migration| migration.version).collect())
+}
+
 /// Names of the migrations that this program knows and the database has not seen.
 ///
 /// # Errors

@@ -11,6 +11,7 @@
 //! * SQLite has one writing connection; writers queue for it in the process, so BEGIN IMMEDIATE does not wait.
 
 pub mod attachments;
+pub mod backup;
 pub mod cases;
 pub mod conversations;
 mod error;
