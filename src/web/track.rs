@@ -1,12 +1,290 @@
 //! The progress page of enterprises: number and code, the way of the case, and what the enterprise may do.
 
 use askama::Template;
-
-use crate::web::{
-    desk::pages::SiblingView,
-    site::Site,
-    view::{Choice, DueView, StageStep},
+use axum::{
+    Form,
+    extract::{Path, Query, State},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Redirect, Response},
 };
+use serde::Deserialize;
+
+use crate::{
+    app::{App, AppError, case_input::ActionFields, limits::refuse, track},
+    domain::{case::CaseAction, sla::chinese_date_time},
+    web::{
+        auth::{Access, Client, cookie},
+        desk::pages::SiblingView,
+        error::{WebError, detail},
+        router::{Route, get, post},
+        site::{Site, render},
+        view::{Choice, DueView, StageStep, stages},
+    },
+};
+
+/// The routes of this area. Number and code go by POST or cookie: they shall not stand in histories and logs.
+pub fn routes() -> Vec<Route> {
+    vec![
+        get("/track", Access::Public, ask),
+        post("/track", Access::Public, look_up),
+        post("/track/leave", Access::Public, leave),
+        get("/track/{number}", Access::Public, show),
+        post("/track/{number}/{action}", Access::Public, act),
+    ]
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct AskQuery {
+    number: String,
+    code: String,
+    done: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(default)]
+#[derive(Default)]
+struct ActForm {
+    key: String,
+    text: String,
+    words: String,
+    grade: Option<u8>,
+    solved: Option<bool>,
+}
+
+const fn code_cookie(secure: bool) -> &'static str {
+    if secure { "__Host-zhitong-track" } else { "zhitong-track" }
+}
+
+/// The query code this browser has proven, good for every case filed together.
+fn known_code(headers: &HeaderMap, secure: bool) -> Option<String> {
+    headers
+        .get_all(header::COOKIE)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+        .find(|(name, value)| *name == code_cookie(secure) && !value.is_empty())
+        .map(|(_, value)| value.to_owned())
+}
+
+fn count(app: &App, client: &Client) -> Result<(), AppError> {
+    app.limits.track.take(client.address, app.now()).map_err(refuse("too_many"))
+}
+
+fn ask_page(app: &App, number: &str, error: &str) -> Result<Response, WebError> {
+    let page = AskPage { site: Site::new(&app.config.brand), error: error.to_owned(), number: number.to_owned() };
+    let status = if error.is_empty() { StatusCode::OK } else { StatusCode::NOT_FOUND };
+    Ok((status, render(&page)?).into_response())
+}
+
+const WRONG: &str = "没有查到。请核对编号和查询码，注意字母和数字。";
+
+async fn ask(State(app): State<App>, client: Client, Query(query): Query<AskQuery>) -> Result<Response, WebError> {
+    if query.code.is_empty() {
+        return ask_page(&app, &query.number, "");
+    }
+    // A link from a printed receipt carries both; the code is taken out of the address at once.
+    open(&app, &client, &query.number, &query.code).await
+}
+
+async fn look_up(
+    State(app): State<App>,
+    client: Client,
+    headers: HeaderMap,
+    Form(form): Form<AskQuery>,
+) -> Result<Response, WebError> {
+    let code = if form.code.is_empty() { known_code(&headers, client.secure).unwrap_or_default() } else { form.code };
+    open(&app, &client, &form.number, &code).await
+}
+
+async fn open(app: &App, client: &Client, number: &str, code: &str) -> Result<Response, WebError> {
+    count(app, client)?;
+    let (number, code) = (number.trim().to_uppercase(), code.trim().to_uppercase());
+    match track::view(app, &number, &code).await {
+        Ok(view) => {
+            let mut response = Redirect::to(&format!("/track/{}", view.number)).into_response();
+            let safe: String = code.chars().filter(char::is_ascii_alphanumeric).collect();
+            let value = cookie(code_cookie(client.secure), &safe, client.secure, false, 12 * 3_600);
+            response.headers_mut().append(header::SET_COOKIE, value);
+            Ok(response)
+        },
+        Err(AppError::NotFound) => ask_page(app, &number, WRONG),
+        Err(error) => Err(WebError(error)),
+    }
+}
+
+async fn leave(client: Client) -> Response {
+    let mut response = Redirect::to("/track").into_response();
+    let value: HeaderValue = cookie(code_cookie(client.secure), "", client.secure, false, 0);
+    response.headers_mut().append(header::SET_COOKIE, value);
+    response
+}
+
+async fn show(
+    State(app): State<App>,
+    client: Client,
+    headers: HeaderMap,
+    Path(number): Path<String>,
+    Query(query): Query<AskQuery>,
+) -> Result<Response, WebError> {
+    let Some(code) = known_code(&headers, client.secure) else { return ask_page(&app, &number, "") };
+    count(&app, &client)?;
+    match track::view(&app, &number, &code).await {
+        Ok(view) => {
+            let done = query.done.parse::<CaseAction>().map_or("", done_words);
+            Ok(page(&app, view, done, "")?.into_response())
+        },
+        Err(AppError::NotFound) => ask_page(&app, &number, WRONG),
+        Err(error) => Err(WebError(error)),
+    }
+}
+
+fn done_words(action: CaseAction) -> &'static str {
+    const WORDS: &[(CaseAction, &str)] = &[
+        (CaseAction::Rate, "评价已收到，谢谢。"),
+        (CaseAction::Confirm, "已记下您的确认，谢谢。"),
+        (CaseAction::Urge, "已提醒承办单位。"),
+        (CaseAction::AddInfo, "补充说明已交给承办单位。"),
+        (CaseAction::SupplyInfo, "补充已收到，继续受理。"),
+        (CaseAction::Object, "异议已收到，由中心另行审核。"),
+        (CaseAction::RequestHandling, "已转为办件，按时限办理。"),
+        (CaseAction::Reopen, "已重新办理。"),
+        (CaseAction::Withdraw, "已撤回。需要时可以重新提出。"),
+    ];
+    WORDS.iter().find(|(known, _)| *known == action).map_or("", |(_, words)| words)
+}
+
+async fn act(
+    State(app): State<App>,
+    client: Client,
+    headers: HeaderMap,
+    Path((number, action)): Path<(String, String)>,
+    Form(form): Form<ActForm>,
+) -> Result<Response, WebError> {
+    let Some(code) = known_code(&headers, client.secure) else { return ask_page(&app, &number, "") };
+    if headers.get("sec-fetch-site").is_some_and(|site| site != "same-origin" && site != "none") {
+        return Err(WebError(AppError::forbidden("csrf")));
+    }
+    count(&app, &client)?;
+    let action = CaseAction::ALL
+        .iter()
+        .copied()
+        .find(|known| known.as_str() == action)
+        .ok_or(WebError(AppError::NotFound))?;
+    let filled = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
+    let text = filled(&form.text);
+    let as_reason = matches!(action, CaseAction::Withdraw | CaseAction::Reopen);
+    let as_words = matches!(action, CaseAction::Urge | CaseAction::RequestHandling);
+    let fields = ActionFields {
+        reason: text.clone().filter(|_| as_reason),
+        words: if as_words { text.clone() } else { filled(&form.words) },
+        text: text.filter(|_| !as_reason && !as_words),
+        grade: form.grade,
+        solved: form.solved,
+        ..ActionFields::default()
+    };
+    let key = Some(form.key.as_str()).filter(|key| (8..=128).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic()));
+    let error = match track::perform(&app, &number, &code, action, &fields, key).await {
+        Ok(view) => return Ok(Redirect::to(&format!("/track/{}?done={}", view.number, action.as_str())).into_response()),
+        Err(error) => error,
+    };
+    let (status, words) = match &error {
+        AppError::Conflict { code, detail: words, .. } => (StatusCode::CONFLICT, words.clone().or_else(|| known_words(code))),
+        AppError::Forbidden { code, detail: words, .. } => (StatusCode::FORBIDDEN, words.clone().or_else(|| known_words(code))),
+        AppError::Invalid { code, detail: words, errors } => {
+            let first = errors.first().map(|field| field.message.clone());
+            (StatusCode::UNPROCESSABLE_ENTITY, first.or_else(|| words.clone()).or_else(|| known_words(code)))
+        },
+        AppError::NotFound
+        | AppError::Unauthenticated { .. }
+        | AppError::TooLarge { .. }
+        | AppError::Unsupported { .. }
+        | AppError::TooMany { .. }
+        | AppError::Unavailable { .. }
+        | AppError::Store(_)
+        | AppError::Internal(_) => return Err(WebError(error)),
+    };
+    let view = track::view(&app, &number, &code).await?;
+    let words = words.unwrap_or_else(|| "没有办成，请看最新情况后再试。".to_owned());
+    Ok((status, page(&app, view, "", &words)?).into_response())
+}
+
+fn known_words(code: &str) -> Option<String> {
+    detail(code).map(str::to_owned)
+}
+
+fn page(app: &App, view: track::TrackView, done: &str, error: &str) -> Result<axum::response::Html<String>, WebError> {
+    let content = app.content.load();
+    let now = app.now();
+    let time = |at: jiff::Timestamp| chinese_date_time(content.schedule.civil(at));
+    let allowed: Vec<String> = view.allowed.iter().map(|action| action.as_str().to_owned()).collect();
+    let due = match view.due_at {
+        Some(_) if view.paused.is_some() => {
+            DueView { class: "paused", text: "暂停计时".into(), absolute: String::new(), provisional: false }
+        },
+        Some(due) => DueView {
+            provisional: view.provisional,
+            ..crate::web::desk::list::due_view(&content, now, due, false)
+        },
+        None => DueView::default(),
+    };
+    let mut siblings: Vec<SiblingView> = view
+        .siblings
+        .iter()
+        .map(|other| SiblingView {
+            number: other.number.clone(),
+            title: other.title.clone(),
+            state: other.status.label().to_owned(),
+            current: false,
+        })
+        .collect();
+    if !siblings.is_empty() {
+        siblings.push(SiblingView {
+            number: view.number.clone(),
+            title: view.title.clone(),
+            state: view.status.label().to_owned(),
+            current: true,
+        });
+        siblings.sort_by(|a, b| a.number.cmp(&b.number));
+    }
+    let (reply, reply_sign) = view.reply.map(|(text, signer)| (text, format!("签发：{signer}"))).unwrap_or_default();
+    let case = TrackView {
+        number: view.number,
+        title: view.title,
+        type_label: view.type_label.to_owned(),
+        topic_label: String::new(),
+        stage: view.stage,
+        stages: stages(view.stage),
+        wording: view.wording,
+        holder: if view.status.is_open() { view.holder } else { String::new() },
+        due,
+        submitted: time(view.submitted_at),
+        paused: view.paused.unwrap_or_default(),
+        reply,
+        reply_sign,
+        conclusion: String::new(),
+        timeline: view
+            .timeline
+            .into_iter()
+            .rev()
+            .map(|step| StepView { at: time(step.at), text: step.text, detail: String::new() })
+            .collect(),
+        original_words: String::new(),
+        siblings,
+        forms: FORMS.iter().filter(|form| allowed.iter().any(|slug| slug == form.action)).collect(),
+        allowed,
+    };
+    let page = CasePage {
+        site: Site::new(&app.config.brand),
+        case,
+        done: done.to_owned(),
+        error: error.to_owned(),
+        form_key: app.ids.uuid(now).to_string(),
+        grades: grades(),
+    };
+    render(&page)
+}
 
 /// The form that asks for number and code.
 #[derive(Debug, Template)]

@@ -1,7 +1,5 @@
 //! Pieces that several pages show alike: the eight-stage bar, due chips, dates as people write them.
 
-use jiff::{Timestamp, tz::TimeZone};
-
 use crate::domain::case::{CaseStatus, Stage};
 
 /// The names of the eight stages, in order.
@@ -53,44 +51,6 @@ pub struct DueView {
     pub absolute: String,
     /// Rests on a calendar that is not yet published.
     pub provisional: bool,
-}
-
-/// “2026年11月22日 15:30”.
-pub fn full_time(at: Timestamp, zone: &TimeZone) -> String {
-    let local = zone.to_datetime(at);
-    format!("{}年{}月{}日 {:02}:{:02}", local.year(), local.month(), local.day(), local.hour(), local.minute())
-}
-
-/// “10月20日 周二 17:30”.
-pub fn due_time(at: Timestamp, zone: &TimeZone) -> String {
-    let local = zone.to_datetime(at);
-    format!(
-        "{}月{}日 {} {:02}:{:02}",
-        local.month(),
-        local.day(),
-        weekday(local.weekday()),
-        local.hour(),
-        local.minute()
-    )
-}
-
-/// “2026年11月22日 周日”.
-pub fn full_day(at: Timestamp, zone: &TimeZone) -> String {
-    let local = zone.to_datetime(at);
-    format!("{}年{}月{}日 {}", local.year(), local.month(), local.day(), weekday(local.weekday()))
-}
-
-fn weekday(day: jiff::civil::Weekday) -> &'static str {
-    use jiff::civil::Weekday as W;
-    match day {
-        W::Monday => "周一",
-        W::Tuesday => "周二",
-        W::Wednesday => "周三",
-        W::Thursday => "周四",
-        W::Friday => "周五",
-        W::Saturday => "周六",
-        W::Sunday => "周日",
-    }
 }
 
 /// A small mark with a colour class.
@@ -145,14 +105,5 @@ mod tests {
         assert_eq!(marks, ["✓", "✓", "✓", "4", "5", "6", "7", "8"]);
         assert!(bar.iter().filter(|step| step.now).all(|step| step.name == "处理"));
         assert!(stages(0).iter().all(|step| step.class.is_empty()));
-    }
-
-    #[test]
-    fn times_are_written_as_people_write_them() {
-        let zone = TimeZone::get("Asia/Shanghai").expect("bundled zone");
-        let at: Timestamp = "2026-10-20T09:30:00Z".parse().expect("a valid instant");
-        assert_eq!(full_time(at, &zone), "2026年10月20日 17:30");
-        assert_eq!(due_time(at, &zone), "10月20日 周二 17:30");
-        assert_eq!(full_day(at, &zone), "2026年10月20日 周二");
     }
 }

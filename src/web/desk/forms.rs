@@ -274,7 +274,7 @@ pub fn action_form(action: CaseAction, facts: &FormFacts) -> Option<ActionForm> 
             "受理",
             format!("{firm}会收到受理通知和承诺办结时间，答复时钟从现在开始。"),
             vec![
-                Field::choose("case_type", "类型", choices!(CaseType, &facts.case_type)),
+                Field::choose("type", "类型", choices!(CaseType, &facts.case_type)),
                 Field {
                     blank: true,
                     required: false,
@@ -355,8 +355,8 @@ pub fn action_form(action: CaseAction, facts: &FormFacts) -> Option<ActionForm> 
             "签收",
             format!("以{lead}名义签收，签收时钟停止，承办人收到提醒。"),
             vec![
-                Field::line("register_no", "收文号"),
-                Field::choose("handler", "承办人", from_pairs(&facts.handlers, "")),
+                Field::line_option("register_no", "收文号").hint("不填用案件编号"),
+                Field::choose_option("handler", "承办人", from_pairs(&facts.handlers, "")),
             ],
         ),
         A::Assign => (
@@ -477,7 +477,7 @@ pub fn action_form(action: CaseAction, facts: &FormFacts) -> Option<ActionForm> 
             "调整",
             "从原来的起点重新计算时限，留下记录。".into(),
             vec![
-                Field::choose_option("case_type", "类型", choices!(CaseType, "")),
+                Field::choose_option("type", "类型", choices!(CaseType, "")),
                 Field::choose_option("topic", "主题", from_pairs(&facts.topics, "")),
                 Field::choose_option("complexity", "难易程度", choices!(Complexity, "")),
                 Field::area("reason", "理由"),
@@ -610,10 +610,7 @@ pub fn action_form(action: CaseAction, facts: &FormFacts) -> Option<ActionForm> 
             "并单",
             "并入另一件办理，企业在那一件看进度，评价各自算。".into(),
             vec![
-                Field::line("into", "并入哪一件（编号）"),
-                Field::tick("same_enterprise", "同一企业同一事项", true),
-                Field::tick("parent_open", "那一件还在办", true),
-            ],
+                Field::line("into", "并入哪一件（编号）")],
         ),
         A::TransferOut => (
             Tone::Danger,

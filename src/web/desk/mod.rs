@@ -1,4 +1,185 @@
 //! The officers' desk: list, conversation, case. First paint comes from the server; live parts use the staff API.
 
+pub mod case_page;
 pub mod forms;
+pub mod list;
 pub mod pages;
+
+use axum::{
+    extract::{OriginalUri, Path, Query, State},
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+
+use self::{
+    list::DeskQuery,
+    pages::{CasePage, ConversationPage, DeskView, FaultPage, HomePage, ListView, Tally},
+};
+use crate::{
+    app::{App, AppError, Credential, Officer, auth, case_queries, conversations},
+    domain::{
+        access::{Permission, Role},
+        case::CaseNumber,
+        ids::ConversationId,
+        sla::{chinese_date, weekday},
+    },
+    web::{
+        auth::Access,
+        error::WebError,
+        router::{Route, get},
+        site::{Site, render},
+    },
+};
+
+/// The routes of this area.
+pub fn routes() -> Vec<Route> {
+    vec![
+        get("/desk", Access::AnyOfficer, home),
+        get("/desk/cases/{number}", Access::Officer(Permission::ViewCases), case),
+        get("/desk/conversations/{id}", Access::Officer(Permission::Converse), conversation),
+    ]
+}
+
+fn desk_view(app: &App, officer: &Officer) -> DeskView {
+    let content = app.content.load();
+    let mut roles: Vec<&str> = officer.roles().iter().map(|role| role.label()).collect();
+    roles.dedup();
+    DeskView {
+        officer_id: officer.id.to_string(),
+        name: officer.name.clone(),
+        unit: match officer.unit() {
+            "" => String::new(),
+            slug => content.routing.units().short_name(slug),
+        },
+        roles: roles.join("、"),
+        csrf: match &officer.credential {
+            Credential::Session { csrf, .. } => csrf.clone(),
+            Credential::Token(_) => String::new(),
+        },
+        admin: officer.has(Role::Admin),
+    }
+}
+
+async fn home(
+    State(app): State<App>,
+    officer: Officer,
+    Query(query): Query<DeskQuery>,
+) -> Result<Response, WebError> {
+    let list = list::list(&app, &officer, &query, "").await?;
+    let content = app.content.load();
+    let now = content.schedule.civil(app.now());
+    let part = match now.hour() {
+        0..=5 => "夜里好",
+        6..=11 => "上午好",
+        12..=13 => "中午好",
+        14..=17 => "下午好",
+        _ => "晚上好",
+    };
+    let open = if content.schedule.is_open(app.now()) { "办公时间" } else { "非办公时间" };
+    let page = HomePage {
+        site: Site::new(&app.config.brand),
+        desk: desk_view(&app, &officer),
+        greeting: format!("{}，{part}", officer.name),
+        today: format!("{} {} · {open}", chinese_date(now.date()), weekday(now.date().weekday())),
+        tallies: tallies(&app, &officer, &list).await?,
+        list,
+    };
+    Ok(render(&page)?.into_response())
+}
+
+async fn tallies(app: &App, officer: &Officer, list: &ListView) -> Result<Vec<Tally>, WebError> {
+    let count = |key: &str| {
+        list.tabs.iter().find(|tab| tab.key == key).and_then(|tab| tab.count.trim_end_matches('+').parse().ok()).unwrap_or(0)
+    };
+    let mut tallies = Vec::new();
+    if officer.permits(Permission::Converse) {
+        let waiting: u64 = count("waiting");
+        let class = if waiting > 0 { "soon" } else { "" };
+        tallies.push(Tally { href: "/desk?tab=waiting", count: waiting, label: "会话等待接入", class });
+    }
+    if officer.permits(Permission::ViewCases) {
+        let late = case_queries::ListQuery { overdue: true, limit: Some(200), ..case_queries::ListQuery::default() };
+        let late = case_queries::list(app, officer, &late).await?.lines.len() as u64;
+        let soon = app.now() + jiff::SignedDuration::from_hours(24);
+        let soon = case_queries::ListQuery { due_before: Some(soon), limit: Some(200), ..case_queries::ListQuery::default() };
+        let soon = (case_queries::list(app, officer, &soon).await?.lines.len() as u64).saturating_sub(late);
+        let class = |n: u64, name: &'static str| if n > 0 { name } else { "" };
+        tallies.push(Tally { href: "/desk?tab=all&overdue=true", count: late, label: "已超期", class: class(late, "late") });
+        tallies.push(Tally { href: "/desk?tab=all", count: soon, label: "24 小时内到期", class: class(soon, "soon") });
+        tallies.push(Tally { href: "/desk?tab=todo", count: count("todo"), label: "待我处理", class: "" });
+    }
+    Ok(tallies)
+}
+
+/// What cannot be shown is said beside the list, which stays usable.
+fn fault(app: &App, officer: &Officer, list: ListView, detail: &str) -> Result<Response, WebError> {
+    let page = FaultPage {
+        site: Site::new(&app.config.brand),
+        desk: desk_view(app, officer),
+        list,
+        title: "没有找到，或您无权查看".to_owned(),
+        detail: detail.to_owned(),
+    };
+    Ok((StatusCode::NOT_FOUND, render(&page)?).into_response())
+}
+
+async fn case(
+    State(app): State<App>,
+    officer: Officer,
+    Path(number): Path<String>,
+    Query(query): Query<DeskQuery>,
+    OriginalUri(uri): OriginalUri,
+) -> Result<Response, WebError> {
+    let query = with_tab(query, "todo");
+    let list = list::list(&app, &officer, &query, uri.path()).await?;
+    let found = match number.parse::<CaseNumber>() {
+        Ok(number) => case_queries::file_with_history(&app, &officer, &number).await,
+        Err(_) => Err(AppError::NotFound),
+    };
+    let (file, history) = match found {
+        Ok(found) => found,
+        Err(AppError::NotFound) => return fault(&app, &officer, list, "可能已转给别的单位，或编号写错了。"),
+        Err(error) => return Err(WebError(error)),
+    };
+    let accounts = auth::list_accounts(&app).await?;
+    let content = app.content.load();
+    let page = CasePage {
+        site: Site::new(&app.config.brand),
+        desk: desk_view(&app, &officer),
+        list,
+        case: case_page::case_view(&content, &file, &history, &accounts),
+    };
+    Ok(render(&page)?.into_response())
+}
+
+async fn conversation(
+    State(app): State<App>,
+    officer: Officer,
+    Path(id): Path<String>,
+    Query(query): Query<DeskQuery>,
+    OriginalUri(uri): OriginalUri,
+) -> Result<Response, WebError> {
+    let query = with_tab(query, "waiting");
+    let list = list::list(&app, &officer, &query, uri.path()).await?;
+    let found = match id.parse::<ConversationId>() {
+        Ok(id) => conversations::detail(&app, &officer, id).await.map(|_| id),
+        Err(_) => Err(AppError::NotFound),
+    };
+    match found {
+        Ok(id) => {
+            let page = ConversationPage {
+                site: Site::new(&app.config.brand),
+                desk: desk_view(&app, &officer),
+                list,
+                id: id.to_string(),
+            };
+            Ok(render(&page)?.into_response())
+        },
+        Err(AppError::NotFound) => fault(&app, &officer, list, "这个会话可能已转给别的单位。"),
+        Err(error) => Err(WebError(error)),
+    }
+}
+
+fn with_tab(query: DeskQuery, usual: &str) -> DeskQuery {
+    if query.tab.is_empty() { DeskQuery { tab: usual.to_owned(), ..query } } else { query }
+}

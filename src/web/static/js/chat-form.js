@@ -94,10 +94,13 @@ export function renderForm(message, ctx) {
     keep();
     try {
       const data = await ctx.call("POST", "/case", { client_id: saved.client_id, fields, matters: parts, confirm: true });
-      store.del(LOCAL(message));
-      form.submitted = true;
-      lock(box, button);
+      if ((data.cases || []).length > 0) {
+        store.del(LOCAL(message));
+        form.submitted = true;
+        lock(box, button);
+      } else saved.client_id = newId();
       ctx.absorb(data);
+      button.disabled = Boolean(form.submitted);
     } catch (error) {
       const errors = (error.problem && error.problem.errors) || [];
       let first = null;

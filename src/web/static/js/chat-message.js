@@ -106,7 +106,8 @@ function renderReceipt(message, ctx) {
   const cases = card.cases || [];
   const receipt = card.kind === "receipt";
   const box = el("section", { class: "receipt", "aria-label": receipt ? "登记回执" : "办理进度" });
-  box.append(el("h3", {}, receipt ? (cases.length > 1 ? `已登记 ${cases.length} 件` : "已登记") : "办理进度"));
+  const heading = receipt ? (cases.length > 1 ? `已登记 ${cases.length} 件` : "已登记") : card.kind === "duplicate" ? "有一件相似的正在办" : "办理进度";
+  box.append(el("h3", {}, heading));
   if (message.text) box.append(linked(el("p", { class: "prewrap" }), message.text));
   const code = (cases.find((item) => item.code) || {}).code;
   for (const item of cases) {
@@ -115,9 +116,9 @@ function renderReceipt(message, ctx) {
     part.append(el("p", { class: "receipt-no" }, el("span", { class: "muted" }, "编号"), el("strong", { class: "mono num" }, item.number), copyButton("复制编号", item.number, ctx)));
     if (item.status_label) part.append(el("p", { class: "small" }, item.status_label));
     if (item.stage) part.append(stageBar(item.stage));
-    if (item.due_text || item.due_at) {
-      part.append(el("p", { class: "receipt-due" }, icon("clock"), el("span", {}, item.due_text || "", item.due_at ? el("span", { class: "muted" }, ` ${dueTime(item.due_at)} 前`) : "")));
-    }
+    if (item.holder) part.append(el("p", { class: "small" }, el("span", { class: "muted" }, "现在由 "), item.holder, el("span", { class: "muted" }, " 办理")));
+    if (item.due_text || item.due_at) part.append(el("p", { class: "receipt-due" }, icon("clock"), el("span", {}, item.due_text || dueTime(item.due_at) + " 前")));
+    if ((item.latest || []).length) part.append(el("ul", { class: "small muted" }, ...item.latest.map((line) => el("li", {}, line))));
     box.append(part);
   }
   if (code) {

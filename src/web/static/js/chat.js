@@ -412,12 +412,17 @@ function retryFresh() {
 
 /* ---- page ----------------------------------------------------------- */
 
+let typedAt = 0;
 const fit = autoGrow(input);
 input.value = store.get("zt.draft") || "";
 input.addEventListener("input", () => {
   if (input.value) store.set("zt.draft", input.value);
   else store.del("zt.draft");
   $("send").disabled = input.value.trim() === "";
+  if (input.value && conversation.state === "human" && Date.now() - typedAt > 3000) {
+    typedAt = Date.now();
+    call("POST", "/typing", {}).catch(() => {});
+  }
 });
 input.dispatchEvent(new Event("input"));
 

@@ -1,0 +1,376 @@
+//! The case as the desk shows it: built from the file an officer may see, so that what is masked there stays masked.
+
+use jiff::Timestamp;
+
+use super::{
+    forms::{ActionForm, FormFacts, action_form},
+    list::due_view,
+    pages::{CaseView, ClockView, EventView, FactView, TaskView},
+};
+use crate::{
+    app::{
+        auth::Account,
+        case_queries::{CaseFile, owner_name},
+        content::Content,
+    },
+    domain::{
+        access::Role,
+        case::{Case, CaseAction, CaseClock, CaseEvent, CaseStatus, ClockKey, ClockState, Limit, TaskKind, TaskState},
+        kinds::{Diversion, Urgency},
+        sla::chinese_date_time,
+    },
+    web::view::{DueView, Tag, stage_number, stages},
+};
+
+/// Builds the page of a case.
+pub fn case_view(content: &Content, file: &CaseFile, history: &[CaseEvent], accounts: &[Account]) -> CaseView {
+    let case = &file.case;
+    let time = |at: Timestamp| chinese_date_time(content.schedule.civil(at));
+    let stage = stage_number(case.status);
+    let forms = forms(content, file, accounts);
+    let clocks: Vec<ClockView> = case.clocks.iter().map(|clock| clock_view(content, clock, file.now)).collect();
+    let main_clocks = case
+        .clocks
+        .iter()
+        .filter(|clock| matches!(clock.state, ClockState::Running | ClockState::Paused | ClockState::Held))
+        .map(|clock| clock_view(content, clock, file.now))
+        .collect();
+    let (draft_title, draft, draft_note) = draft(case, &time);
+    let topic = case.topic.as_deref().and_then(|code| content.taxonomy.topic(code));
+    let responsible = case.responsible();
+    let holder = match (&responsible.unit, &case.handler_name) {
+        (Some(unit), Some(name)) => format!("{} {name}", file.unit_name(unit)),
+        (Some(unit), None) => file.unit_name(unit).to_owned(),
+        (None, _) => "服务中心".to_owned(),
+    };
+    CaseView {
+        number: case.display_number(),
+        version: case.version,
+        title: case.title.clone(),
+        tags: tags(case),
+        stage,
+        stages: stages(stage),
+        status_label: case.status.label().to_owned(),
+        holder,
+        open: case.status.is_open(),
+        main_clocks,
+        clocks,
+        paused_note: paused_note(case, file.now),
+        more_forms: forms.iter().any(|form| !form.shown),
+        forms,
+        draft_title: draft_title.to_owned(),
+        draft,
+        draft_note,
+        original_words: case.original_words.clone(),
+        demand: if case.demand == case.original_words { String::new() } else { case.demand.clone() },
+        route_reason: case.route_reason.clone(),
+        rules: String::new(),
+        tasks: tasks(content, file),
+        timeline: history.iter().rev().map(|event| event_view(content, event)).collect(),
+        party: party(case),
+        facts: facts(content, file, topic.map_or("", |topic| topic.label.as_str())),
+        documents: Vec::new(),
+        siblings: Vec::new(),
+        conversation: case.conversation.map(|id| id.to_string()).unwrap_or_default(),
+    }
+}
+
+fn tags(case: &Case) -> Vec<Tag> {
+    let mut tags = vec![Tag::new("plain", case.case_type.label())];
+    match case.urgency {
+        Urgency::Normal => {},
+        Urgency::Urgent => tags.push(Tag::new("warn", "紧急")),
+        Urgency::Critical => tags.push(Tag::new("late", "特急")),
+    }
+    if case.sealed {
+        tags.push(Tag::new("late", "专案限阅"));
+    }
+    if case.party.confidential {
+        tags.push(Tag::new("warn", "身份保密"));
+    }
+    if case.urges > 0 {
+        tags.push(Tag::new("warn", format!("催办 {} 次", case.urges)));
+    }
+    tags.extend(case.overlay_labels().into_iter().map(|label| Tag::new("plain", label)));
+    tags
+}
+
+fn forms(content: &Content, file: &CaseFile, accounts: &[Account]) -> Vec<ActionForm> {
+    let case = &file.case;
+    let lead = case.lead_unit.clone().or_else(|| case.proposed_lead.clone()).unwrap_or_default();
+    let units = content.routing.units();
+    let reply = match (&case.signature, &case.draft) {
+        (Some(signed), _) => (signed.text.clone(), signed.conclusion.label()),
+        (None, Some(draft)) => (draft.text.clone(), draft.conclusion.label()),
+        (None, None) => (String::new(), ""),
+    };
+    let facts = FormFacts {
+        case_type: case.case_type.as_str().to_owned(),
+        topic: case.topic.clone().unwrap_or_default(),
+        urgency: case.urgency.as_str().to_owned(),
+        complexity: case.complexity.map(|grade| grade.as_str().to_owned()).unwrap_or_default(),
+        lead_name: if lead.is_empty() { String::new() } else { units.short_name(&lead) },
+        assists: if case.assists.is_empty() { case.proposed_assists.clone() } else { case.assists.clone() },
+        enterprise: if case.party.enterprise.is_empty() { "企业".to_owned() } else { case.party.enterprise.clone() },
+        // A recused unit is no choice.
+        units: units
+            .list()
+            .iter()
+            .filter(|unit| !case.recused.contains(&unit.slug))
+            .map(|unit| (unit.slug.clone(), unit.short_name.clone()))
+            .collect(),
+        topics: content.taxonomy.topics().iter().map(|topic| (topic.code.clone(), topic.label.clone())).collect(),
+        handlers: handlers(accounts, &lead),
+        tasks: case
+            .tasks
+            .iter()
+            .filter(|task| task.kind == TaskKind::Assist && task.state == TaskState::Open)
+            .map(|task| (task.id.to_string(), format!("{}：{}", file.unit_name(&task.unit), task.text)))
+            .collect(),
+        reply: reply.0,
+        conclusion: reply.1.to_owned(),
+        extension_days: case.overlay.extension.as_ref().map(|asked| asked.days.to_string()).unwrap_or_default(),
+        lead,
+        ..FormFacts::default()
+    };
+    let mut forms: Vec<ActionForm> = file.allowed.iter().filter_map(|action| action_form(*action, &facts)).collect();
+    forms.sort_by_key(|form| order(form.action));
+    forms
+}
+
+/// The main path first, what ends something last.
+fn order(action: &str) -> usize {
+    const ORDER: &[CaseAction] = &[
+        CaseAction::Accept,
+        CaseAction::Dispatch,
+        CaseAction::RuleOwnership,
+        CaseAction::SignIn,
+        CaseAction::RecordContact,
+        CaseAction::SignOff,
+        CaseAction::DraftReply,
+        CaseAction::ReleaseReply,
+        CaseAction::ApproveClose,
+        CaseAction::UpholdRating,
+        CaseAction::GrantReturn,
+        CaseAction::GrantExtension,
+        CaseAction::RecordProgress,
+        CaseAction::AnswerAssist,
+        CaseAction::Confirm,
+        CaseAction::RequestClose,
+        CaseAction::AnswerOnSpot,
+        CaseAction::RequestInfo,
+        CaseAction::Assign,
+    ];
+    ORDER.iter().position(|known| known.as_str() == action).unwrap_or(ORDER.len())
+}
+
+fn handlers(accounts: &[Account], lead: &str) -> Vec<(String, String)> {
+    accounts
+        .iter()
+        .filter(|account| {
+            account.active && account.roles.iter().any(|(role, unit)| *role == Role::Handler && unit == lead)
+        })
+        .map(|account| (account.login.clone(), account.name.clone()))
+        .collect()
+}
+
+fn clock_view(content: &Content, clock: &CaseClock, now: Timestamp) -> ClockView {
+    let time = |at: Timestamp| chinese_date_time(content.schedule.civil(at));
+    let wall = matches!(clock.limit, Limit::Minutes(_));
+    let absolute = clock.due_at.map(|due| content.schedule.due_text(due, now)).unwrap_or_default();
+    let due = match (clock.state, clock.due_at) {
+        (ClockState::Running, Some(due)) => due_view(content, now, due, wall),
+        (ClockState::Running, None) => DueView { class: "ok", text: "不限时".to_owned(), ..DueView::default() },
+        (ClockState::Paused, _) => DueView { class: "paused", text: "暂停计时".to_owned(), absolute, provisional: false },
+        (ClockState::Held, _) => DueView { class: "paused", text: "已答复，待核实".to_owned(), absolute, provisional: false },
+        (ClockState::Stopped, _) if clock.missed => {
+            DueView { class: "late", text: "超期完成".to_owned(), absolute, provisional: false }
+        },
+        (ClockState::Stopped, _) => DueView { class: "done", text: "按时完成".to_owned(), absolute, provisional: false },
+        (ClockState::Cancelled, _) => DueView { class: "done", text: "已取消".to_owned(), ..DueView::default() },
+    };
+    let span = match clock.stopped_at {
+        Some(stopped) => format!("{} 起，{} 止", time(clock.started_at), time(stopped)),
+        None => format!("{} 起，{}", time(clock.started_at), limit_words(clock)),
+    };
+    ClockView {
+        name: if clock.turn > 1 { format!("{}（第 {} 次）", clock.key.label(), clock.turn) } else { clock.key.label().to_owned() },
+        owner: owner_name(content, &clock.owner),
+        due: DueView { provisional: clock.provisional && clock.state == ClockState::Running, ..due },
+        span,
+    }
+}
+
+fn limit_words(clock: &CaseClock) -> String {
+    let limit = match clock.limit {
+        Limit::WorkingDays(n) => format!("{n} 个工作日"),
+        Limit::WorkingMinutes(n) if n % 60 == 0 => format!("{} 个工作小时", n / 60),
+        Limit::WorkingMinutes(n) => format!("{n} 个工作分钟"),
+        Limit::Minutes(n) => format!("{n} 分钟"),
+        Limit::CalendarDays(n) => format!("{n} 个自然日"),
+        Limit::Until(_) => "到约定时间".to_owned(),
+    };
+    if clock.extension_days == 0 { limit } else { format!("{limit}，延长 {} 个工作日", clock.extension_days) }
+}
+
+fn paused_note(case: &Case, now: Timestamp) -> String {
+    if case.pauses.is_empty() {
+        return String::new();
+    }
+    let minutes = case.paused_for(now).as_mins();
+    let open = case.open_pause().map(|pause| format!("，现在：{} {}", pause.reason.label(), pause.explanation)).unwrap_or_default();
+    format!("共暂停 {} 次 {} 小时 {} 分{open}", case.pauses.len(), minutes / 60, minutes % 60)
+}
+
+fn draft(case: &Case, time: &dyn Fn(Timestamp) -> String) -> (&'static str, String, String) {
+    match (&case.signature, &case.draft) {
+        (Some(signed), _) => {
+            let sent = signed.released_at.map_or_else(|| "尚未发给企业".to_owned(), |at| format!("{} 发给企业", time(at)));
+            let deputy = if signed.as_deputy { "（AB岗）" } else { "" };
+            (
+                "签发的答复",
+                signed.text.clone(),
+                format!("结论：{}　签发：{}{deputy}，{}　{sent}", signed.conclusion.label(), signed.signer_name, time(signed.at)),
+            )
+        },
+        (None, Some(draft)) => {
+            let bot = if draft.from_bot { "　机器人起草，须逐句核对" } else { "" };
+            let title = if case.status == CaseStatus::SignOffPending { "待审签的答复" } else { "拟写的答复" };
+            (title, draft.text.clone(), format!("结论：{}　{} 送审{bot}", draft.conclusion.label(), time(draft.at)))
+        },
+        (None, None) => ("", String::new(), String::new()),
+    }
+}
+
+fn tasks(content: &Content, file: &CaseFile) -> Vec<TaskView> {
+    file.case
+        .tasks
+        .iter()
+        .map(|task| TaskView {
+            kind: task.kind.label().to_owned(),
+            unit: file.unit_name(&task.unit).to_owned(),
+            state: task.state.label().to_owned(),
+            text: task.text.clone(),
+            answer: task.answer.clone().unwrap_or_default(),
+            due: match (task.state, task.due_at) {
+                (TaskState::Open, Some(due)) => due_view(content, file.now, due, false),
+                (
+                    TaskState::Open
+                    | TaskState::Answered
+                    | TaskState::Waived
+                    | TaskState::Done
+                    | TaskState::Missed
+                    | TaskState::Cancelled,
+                    _,
+                ) => DueView::default(),
+            },
+        })
+        .collect()
+}
+
+/// What colleagues read of an event: the public line where there is one, and the internal particulars below it.
+fn event_view(content: &Content, event: &CaseEvent) -> EventView {
+    const INTERNAL: &[(&str, &str)] = &[
+        ("note", "说明"),
+        ("comment", "意见"),
+        ("opinion", "意见"),
+        ("ruling", "裁定"),
+        ("basis", "依据"),
+        ("participants", "会商"),
+        ("reason", "理由"),
+        ("person", "联系人"),
+        ("result", "结果"),
+        ("question", "问题"),
+        ("text", "内容"),
+        ("words", "企业的话"),
+        ("call_record", "通话记录"),
+        ("facts", "事实"),
+        ("rectify", "整改要求"),
+        ("finding", "复核结论"),
+        ("evidence", "证据"),
+        ("letter", "督办意见"),
+        ("coordination_log", "协调记录"),
+        ("summary", "小结"),
+        ("register_no", "收文号"),
+        ("step", "提醒"),
+    ];
+    let units = content.routing.units();
+    let name = |slug: &str| units.short_name(slug);
+    let line = event.public_line(&name);
+    let shown = line.clone().unwrap_or_default();
+    let detail: Vec<String> = INTERNAL
+        .iter()
+        .filter_map(|(key, label)| {
+            let value = event.fact(key)?;
+            (!value.is_empty() && !shown.contains(value)).then(|| format!("{label}：{value}"))
+        })
+        .collect();
+    let unit = event.actor.unit.as_deref().filter(|slug| !slug.is_empty()).map(name);
+    let who = match (event.actor.kind, &event.actor.name, unit) {
+        ("officer", Some(officer), Some(unit)) => format!("{officer}（{unit}）"),
+        (_, Some(actor), _) => actor.clone(),
+        ("enterprise", None, _) => "企业".to_owned(),
+        ("bot", None, _) => "机器人".to_owned(),
+        (_, None, _) => "系统".to_owned(),
+    };
+    EventView {
+        at: chinese_date_time(content.schedule.civil(event.at)),
+        text: event.kind.label().to_owned(),
+        who,
+        detail: line.into_iter().filter(|line| line != event.kind.label()).chain(detail).collect::<Vec<_>>().join("\n"),
+    }
+}
+
+fn party(case: &Case) -> Vec<FactView> {
+    let mut list = Vec::new();
+    let name = if case.party.enterprise.is_empty() { "（匿名）" } else { &case.party.enterprise };
+    FactView::push(&mut list, "企业", name);
+    FactView::push(&mut list, "信用代码", case.party.uscc.clone().unwrap_or_default());
+    FactView::push(&mut list, "联系人", case.party.contact_name.as_str());
+    FactView::push(&mut list, "电话", case.party.contact_phone.as_str());
+    FactView::push(&mut list, "代提人", case.party.proxy.clone().unwrap_or_default());
+    list
+}
+
+fn facts(content: &Content, file: &CaseFile, topic: &str) -> Vec<FactView> {
+    let case = &file.case;
+    let time = |at: Timestamp| chinese_date_time(content.schedule.civil(at));
+    let mut list = Vec::new();
+    FactView::push(&mut list, "类型", case.case_type.label());
+    FactView::push(&mut list, "主题", topic);
+    FactView::push(&mut list, "紧急", case.urgency.label());
+    FactView::push(&mut list, "难易", case.complexity.map_or("", |grade| grade.label()));
+    FactView::push(&mut list, "来源", case.channel.label());
+    FactView::push(&mut list, "地点", case.place.clone().unwrap_or_default());
+    FactView::push(&mut list, "涉及单位", case.object.clone().unwrap_or_default());
+    FactView::push(&mut list, "发生日期", case.happened_on.map(|day| day.to_string()).unwrap_or_default());
+    FactView::push(&mut list, "金额", case.amount.clone().unwrap_or_default());
+    let lead = case.lead_unit.as_deref().map(|slug| file.unit_name(slug).to_owned());
+    let proposed = case.proposed_lead.as_deref().map(|slug| format!("{}（建议）", file.unit_name(slug)));
+    FactView::push(&mut list, "主办", lead.or(proposed).unwrap_or_default());
+    let assists: Vec<&str> = case.assists.iter().map(|slug| file.unit_name(slug)).collect();
+    FactView::push(&mut list, "协办", assists.join("、"));
+    FactView::push(&mut list, "承办人", case.handler_name.clone().unwrap_or_default());
+    FactView::push(&mut list, "提交", time(case.submitted_at));
+    FactView::push(&mut list, "受理", case.accepted_at.map(time).unwrap_or_default());
+    FactView::push(&mut list, "时限依据", case.requirements.reason.as_str());
+    if let Some((code, path)) = &case.refusal {
+        FactView::push(&mut list, "不予受理", format!("{} {}：{path}", Diversion::as_str(*code), code.label()));
+    }
+    if case.clock(ClockKey::K5).is_none() && case.status.is_open() {
+        FactView::push(&mut list, "答复时限", "受理后开始计算");
+    }
+    for rating in &case.ratings {
+        let grade = match rating.grade {
+            5 => "非常满意",
+            4 => "满意",
+            3 => "基本满意",
+            2 => "不满意",
+            _ => "非常不满意",
+        };
+        let solved = if rating.solved { "已解决" } else { "没解决" };
+        let words = rating.words.as_deref().map(|words| format!("：{words}")).unwrap_or_default();
+        FactView::push(&mut list, "企业评价", format!("{grade}，{solved}{words}"));
+    }
+    list
+}
