@@ -25,9 +25,9 @@ use tower_http::timeout::RequestBodyTimeoutLayer;
 use super::{
     api,
     auth::{Access, Client, Gate, guard},
-    chat,
+    chat, desk,
     error::{Problem, problem_for_status, problem_response},
-    health, login, page_error, static_files,
+    health, login, page_error, static_files, track,
 };
 use crate::app::App;
 
@@ -96,6 +96,8 @@ pub fn all() -> Vec<Route> {
     routes.push(get("/static/{hash}/{*path}", Access::Public, static_files::serve));
     routes.extend(chat::routes());
     routes.extend(login::routes());
+    routes.extend(track::routes());
+    routes.extend(desk::routes());
     routes.extend(api::me::routes());
     routes.extend(api::cases::routes());
     routes.extend(api::track::routes());

@@ -108,7 +108,7 @@ async fn open(app: &App, client: &Client, number: &str, code: &str) -> Result<Re
             let value = cookie(code_cookie(client.secure), &safe, client.secure, false, 12 * 3_600);
             response.headers_mut().append(header::SET_COOKIE, value);
             Ok(response)
-        },
+        }
         Err(AppError::NotFound) => ask_page(app, &number, WRONG),
         Err(error) => Err(WebError(error)),
     }
@@ -134,7 +134,7 @@ async fn show(
         Ok(view) => {
             let done = query.done.parse::<CaseAction>().map_or("", done_words);
             Ok(page(&app, view, done, "")?.into_response())
-        },
+        }
         Err(AppError::NotFound) => ask_page(&app, &number, WRONG),
         Err(error) => Err(WebError(error)),
     }
@@ -167,11 +167,8 @@ async fn act(
         return Err(WebError(AppError::forbidden("csrf")));
     }
     count(&app, &client)?;
-    let action = CaseAction::ALL
-        .iter()
-        .copied()
-        .find(|known| known.as_str() == action)
-        .ok_or(WebError(AppError::NotFound))?;
+    let action =
+        CaseAction::ALL.iter().copied().find(|known| known.as_str() == action).ok_or(WebError(AppError::NotFound))?;
     let filled = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
     let text = filled(&form.text);
     let as_reason = matches!(action, CaseAction::Withdraw | CaseAction::Reopen);
@@ -184,18 +181,25 @@ async fn act(
         solved: form.solved,
         ..ActionFields::default()
     };
-    let key = Some(form.key.as_str()).filter(|key| (8..=128).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic()));
+    let key = Some(form.key.as_str())
+        .filter(|key| (8..=128).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic()));
     let error = match track::perform(&app, &number, &code, action, &fields, key).await {
-        Ok(view) => return Ok(Redirect::to(&format!("/track/{}?done={}", view.number, action.as_str())).into_response()),
+        Ok(view) => {
+            return Ok(Redirect::to(&format!("/track/{}?done={}", view.number, action.as_str())).into_response());
+        }
         Err(error) => error,
     };
     let (status, words) = match &error {
-        AppError::Conflict { code, detail: words, .. } => (StatusCode::CONFLICT, words.clone().or_else(|| known_words(code))),
-        AppError::Forbidden { code, detail: words, .. } => (StatusCode::FORBIDDEN, words.clone().or_else(|| known_words(code))),
+        AppError::Conflict { code, detail: words, .. } => {
+            (StatusCode::CONFLICT, words.clone().or_else(|| known_words(code)))
+        }
+        AppError::Forbidden { code, detail: words, .. } => {
+            (StatusCode::FORBIDDEN, words.clone().or_else(|| known_words(code)))
+        }
         AppError::Invalid { code, detail: words, errors } => {
             let first = errors.first().map(|field| field.message.clone());
             (StatusCode::UNPROCESSABLE_ENTITY, first.or_else(|| words.clone()).or_else(|| known_words(code)))
-        },
+        }
         AppError::NotFound
         | AppError::Unauthenticated { .. }
         | AppError::TooLarge { .. }
@@ -222,11 +226,10 @@ fn page(app: &App, view: track::TrackView, done: &str, error: &str) -> Result<ax
     let due = match view.due_at {
         Some(_) if view.paused.is_some() => {
             DueView { class: "paused", text: "暂停计时".into(), absolute: String::new(), provisional: false }
-        },
-        Some(due) => DueView {
-            provisional: view.provisional,
-            ..crate::web::desk::list::due_view(&content, now, due, false)
-        },
+        }
+        Some(due) => {
+            DueView { provisional: view.provisional, ..crate::web::desk::list::due_view(&content, now, due, false) }
+        }
         None => DueView::default(),
     };
     let mut siblings: Vec<SiblingView> = view

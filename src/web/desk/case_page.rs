@@ -17,7 +17,7 @@ use crate::{
         access::Role,
         case::{Case, CaseAction, CaseClock, CaseEvent, CaseStatus, ClockKey, ClockState, Limit, TaskKind, TaskState},
         kinds::{Diversion, Urgency},
-        sla::chinese_date_time,
+        sla::{Unit, chinese_date_time},
     },
     web::view::{DueView, Tag, stage_number, stages},
 };
@@ -78,7 +78,7 @@ pub fn case_view(content: &Content, file: &CaseFile, history: &[CaseEvent], acco
 fn tags(case: &Case) -> Vec<Tag> {
     let mut tags = vec![Tag::new("plain", case.case_type.label())];
     match case.urgency {
-        Urgency::Normal => {},
+        Urgency::Normal => {}
         Urgency::Urgent => tags.push(Tag::new("warn", "紧急")),
         Urgency::Critical => tags.push(Tag::new("late", "特急")),
     }
@@ -176,17 +176,23 @@ fn handlers(accounts: &[Account], lead: &str) -> Vec<(String, String)> {
 
 fn clock_view(content: &Content, clock: &CaseClock, now: Timestamp) -> ClockView {
     let time = |at: Timestamp| chinese_date_time(content.schedule.civil(at));
-    let wall = matches!(clock.limit, Limit::Minutes(_));
+    let wall = matches!(clock.limit, Limit::Budget(budget) if budget.unit == Unit::Minutes);
     let absolute = clock.due_at.map(|due| content.schedule.due_text(due, now)).unwrap_or_default();
     let due = match (clock.state, clock.due_at) {
         (ClockState::Running, Some(due)) => due_view(content, now, due, wall),
         (ClockState::Running, None) => DueView { class: "ok", text: "不限时".to_owned(), ..DueView::default() },
-        (ClockState::Paused, _) => DueView { class: "paused", text: "暂停计时".to_owned(), absolute, provisional: false },
-        (ClockState::Held, _) => DueView { class: "paused", text: "已答复，待核实".to_owned(), absolute, provisional: false },
+        (ClockState::Paused, _) => {
+            DueView { class: "paused", text: "暂停计时".to_owned(), absolute, provisional: false }
+        }
+        (ClockState::Held, _) => {
+            DueView { class: "paused", text: "已答复，待核实".to_owned(), absolute, provisional: false }
+        }
         (ClockState::Stopped, _) if clock.missed => {
             DueView { class: "late", text: "超期完成".to_owned(), absolute, provisional: false }
-        },
-        (ClockState::Stopped, _) => DueView { class: "done", text: "按时完成".to_owned(), absolute, provisional: false },
+        }
+        (ClockState::Stopped, _) => {
+            DueView { class: "done", text: "按时完成".to_owned(), absolute, provisional: false }
+        }
         (ClockState::Cancelled, _) => DueView { class: "done", text: "已取消".to_owned(), ..DueView::default() },
     };
     let span = match clock.stopped_at {
@@ -194,7 +200,11 @@ fn clock_view(content: &Content, clock: &CaseClock, now: Timestamp) -> ClockView
         None => format!("{} 起，{}", time(clock.started_at), limit_words(clock)),
     };
     ClockView {
-        name: if clock.turn > 1 { format!("{}（第 {} 次）", clock.key.label(), clock.turn) } else { clock.key.label().to_owned() },
+        name: if clock.turn > 1 {
+            format!("{}（第 {} 次）", clock.key.label(), clock.turn)
+        } else {
+            clock.key.label().to_owned()
+        },
         owner: owner_name(content, &clock.owner),
         due: DueView { provisional: clock.provisional && clock.state == ClockState::Running, ..due },
         span,
@@ -203,12 +213,9 @@ fn clock_view(content: &Content, clock: &CaseClock, now: Timestamp) -> ClockView
 
 fn limit_words(clock: &CaseClock) -> String {
     let limit = match clock.limit {
-        Limit::WorkingDays(n) => format!("{n} 个工作日"),
-        Limit::WorkingMinutes(n) if n % 60 == 0 => format!("{} 个工作小时", n / 60),
-        Limit::WorkingMinutes(n) => format!("{n} 个工作分钟"),
-        Limit::Minutes(n) => format!("{n} 分钟"),
-        Limit::CalendarDays(n) => format!("{n} 个自然日"),
+        Limit::Budget(budget) => budget.in_words(),
         Limit::Until(_) => "到约定时间".to_owned(),
+        Limit::Open => "按法定时限".to_owned(),
     };
     if clock.extension_days == 0 { limit } else { format!("{limit}，延长 {} 个工作日", clock.extension_days) }
 }
@@ -218,26 +225,36 @@ fn paused_note(case: &Case, now: Timestamp) -> String {
         return String::new();
     }
     let minutes = case.paused_for(now).as_mins();
-    let open = case.open_pause().map(|pause| format!("，现在：{} {}", pause.reason.label(), pause.explanation)).unwrap_or_default();
+    let open = case
+        .open_pause()
+        .map(|pause| format!("，现在：{} {}", pause.reason.label(), pause.explanation))
+        .unwrap_or_default();
     format!("共暂停 {} 次 {} 小时 {} 分{open}", case.pauses.len(), minutes / 60, minutes % 60)
 }
 
 fn draft(case: &Case, time: &dyn Fn(Timestamp) -> String) -> (&'static str, String, String) {
     match (&case.signature, &case.draft) {
         (Some(signed), _) => {
-            let sent = signed.released_at.map_or_else(|| "尚未发给企业".to_owned(), |at| format!("{} 发给企业", time(at)));
+            let sent =
+                signed.released_at.map_or_else(|| "尚未发给企业".to_owned(), |at| format!("{} 发给企业", time(at)));
             let deputy = if signed.as_deputy { "（AB岗）" } else { "" };
             (
                 "签发的答复",
                 signed.text.clone(),
-                format!("结论：{}　签发：{}{deputy}，{}　{sent}", signed.conclusion.label(), signed.signer_name, time(signed.at)),
+                format!(
+                    "结论：{}　签发：{}{deputy}，{}　{sent}",
+                    signed.conclusion.label(),
+                    signed.signer_name,
+                    time(signed.at)
+                ),
             )
-        },
+        }
         (None, Some(draft)) => {
             let bot = if draft.from_bot { "　机器人起草，须逐句核对" } else { "" };
-            let title = if case.status == CaseStatus::SignOffPending { "待审签的答复" } else { "拟写的答复" };
+            let title =
+                if case.status == CaseStatus::SignOffPending { "待审签的答复" } else { "拟写的答复" };
             (title, draft.text.clone(), format!("结论：{}　{} 送审{bot}", draft.conclusion.label(), time(draft.at)))
-        },
+        }
         (None, None) => ("", String::new(), String::new()),
     }
 }

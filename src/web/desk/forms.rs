@@ -609,8 +609,7 @@ pub fn action_form(action: CaseAction, facts: &FormFacts) -> Option<ActionForm> 
             false,
             "并单",
             "并入另一件办理，企业在那一件看进度，评价各自算。".into(),
-            vec![
-                Field::line("into", "并入哪一件（编号）")],
+            vec![Field::line("into", "并入哪一件（编号）")],
         ),
         A::TransferOut => (
             Tone::Danger,

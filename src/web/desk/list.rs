@@ -94,13 +94,11 @@ pub async fn list(app: &App, officer: &Officer, query: &DeskQuery, open: &str) -
     let content = app.content.load();
     let present = tabs.iter().find(|(key, _)| *key == query.tab).or(tabs.first()).map_or("", |(key, _)| *key);
     let converses = officer.permits(Permission::Converse);
-    let counts = if officer.permits(Permission::ViewCases) {
-        case_queries::counts(app, officer).await?
-    } else {
-        Vec::new()
-    };
+    let counts =
+        if officer.permits(Permission::ViewCases) { case_queries::counts(app, officer).await? } else { Vec::new() };
     let todo_states = todo_states(officer);
-    let sum = |wanted: &dyn Fn(CaseStatus) -> bool| counts.iter().filter(|(s, _)| wanted(*s)).map(|(_, n)| *n).sum::<i64>();
+    let sum =
+        |wanted: &dyn Fn(CaseStatus) -> bool| counts.iter().filter(|(s, _)| wanted(*s)).map(|(_, n)| *n).sum::<i64>();
     let (waiting, mine) = if converses {
         let queued = conversations::Query {
             state: Some(ConversationState::Queued),
@@ -108,10 +106,7 @@ pub async fn list(app: &App, officer: &Officer, query: &DeskQuery, open: &str) -
             ..conversations::Query::default()
         };
         let own = conversations::Query { mine: true, limit: 100, ..conversations::Query::default() };
-        (
-            conversations::list(app, officer, &queued).await?.items,
-            conversations::list(app, officer, &own).await?.items,
-        )
+        (conversations::list(app, officer, &queued).await?.items, conversations::list(app, officer, &own).await?.items)
     } else {
         (Vec::new(), Vec::new())
     };
@@ -141,11 +136,15 @@ pub async fn list(app: &App, officer: &Officer, query: &DeskQuery, open: &str) -
             let items = if present == "waiting" { &waiting } else { &mine };
             view.items = items.iter().map(|item| conversation_item(app, &content, item, present, open)).collect();
             view.empty = if present == "waiting" {
-                EmptyView { icon: "check", title: "没有人在等", detail: "有人转人工时会自动出现在这里" }
+                EmptyView {
+                    icon: "check", title: "没有人在等", detail: "有人转人工时会自动出现在这里"
+                }
             } else {
-                EmptyView { icon: "chat", title: "没有正在进行的会话", detail: "从“待接入会话”接入一个" }
+                EmptyView {
+                    icon: "chat", title: "没有正在进行的会话", detail: "从“待接入会话”接入一个"
+                }
             };
-        },
+        }
         "todo" | "all" => cases(app, officer, query, open, &content, &todo_states, &mut view).await?,
         _ => {
             view.empty = EmptyView {
@@ -153,7 +152,7 @@ pub async fn list(app: &App, officer: &Officer, query: &DeskQuery, open: &str) -
                 title: "您的账号没有会话和工单",
                 detail: "如果工作需要，请联系系统管理员开通角色",
             };
-        },
+        }
     }
     Ok(view)
 }
@@ -186,15 +185,20 @@ async fn cases(
     for _ in 0..8 {
         let page = case_queries::list(app, officer, &wanted).await?;
         next.clone_from(&page.next_cursor);
-        lines.extend(page.lines.into_iter().filter(|line| !todo || status.is_some() || todo_states.contains(&line.status)));
+        lines.extend(
+            page.lines.into_iter().filter(|line| !todo || status.is_some() || todo_states.contains(&line.status)),
+        );
         if next.is_none() || lines.len() >= 50 || !todo {
             break;
         }
         wanted.cursor.clone_from(&next);
     }
     view.filtering = true;
-    let states: Vec<CaseStatus> =
-        if todo { todo_states.to_vec() } else { CaseStatus::ALL.iter().copied().filter(|s| *s != CaseStatus::Draft).collect() };
+    let states: Vec<CaseStatus> = if todo {
+        todo_states.to_vec()
+    } else {
+        CaseStatus::ALL.iter().copied().filter(|s| *s != CaseStatus::Draft).collect()
+    };
     view.statuses = states.iter().map(|s| Choice::new(s.as_str(), s.label()).chosen(&query.status)).collect();
     view.types = CaseType::ALL.iter().map(|t| Choice::new(t.as_str(), t.label()).chosen(&query.case_type)).collect();
     view.units = content
@@ -212,7 +216,9 @@ async fn cases(
         || view.overdue
         || !view.query.is_empty();
     view.empty = if filtered {
-        EmptyView { icon: "search", title: "没有符合条件的工单", detail: "换个词，或去掉一些筛选条件" }
+        EmptyView {
+            icon: "search", title: "没有符合条件的工单", detail: "换个词，或去掉一些筛选条件"
+        }
     } else {
         EmptyView { icon: "check", title: "都办完了", detail: "新的工单会自动出现在这里" }
     };
@@ -274,19 +280,27 @@ fn case_item(app: &App, content: &Content, line: &ListLine, tab: &str, open: &st
     let clock = line.due_clock.as_deref().and_then(|key| key.parse::<ClockKey>().ok()).map_or("", ClockKey::label);
     let mut tags = Vec::new();
     match line.urgency {
-        Urgency::Normal => {},
+        Urgency::Normal => {}
         Urgency::Urgent => tags.push(Tag::new("warn", "紧急")),
         Urgency::Critical => tags.push(Tag::new("late", "特急")),
     }
     tags.extend(
-        line.labels
-            .split('、')
-            .filter(|label| !label.is_empty() && !label.starts_with("暂停计时"))
-            .map(|label| Tag::new(if label.contains("督办") || label.contains("提级") { "late" } else { "plain" }, label)),
+        line.labels.split('、').filter(|label| !label.is_empty() && !label.starts_with("暂停计时")).map(|label| {
+            Tag::new(if label.contains("督办") || label.contains("提级") { "late" } else { "plain" }, label)
+        }),
     );
-    let topic = line.topic.as_deref().and_then(|code| content.taxonomy.topic(code)).map_or("", |topic| topic.label.as_str());
-    let kind = if topic.is_empty() { line.case_type.label().to_owned() } else { format!("{} · {topic}", line.case_type.label()) };
-    let unit = line.lead_name.clone().or_else(|| line.proposed_name.as_ref().map(|name| format!("拟派{name}"))).unwrap_or_default();
+    let topic =
+        line.topic.as_deref().and_then(|code| content.taxonomy.topic(code)).map_or("", |topic| topic.label.as_str());
+    let kind = if topic.is_empty() {
+        line.case_type.label().to_owned()
+    } else {
+        format!("{} · {topic}", line.case_type.label())
+    };
+    let unit = line
+        .lead_name
+        .clone()
+        .or_else(|| line.proposed_name.as_ref().map(|name| format!("拟派{name}")))
+        .unwrap_or_default();
     let due = if due.absolute.is_empty() || clock.is_empty() {
         due
     } else {
@@ -311,12 +325,23 @@ fn conversation_item(app: &App, content: &Content, item: &conversations::Item, t
     let now = app.now();
     let known = |key: &str| item.known.get(key).and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
     let href = format!("/desk/conversations/{}?tab={tab}", row.id);
-    let topic = row.topic.as_deref().and_then(|code| content.taxonomy.topic(code)).map_or_else(String::new, |t| t.label.clone());
+    let topic = row
+        .topic
+        .as_deref()
+        .and_then(|code| content.taxonomy.topic(code))
+        .map_or_else(String::new, |t| t.label.clone());
     let since = row.queued_at.and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
     let due = since.map_or_else(DueView::default, |since| {
         let minutes = now.duration_since(since).as_mins().max(0);
-        let class = if minutes >= 10 { "late" } else if minutes >= 3 { "soon" } else { "ok" };
-        let text = if minutes < 60 { format!("已等 {minutes} 分钟") } else { format!("已等 {} 小时", minutes / 60) };
+        let class = if minutes >= 10 {
+            "late"
+        } else if minutes >= 3 {
+            "soon"
+        } else {
+            "ok"
+        };
+        let text =
+            if minutes < 60 { format!("已等 {minutes} 分钟") } else { format!("已等 {} 小时", minutes / 60) };
         DueView { class, text, ..DueView::default() }
     });
     let flags: Vec<String> = serde_json::from_str(&row.flags).unwrap_or_default();
@@ -333,11 +358,19 @@ fn conversation_item(app: &App, content: &Content, item: &conversations::Item, t
         title: if last.is_empty() { "（还没有发言）".to_owned() } else { last.chars().take(60).collect() },
         who: if enterprise.is_empty() { "访客".to_owned() } else { enterprise },
         kind: topic,
-        state: row.state.parse::<ConversationState>().map_or_else(|_| row.state.clone(), |state| state.label().to_owned()),
+        state: row
+            .state
+            .parse::<ConversationState>()
+            .map_or_else(|_| row.state.clone(), |state| state.label().to_owned()),
         unit: row.unit.as_deref().map(|slug| content.routing.units().short_name(slug)).unwrap_or_default(),
         due,
         tags,
-        why: row.handoff_note.clone().filter(|note| !note.is_empty()).or_else(|| reason.map(|r| r.label().to_owned())).unwrap_or_default(),
+        why: row
+            .handoff_note
+            .clone()
+            .filter(|note| !note.is_empty())
+            .or_else(|| reason.map(|r| r.label().to_owned()))
+            .unwrap_or_default(),
     }
 }
 

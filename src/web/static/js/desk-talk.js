@@ -400,6 +400,12 @@ export function openTalk(box, { api, refreshList }) {
   reply.addEventListener("submit", (event) => { event.preventDefault(); sendNow(); });
   enterSends(input, sendNow);
 
+  $("side-toggle").addEventListener("click", (event) => {
+    const on = box.classList.toggle("side-open");
+    event.currentTarget.setAttribute("aria-expanded", String(on));
+    event.currentTarget.textContent = on ? "看对话" : "情况";
+  });
+
   /* ---- canned answers ---- */
 
   const canned = $("canned");
