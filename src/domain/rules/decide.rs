@@ -72,17 +72,37 @@ impl RuleSet {
         };
         let smalltalk = self.message_wide(scratch, &whole, &setting, &mut decision);
         let parts = if whole.last == 0 { Vec::new() } else { self.parts(scratch, &setting) };
-        for part in &parts {
-            let matter = self.matter(input, scratch, part, &setting, &mut decision);
-            decision.matters.push(matter);
+        let mut judged: Vec<(Part, Matter)> = Vec::with_capacity(parts.len());
+        for part in parts {
+            let matter = self.matter(input, scratch, &part, &setting, &mut decision);
+            // Parts that turn out to be about the same, or about nothing, are one matter with their neighbour.
+            match judged.last_mut() {
+                Some((before, other)) if matter.topic == other.topic || matter.topic.is_none() || other.topic.is_none() => {
+                    before.stretch = Stretch::of(scratch, before.stretch.first, part.stretch.last);
+                    if before.stretch.first == 0 {
+                        before.preface = None;
+                    }
+                    *other = self.matter(input, scratch, before, &setting, &mut decision);
+                }
+                _ => judged.push((part, matter)),
+            }
         }
-        // Types alone are no matter: 怎么 makes “你们几点上班” a consultation and leaves it small talk.
+        decision.matters = judged.into_iter().map(|(_, matter)| matter).collect();
+        // Types alone are no matter: 怎么 makes “你们几点上班” a consultation and leaves it small talk. Nor is a
+        // topic that shows in fewer characters than the small talk does.
+        let smalltalk_chars = smalltalk.as_ref().map_or(0, |(_, fired)| fired.matched as usize);
         let told = |m: &Matter| {
-            m.topic.is_some() || m.answer.is_some() || m.expired.is_some() || !m.clarify.is_empty() || m.sensitive || m.urgency > Urgency::Normal
+            let topical = m.topics.first().is_some_and(|t| {
+                t.evidence.iter().map(|word| word.chars().count()).sum::<usize>() > smalltalk_chars
+            });
+            topical || m.answer.is_some() || m.expired.is_some() || m.sensitive
         };
         if !decision.matters.iter().any(told) {
             let wants_action = decision.matters.iter().any(|m| {
-                m.types.iter().any(|t| !matches!(t.case_type, CaseType::Consultation | CaseType::ServiceOrder | CaseType::Praise))
+                m.urgency > Urgency::Normal
+                    || m.types.iter().any(|t| {
+                        !matches!(t.case_type, CaseType::Consultation | CaseType::ServiceOrder | CaseType::Praise)
+                    })
             });
             if let Some((rule, fired)) = smalltalk {
                 decision.rules.push(rule.id.clone());
@@ -95,7 +115,11 @@ impl RuleSet {
                 }
             } else if decision.diversion == Some(Diversion::Abuse) || (decision.command.is_some() && !wants_action) {
                 decision.matters.clear();
-            } else if decision.diversion.is_none() && decision.command.is_none() && is_noise(scratch) && !decision.matters.iter().any(|m| !m.rules.is_empty()) {
+            } else if decision.diversion.is_none()
+                && decision.command.is_none()
+                && is_noise(scratch)
+                && !decision.matters.iter().any(|m| !m.rules.is_empty())
+            {
                 decision.diversion = Some(Diversion::Unclear);
             }
         }
@@ -186,7 +210,8 @@ impl RuleSet {
                     });
                     if let Ok(fired) = fired {
                         let group = self.topics.get(usize::from(topic)).map_or(0, |t| t.group);
-                        let score = rule.weight.min(40) + fired.matched.min(MATCHED_CAP);
+                        let vote = if rule.kind == RuleKind::Answer { ANSWER_TOPIC_VOTE } else { rule.weight };
+                        let score = vote + fired.matched.min(MATCHED_CAP);
                         evidence.push(Evidence { clause, topic, group, score });
                     }
                 }

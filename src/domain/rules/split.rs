@@ -37,6 +37,11 @@ const MAX_PARTS: usize = 6;
 /// Messages longer than this are stories unless they number their items or say 另外.
 const LETTER_CHARS: u32 = 220;
 
+/// Scores from which a topic counts: where a matter is announced, anywhere, and without doubt.
+const FAINT: u32 = 8;
+const CLEAR: u32 = 18;
+const STRONG: u32 = 28;
+
 /// Signs needed for a cut.
 const THRESHOLD: i32 = 6;
 
@@ -71,67 +76,98 @@ pub(super) fn split(scratch: &Scratch, evidence: &[Evidence]) -> Vec<Part> {
 /// The clauses at which a matter starts; the first is where the first topic or item shows.
 fn cuts(scratch: &Scratch, evidence: &[Evidence], whole: Stretch) -> Vec<u32> {
     let mut starts: Vec<u32> = Vec::new();
+    let letter = whole.chars > LETTER_CHARS;
     let item_clauses: Vec<u32> = scratch.items.iter().map(|&at| scratch.clause_at(at)).collect();
-    let mut topics: Vec<Evidence> = Vec::new();
+    let mut running = Running::default();
     // The last clause that showed a topic of the running matter.
     let mut last_topical = 0;
     let mut pending_marker: Option<u32> = None;
     for clause in whole.first..whole.last {
-        let here: Vec<Evidence> = evidence.iter().filter(|e| e.clause == clause).copied().collect();
-        let item = item_clauses.contains(&clause);
-        if has_marker(scratch, clause) || item {
-            pending_marker = Some(clause);
-        }
-        if item {
-            // Numbered items are matters of their own when they name a topic; 一是…二是… of one topic is one.
+        if item_clauses.contains(&clause) {
+            // Numbered items are matters when they name topics of their own; 一是…二是… of one topic is one.
             let end = item_clauses.iter().copied().find(|&c| c > clause).unwrap_or(whole.last);
             let own: Vec<Evidence> = evidence.iter().filter(|e| e.clause >= clause && e.clause < end).copied().collect();
-            let same = !own.is_empty() && !topics.is_empty() && strongest(&own) == strongest(&topics);
-            if starts.is_empty() {
+            let best = strongest(&own);
+            let enough = best.is_some_and(|b| !letter || (b.score >= STRONG && !running.has_group(b.group)));
+            if starts.is_empty() || (enough && best.is_some_and(|b| !running.is_about(b, &own))) {
                 starts.push(clause);
-                topics = own;
-            } else if !own.is_empty() && !same {
-                starts.push(clause);
-                topics = own;
+                running = Running::default();
             }
+            running.add(&own, 0);
             last_topical = clause;
             pending_marker = None;
             continue;
         }
-        if here.is_empty() {
-            continue;
-        }
-        if starts.is_empty() {
-            starts.push(clause);
-            topics = here;
-            last_topical = clause;
-            pending_marker = None;
-            continue;
-        }
-        if here.iter().any(|e| topics.iter().any(|t| t.topic == e.topic)) {
-            // The running matter goes on; what else shows in the clause is part of its story.
-            topics.extend(here);
-            last_topical = clause;
-            pending_marker = None;
-            continue;
+        if has_marker(scratch, clause) {
+            pending_marker = Some(clause);
         }
         let marker = pending_marker.filter(|&m| m > last_topical);
-        if signs(scratch, clause, last_topical, &here, &topics, marker, whole.chars) >= THRESHOLD {
-            let start = marker.unwrap_or_else(|| sentence_start(scratch, clause, last_topical));
-            starts.push(start);
-            topics = here;
-        } else {
-            topics.extend(here);
+        // A faint topic is a matter only where something announces one.
+        let floor = if marker.is_some() && !letter { FAINT } else { CLEAR };
+        let here: Vec<Evidence> = evidence.iter().filter(|e| e.clause == clause && e.score >= floor).copied().collect();
+        let Some(best) = strongest(&here) else { continue };
+        if starts.is_empty() {
+            starts.push(clause);
+            running.add(&here, CLEAR);
+            last_topical = clause;
+            pending_marker = None;
+            continue;
         }
+        if running.is_about(best, &here) {
+            running.add(&here, CLEAR);
+            last_topical = clause;
+            pending_marker = None;
+            continue;
+        }
+        if signs(scratch, clause, last_topical, best, &running, marker, whole.chars) >= THRESHOLD {
+            starts.push(marker.unwrap_or_else(|| sentence_start(scratch, clause, last_topical)));
+            running = Running::default();
+        }
+        running.add(&here, CLEAR);
         last_topical = clause;
         pending_marker = None;
     }
     starts
 }
 
+/// What the running matter is about.
+#[derive(Debug, Default)]
+struct Running {
+    /// Its topics, the first in order of appearance being its subject.
+    topics: Vec<Evidence>,
+}
+
+impl Running {
+    fn add(&mut self, here: &[Evidence], floor: u32) {
+        for e in here.iter().filter(|e| e.score >= floor) {
+            match self.topics.iter_mut().find(|t| t.topic == e.topic) {
+                Some(known) => known.score = known.score.max(e.score),
+                None => self.topics.push(*e),
+            }
+        }
+    }
+
+    /// Whether a clause whose strongest topic is `best` goes on about the same.
+    fn is_about(&self, best: Evidence, here: &[Evidence]) -> bool {
+        let top = self.topics.iter().map(|t| t.score).max().unwrap_or(0);
+        // The clause's subject was already a subject …
+        if self.topics.iter().any(|t| t.topic == best.topic && t.score * 4 >= top * 3) {
+            return true;
+        }
+        // … or the running subject shows in the clause about as strongly.
+        here.iter().any(|e| {
+            e.score * 4 >= best.score * 3 && self.topics.iter().any(|t| t.topic == e.topic && t.score * 4 >= top * 3)
+        })
+    }
+
+    fn has_group(&self, group: u16) -> bool {
+        self.topics.iter().any(|t| t.group == group)
+    }
+}
+
 /// The topic that shows most strongly.
-fn strongest(evidence: &[Evidence]) -> Option<u16> {
-    evidence.iter().max_by_key(|e| e.score).map(|e| e.topic)
+fn strongest(evidence: &[Evidence]) -> Option<Evidence> {
+    evidence.iter().max_by_key(|e| (e.score, std::cmp::Reverse(e.topic))).copied()
 }
 
 /// Whether the clause opens with 另外 or the like.
@@ -161,8 +197,8 @@ fn signs(
     scratch: &Scratch,
     clause: u32,
     last_topical: u32,
-    here: &[Evidence],
-    topics: &[Evidence],
+    best: Evidence,
+    running: &Running,
     marker: Option<u32>,
     chars: u32,
 ) -> i32 {
@@ -183,9 +219,8 @@ fn signs(
         ended = ended.max(weight);
     }
     score += ended;
-    let other_group = here.iter().all(|e| topics.iter().all(|t| t.group != e.group));
-    score += if other_group { 2 } else { 0 };
-    if here.iter().map(|e| e.score).max().unwrap_or(0) < 14 {
+    score += if running.has_group(best.group) { 0 } else { 2 };
+    if best.score < STRONG && marker.is_none() {
         score -= 1;
     }
     let asks = |first: u32, last: u32| in_clauses(scratch, Sign::Question, first, last);
@@ -201,7 +236,7 @@ fn signs(
         score += 2;
     }
     let parallel = scratch.clauses.get(clause as usize).is_some_and(|c| {
-        scratch.signs(Sign::Parallel).any(|hit| hit.clause == clause && hit.start <= c.start as u32 + 24)
+        scratch.signs(Sign::Parallel).any(|hit| hit.clause == clause && hit.start <= c.start as u32 + 36)
     });
     if parallel {
         score += 3;
