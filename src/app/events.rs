@@ -10,6 +10,7 @@ use std::{
 
 use tokio::sync::broadcast;
 
+use super::message::Message;
 use crate::domain::{
     access::Permission,
     ids::{ConversationId, OfficerId},
@@ -18,6 +19,8 @@ use crate::domain::{
 /// Events a slow reader may lag behind before it must catch up from the database.
 const CONVERSATION_QUEUE: usize = 16;
 const CONSOLE_QUEUE: usize = 1024;
+/// Streams of one conversation open at once.
+const MOST_STREAMS: usize = 10;
 
 /// Something the visitor of a conversation sees.
 #[derive(Debug, Clone)]
@@ -26,11 +29,13 @@ pub enum ChatEvent {
     Messages {
         /// Number of the last one.
         seq: i64,
+        /// The new ones in order, if they are at hand; else the reader looks them up.
+        messages: Arc<[Message]>,
     },
     /// Somebody types.
     Typing {
         /// Name shown, e.g. of the officer.
-        who: String,
+        name: String,
     },
     /// The state or the owner changed.
     State,
@@ -95,14 +100,21 @@ impl Hub {
         let _ = self.staff.send(Arc::new(event));
     }
 
-    /// Follows a conversation.
-    pub fn follow(&self, conversation: ConversationId) -> broadcast::Receiver<ChatEvent> {
+    /// Whether anybody follows a conversation.
+    pub fn is_followed(&self, conversation: ConversationId) -> bool {
+        let map = self.conversations.lock().unwrap_or_else(PoisonError::into_inner);
+        map.get(&conversation).is_some_and(|sender| sender.receiver_count() > 0)
+    }
+
+    /// Follows a conversation; `None` when too many streams of it are open.
+    pub fn follow(&self, conversation: ConversationId) -> Option<broadcast::Receiver<ChatEvent>> {
         let mut map = self.conversations.lock().unwrap_or_else(PoisonError::into_inner);
         if map.len() == map.capacity() {
             // Before it would grow: forget conversations nobody follows any more.
             map.retain(|_, sender| sender.receiver_count() > 0);
         }
-        map.entry(conversation).or_insert_with(|| broadcast::channel(CONVERSATION_QUEUE).0).subscribe()
+        let sender = map.entry(conversation).or_insert_with(|| broadcast::channel(CONVERSATION_QUEUE).0);
+        (sender.receiver_count() < MOST_STREAMS).then(|| sender.subscribe())
     }
 
     /// Follows what consoles see.
@@ -114,7 +126,7 @@ impl Hub {
     pub fn wake_all(&self) {
         let map = self.conversations.lock().unwrap_or_else(PoisonError::into_inner);
         for sender in map.values() {
-            let _ = sender.send(ChatEvent::Messages { seq: i64::MAX });
+            let _ = sender.send(ChatEvent::Messages { seq: i64::MAX, messages: Arc::from([]) });
         }
     }
 }

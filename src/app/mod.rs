@@ -1,10 +1,12 @@
 //! The use cases: load, authorise, decide, save, commit, wake. No SQL text, no HTTP.
 
+pub mod attachments;
 pub mod auth;
 pub mod case_actions;
 pub mod case_input;
 pub mod case_queries;
 mod case_save;
+pub mod chat;
 pub mod clocks;
 pub mod content;
 pub mod conversations;
@@ -12,10 +14,12 @@ pub mod demo;
 pub mod dialogue_codec;
 pub mod error;
 pub mod events;
+pub mod exchange;
 pub mod health;
 pub mod intake;
 pub mod job_board;
 pub mod limits;
+pub mod message;
 pub mod message_view;
 pub mod metrics;
 pub mod officer;
@@ -29,7 +33,7 @@ pub mod webhooks;
 use std::{ops::Deref, sync::Arc};
 
 pub use error::{AppError, FieldError};
-use jiff::Timestamp;
+use jiff::{Timestamp, tz::TimeZone};
 pub use officer::{Credential, Officer};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -75,8 +79,15 @@ pub struct Parts {
     pub visitor_tokens: visitors::TokenCache,
     /// Officers at conversations.
     pub presence: conversations::Presence,
+    /// The way of visitors' messages.
+    pub exchange: exchange::Exchange,
     /// Cancelled at shutdown.
     pub shutdown: CancellationToken,
+    /// Cancelled when the last request is answered: the exchange may end.
+    pub exchange_stopped: CancellationToken,
+    /// Cancelled when the database must not be written any more by this process.
+    pub fatal: CancellationToken,
+    zone: TimeZone,
 }
 
 /// The running gateway: a cheap handle.
@@ -101,6 +112,8 @@ impl App {
         ids: Arc<dyn IdGen>,
     ) -> Self {
         let limits = limits::Limits::new(&config.limits);
+        // The configuration was validated; a zone that vanished since is no reason to stop.
+        let zone = TimeZone::get(&config.time.zone).unwrap_or(TimeZone::UTC);
         Self(Arc::new(Parts {
             config,
             db,
@@ -114,13 +127,33 @@ impl App {
             limits,
             visitor_tokens: visitors::TokenCache::default(),
             presence: conversations::Presence::default(),
+            exchange: exchange::Exchange::default(),
             shutdown: CancellationToken::new(),
+            exchange_stopped: CancellationToken::new(),
+            fatal: CancellationToken::new(),
+            zone,
         }))
     }
 
     /// The present instant.
     pub fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// The configured zone: civil dates and texts for people.
+    pub fn zone(&self) -> &TimeZone {
+        &self.zone
+    }
+
+    /// An instant in JSON: RFC 3339 with the offset of the configured zone, to the millisecond.
+    pub fn rfc3339(&self, at: Timestamp) -> String {
+        let at = at.round(jiff::Unit::Millisecond).unwrap_or(at);
+        at.display_with_offset(self.zone.to_offset(at)).to_string()
+    }
+
+    /// Short name of a unit; its slug when the table does not know it.
+    pub fn unit_name(&self, slug: &str) -> String {
+        self.content.load().routing.units().short_name(slug)
     }
 
     /// A new secret of 32 random bytes as URL-safe text, with a prefix that tells its kind.

@@ -444,6 +444,36 @@ pub async fn count_queued(tx: &mut Tx) -> Result<i64, StoreError> {
     Ok(row.0)
 }
 
+/// How many conversations have waited longer than this one.
+///
+/// # Errors
+/// `Database`.
+pub async fn count_queued_before(tx: &mut Tx, queued_at: i64) -> Result<i64, StoreError> {
+    const SQL: &str = "SELECT COUNT(*) FROM conversations WHERE state = 'queued' AND queued_at < $1";
+    let row: (i64,) = on_backend!(tx, |conn| sqlx::query_as(SQL).bind(queued_at).fetch_one(conn).await?);
+    Ok(row.0)
+}
+
+/// One message of a conversation, by id or by number.
+///
+/// # Errors
+/// `Database`.
+pub async fn find_message(
+    tx: &mut Tx,
+    conversation: ConversationId,
+    id: Option<&str>,
+    seq: Option<i64>,
+) -> Result<Option<MessageRow>, StoreError> {
+    const SQL: &str = "SELECT conversation_id, seq, id, client_id, reply_to, sender, kind, text, body, officer_id, \
+        rule_id, decision, at FROM messages WHERE conversation_id = $1 AND (id = $2 OR seq = $3) LIMIT 1";
+    Ok(on_backend!(tx, |conn| sqlx::query_as(SQL)
+        .bind(conversation.to_string())
+        .bind(id)
+        .bind(seq)
+        .fetch_optional(conn)
+        .await?))
+}
+
 /// Adds an internal note.
 ///
 /// # Errors

@@ -134,6 +134,11 @@ pub fn cookie(name: &str, value: &str, secure: bool, strict: bool, max_age_s: i6
         .expect("names and tokens are visible ASCII")
 }
 
+/// The visitor's token on a request, if it carries one.
+pub fn visitor_token(headers: &HeaderMap, secure: bool) -> Option<String> {
+    bearer(headers).or_else(|| read_cookie(headers, visitor_cookie(secure))).filter(|token| token.starts_with("zv_"))
+}
+
 fn read_cookie(headers: &HeaderMap, name: &str) -> Option<String> {
     headers
         .get_all(header::COOKIE)

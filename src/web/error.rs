@@ -72,13 +72,13 @@ impl Problem {
     }
 }
 
-/// Seconds to wait, carried to the `Retry-After` header.
-const fn status_of(error: &AppError) -> StatusCode {
+fn status_of(error: &AppError) -> StatusCode {
     match error {
         AppError::NotFound => StatusCode::NOT_FOUND,
         AppError::Unauthenticated { .. } => StatusCode::UNAUTHORIZED,
         AppError::Forbidden { .. } => StatusCode::FORBIDDEN,
         AppError::Conflict { .. } => StatusCode::CONFLICT,
+        AppError::Invalid { code: "malformed_json" | "bad_request", .. } => StatusCode::BAD_REQUEST,
         AppError::Invalid { .. } => StatusCode::UNPROCESSABLE_ENTITY,
         AppError::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
         AppError::Unsupported { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -225,6 +225,8 @@ pub fn detail(code: &str) -> Option<&'static str> {
         "text_too_long" => "消息太长，请分几条发送。",
         "file_too_large" => "文件超过大小上限（20 MB）。",
         "file_type" => "只接受图片（PNG、JPEG、GIF、WebP）、PDF 和 Office 文件。",
+        "file_broken" => "文件已损坏或内容异常，无法接收。",
+        "too_many_streams" => "打开的窗口太多了，请关闭一些再试。",
         "file_missing" => "没有收到文件。",
         "unsupported_media_type" => "请求的内容类型不受支持，请使用 application/json。",
         "too_many" => "请求过于频繁，请在 {n} 秒后再试。",

@@ -29,7 +29,7 @@ use super::{
     error::{Problem, problem_for_status, problem_response},
     health, login, page_error, static_files, track,
 };
-use crate::app::App;
+use crate::{app::App, domain::access::Permission};
 
 /// One route.
 pub struct Route {
@@ -102,6 +102,8 @@ pub fn all() -> Vec<Route> {
     routes.extend(api::cases::routes());
     routes.extend(api::track::routes());
     routes.extend(api::conversations::routes());
+    routes.extend(api::chat::routes());
+    routes.push(get("/api/events/stream", Access::Officer(Permission::FollowEvents), api::stream::console));
     routes
 }
 

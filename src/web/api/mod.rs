@@ -3,5 +3,7 @@
 pub mod case_view;
 pub mod cases;
 pub mod conversations;
+pub mod chat;
 pub mod me;
+pub mod stream;
 pub mod track;

@@ -1,0 +1,164 @@
+//! Files from visitors: type by content, size bounded, names made safe, durable before they are acknowledged.
+//!
+//! The bytes lie in a file whose name the server made, below `data_dir/attachments`; nothing is ever unpacked.
+
+mod name;
+mod sniff;
+
+use std::path::PathBuf;
+
+use jiff::SignedDuration;
+pub use name::{content_disposition, safe_name};
+use sha2::{Digest as _, Sha256};
+pub use sniff::{FileKind, sniff};
+use tokio::{fs, io::AsyncWriteExt as _};
+
+use super::{App, AppError, message::FileInfo};
+use crate::{
+    domain::ids::{AttachmentId, ConversationId},
+    store::attachments::{self, AttachmentRow},
+};
+
+/// Bytes of all files of one conversation within a day.
+const MOST_PER_DAY: i64 = 200 * 1024 * 1024;
+
+/// A file on its way in: bytes are written as they come, nothing is held in memory.
+#[derive(Debug)]
+pub struct Upload {
+    id: AttachmentId,
+    path: PathBuf,
+    file: fs::File,
+    hasher: Sha256,
+    size: usize,
+    most: usize,
+    kept: bool,
+}
+
+impl Upload {
+    /// Begins a file of a conversation.
+    ///
+    /// # Errors
+    /// `TooLarge` (the day's share is used up), `Store`, `Internal`.
+    pub async fn begin(app: &App, conversation: ConversationId) -> Result<Self, AppError> {
+        let now = app.now();
+        let since = now.saturating_sub(SignedDuration::from_hours(24)).unwrap_or(now);
+        let used = {
+            let mut tx = app.db.read().await?;
+            attachments::bytes_since(&mut tx, conversation, since).await?
+        };
+        if used > MOST_PER_DAY {
+            return Err(AppError::TooLarge { code: "file_too_large" });
+        }
+        let id = AttachmentId::from_uuid(app.ids.uuid(now));
+        let folder = folder(app);
+        fs::create_dir_all(&folder).await.map_err(|error| io("folder", &error))?;
+        let path = folder.join(format!("{id}.part"));
+        let mut options = fs::OpenOptions::new();
+        options.write(true).create_new(true).mode(0o600);
+        let file = options.open(&path).await.map_err(|error| io("file", &error))?;
+        let most = app.config.chat.max_upload_bytes;
+        Ok(Self { id, path, file, hasher: Sha256::new(), size: 0, most, kept: false })
+    }
+
+    /// Adds bytes.
+    ///
+    /// # Errors
+    /// `TooLarge`, `Internal`.
+    pub async fn write(&mut self, bytes: &[u8]) -> Result<(), AppError> {
+        self.size += bytes.len();
+        if self.size > self.most {
+            return Err(AppError::TooLarge { code: "file_too_large" });
+        }
+        self.hasher.update(bytes);
+        self.file.write_all(bytes).await.map_err(|error| io("write", &error))
+    }
+
+    /// Checks the content, makes the file and its row durable.
+    ///
+    /// # Errors
+    /// `Unsupported` (type), `Invalid` (empty or broken), `Store`, `Internal`.
+    pub async fn finish(
+        mut self,
+        app: &App,
+        conversation: ConversationId,
+        name: &str,
+    ) -> Result<FileInfo, AppError> {
+        if self.size == 0 {
+            return Err(AppError::invalid("file_missing", Vec::new()));
+        }
+        self.file.sync_all().await.map_err(|error| io("sync", &error))?;
+        let path = self.path.clone();
+        let kind = tokio::task::spawn_blocking(move || sniff(&path))
+            .await
+            .map_err(|error| AppError::Internal(format!("sniff: {error}")))??;
+        let stored = format!("{}.bin", self.id);
+        fs::rename(&self.path, folder(app).join(&stored)).await.map_err(|error| io("rename", &error))?;
+        self.kept = true;
+        let folder = fs::File::open(folder(app)).await.map_err(|error| io("folder", &error))?;
+        folder.sync_all().await.map_err(|error| io("sync", &error))?;
+        let row = AttachmentRow {
+            id: self.id.to_string(),
+            conversation_id: conversation.to_string(),
+            name: safe_name(name, kind),
+            mime: kind.mime().to_owned(),
+            size: i64::try_from(self.size).unwrap_or(i64::MAX),
+            sha256: hex::encode(std::mem::take(&mut self.hasher).finalize()),
+            file: stored,
+            created_at: app.now().as_millisecond(),
+        };
+        let mut tx = app.db.write().await?;
+        attachments::insert(&mut tx, &row).await?;
+        tx.commit().await?;
+        Ok(FileInfo { id: row.id, name: row.name, size: row.size, mime: row.mime })
+    }
+}
+
+impl Drop for Upload {
+    fn drop(&mut self) {
+        if !self.kept {
+            // A refused or broken-off upload leaves nothing; a file that is gone already is as good.
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// A stored file, ready to be sent.
+#[derive(Debug)]
+pub struct Download {
+    /// Its name.
+    pub name: String,
+    /// Its type.
+    pub mime: String,
+    /// Its size.
+    pub size: i64,
+    /// The open file.
+    pub file: fs::File,
+}
+
+/// Opens a file of a conversation, or of any when the caller has been checked (`None`).
+///
+/// # Errors
+/// `NotFound`, `Store`, `Internal` (the row is there and the file is not).
+pub async fn open(app: &App, conversation: Option<ConversationId>, id: AttachmentId) -> Result<Download, AppError> {
+    let row = {
+        let mut tx = app.db.read().await?;
+        match conversation {
+            Some(conversation) => attachments::find(&mut tx, conversation, id).await?,
+            None => attachments::find_any(&mut tx, id).await?,
+        }
+    };
+    let row = row.ok_or(AppError::NotFound)?;
+    let file = fs::File::open(folder(app).join(&row.file)).await.map_err(|error| io("open", &error))?;
+    Ok(Download { name: row.name, mime: row.mime, size: row.size, file })
+}
+
+fn folder(app: &App) -> PathBuf {
+    PathBuf::from(&app.config.server.data_dir).join("attachments")
+}
+
+fn io(what: &str, error: &std::io::Error) -> AppError {
+    if error.kind() == std::io::ErrorKind::StorageFull {
+        return AppError::Unavailable { code: "unavailable" };
+    }
+    AppError::Internal(format!("attachment {what}: {error}"))
+}

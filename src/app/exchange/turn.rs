@@ -1,0 +1,397 @@
+//! One batch in one transaction: load, decide each message in order, write everything, commit, tell.
+
+use std::{
+    collections::HashMap,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
+
+use jiff::Timestamp;
+
+use super::{Answer, Sent, effects};
+use crate::{
+    app::{
+        App, AppError, FieldError, chat, dialogue_codec,
+        events::{ChatEvent, Scope, StaffEvent},
+        message::{Message, MessageBody},
+        message_view,
+    },
+    domain::{
+        access::Permission,
+        dialogue::{
+            self, ConversationState, DialogueState, Effect, FiledCase, InputKind, Reply, Sender, TurnEnv,
+            TurnOutcome, shipped::Shipped,
+        },
+        ids::{ConversationId, MessageId},
+        kinds::Channel,
+    },
+    store::{
+        Tx,
+        conversations::{self, ConversationRow, MessageRow},
+    },
+};
+
+/// A conversation while its messages of this batch are decided.
+struct Open {
+    row: ConversationRow,
+    state: DialogueState,
+    state_before: String,
+    changed: bool,
+}
+
+/// A message that will be stored, with its parts for the answer.
+struct Stored {
+    row: MessageRow,
+    body: MessageBody,
+}
+
+/// What becomes of one message of the batch.
+enum Plan {
+    /// Stored with these replies: positions in the list of stored messages.
+    Decided { message: Option<usize>, replies: Vec<usize>, filed: Vec<FiledCase> },
+    /// The same as an earlier one of this batch.
+    SameAs(usize),
+    /// Stored before: the number of the first one.
+    Repeat(i64),
+    /// Refused; nothing is stored.
+    Refused(AppError),
+}
+
+/// Everything a batch collects until it is written.
+pub(super) struct Batch<'a> {
+    /// The gateway.
+    pub(super) app: &'a App,
+    /// The instant of the batch.
+    pub(super) now: Timestamp,
+    /// Questions no rule answered.
+    pub(super) unanswered: Vec<(String, String, String, Option<String>)>,
+    /// Console events after the commit.
+    pub(super) events: Vec<StaffEvent>,
+    /// Whether jobs must be woken after the commit.
+    pub(super) wake: bool,
+    stored: Vec<Stored>,
+}
+
+/// Runs the batch; `failed` stores without deciding and hands over to a person.
+pub(super) async fn run(app: &App, sent: &[&Sent], failed: bool) -> Result<Vec<Result<Answer, AppError>>, AppError> {
+    let now = app.now();
+    let content = app.content.load();
+    let knowledge = Shipped::new(&content.rules, &content.taxonomy, &content.routing, &content.schedule, now);
+    let mut tx = app.db.write().await?;
+
+    let mut ids: Vec<String> = sent.iter().map(|one| one.conversation.to_string()).collect();
+    let of_message = ids.clone();
+    ids.sort_unstable();
+    ids.dedup();
+    let mut open: HashMap<String, Open> = HashMap::with_capacity(ids.len());
+    for row in conversations::find_many(&mut tx, &ids).await? {
+        let mut state = dialogue_codec::decode(&row.dialogue);
+        state.mode = row.state.parse().unwrap_or(ConversationState::Bot);
+        let state_before = row.state.clone();
+        open.insert(row.id.clone(), Open { row, state, state_before, changed: false });
+    }
+    let pairs: Vec<(String, String)> = sent
+        .iter()
+        .zip(&of_message)
+        .filter_map(|(one, id)| Some((id.clone(), one.client_id.clone()?)))
+        .collect();
+    let mut repeats: HashMap<(String, String), Plan> = HashMap::new();
+    if !pairs.is_empty() {
+        for (id, client_id, seq) in conversations::find_repeats(&mut tx, &pairs).await? {
+            repeats.insert((id, client_id), Plan::Repeat(seq));
+        }
+    }
+    let queue = conversations::count_queued(&mut tx).await?;
+
+    let mut batch =
+        Batch { app, now, unanswered: Vec::new(), events: Vec::new(), wake: false, stored: Vec::with_capacity(2 * sent.len()) };
+    let mut plans: Vec<Plan> = Vec::with_capacity(sent.len());
+    for (n, (one, id)) in sent.iter().zip(&of_message).enumerate() {
+        if let Some(client_id) = &one.client_id {
+            match repeats.get(&(id.clone(), client_id.clone())) {
+                Some(Plan::Repeat(seq)) => {
+                    plans.push(Plan::Repeat(*seq));
+                    continue;
+                },
+                Some(Plan::SameAs(first)) => {
+                    plans.push(Plan::SameAs(*first));
+                    continue;
+                },
+                Some(Plan::Decided { .. } | Plan::Refused(_)) | None => {
+                    repeats.insert((id.clone(), client_id.clone()), Plan::SameAs(n));
+                },
+            }
+        }
+        let Some(conversation) = open.get_mut(id) else {
+            plans.push(Plan::Refused(AppError::NotFound));
+            continue;
+        };
+        let loaded = effects::load(&mut tx, app, conversation.row.id.as_str(), &dialogue::needs(&conversation.state, &one.input)).await?;
+        let channel: Channel = conversation.row.channel.parse().unwrap_or(Channel::Web);
+        let env = TurnEnv {
+            knowledge: &knowledge,
+            now,
+            today: knowledge.today,
+            default_region: Some(app.config.region.code.as_str()),
+            channel,
+            queue_ahead: u32::try_from(queue).unwrap_or(u32::MAX),
+            open_cases: &loaded.open_cases,
+            progress: &loaded.progress,
+        };
+        plans.push(one_message(&mut batch, &mut tx, conversation, &env, one, failed).await?);
+    }
+
+    let rows: Vec<MessageRow> = batch.stored.iter().map(|stored| stored.row.clone()).collect();
+    conversations::insert_messages(&mut tx, &rows).await?;
+    let changed: Vec<ConversationRow> = open.values().filter(|one| one.changed).map(|one| one.row.clone()).collect();
+    conversations::save(&mut tx, &changed).await?;
+    conversations::insert_unanswered(&mut tx, &batch.unanswered, now).await?;
+    let mut repeated = HashMap::new();
+    for (plan, one) in plans.iter().zip(sent) {
+        if let Plan::Repeat(seq) = plan {
+            repeated.insert((one.conversation, *seq), first_answer(app, &mut tx, one.conversation, *seq).await?);
+        }
+    }
+    let mut infos = HashMap::with_capacity(open.len());
+    for conversation in open.values() {
+        infos.insert(conversation.row.id.clone(), chat::info(app, &mut tx, &conversation.row).await?);
+    }
+    if changed.is_empty() && rows.is_empty() {
+        tx.rollback().await?;
+    } else {
+        tx.commit().await?;
+    }
+    tell(&batch, &open);
+
+    let mut answers = Vec::with_capacity(sent.len());
+    let mut stored: Vec<Option<Message>> =
+        batch.stored.into_iter().map(|stored| Some(Message::new(app, stored.row, stored.body))).collect();
+    for (plan, (one, id)) in plans.into_iter().zip(sent.iter().zip(&of_message)) {
+        let conversation = infos.get(id).cloned();
+        let mut take = |n: usize| stored.get_mut(n).and_then(Option::take);
+        let answer = match (plan, conversation) {
+            (Plan::Refused(error), _) => Err(error),
+            (_, None) => Err(AppError::NotFound),
+            (Plan::Decided { message, replies, filed }, Some(conversation)) => Ok(Answer {
+                message: message.and_then(&mut take),
+                replies: replies.into_iter().filter_map(take).collect(),
+                conversation,
+                filed,
+                repeated: false,
+            }),
+            (Plan::SameAs(first), Some(_)) => match answers.get(first) {
+                Some(Ok(answer)) => Ok(Answer { repeated: true, ..Answer::clone(answer) }),
+                Some(Err(_)) | None => Err(AppError::Unavailable { code: "message_not_stored" }),
+            },
+            (Plan::Repeat(seq), Some(conversation)) => {
+                let (message, replies) = repeated.get(&(one.conversation, seq)).cloned().unwrap_or_default();
+                Ok(Answer { message, replies, conversation, filed: Vec::new(), repeated: true })
+            },
+        };
+        answers.push(answer);
+    }
+    Ok(answers)
+}
+
+/// Decides one message and carries out its effects.
+async fn one_message(
+    batch: &mut Batch<'_>,
+    tx: &mut Tx,
+    conversation: &mut Open,
+    env: &TurnEnv<'_>,
+    sent: &Sent,
+    failed: bool,
+) -> Result<Plan, AppError> {
+    if conversation.state.mode == ConversationState::Closed {
+        // The visitor speaks again: a new episode, in which the bot remembers nothing of the old one.
+        conversation.state = DialogueState {
+            episode: conversation.state.episode + 1,
+            region: conversation.state.region.take(),
+            cases: std::mem::take(&mut conversation.state.cases),
+            ..DialogueState::default()
+        };
+        conversation.row.closed_at = None;
+        conversation.row.fence += 1;
+    }
+    let had_person = conversation.state.mode == ConversationState::Human;
+    let submits = matches!(sent.input.kind, InputKind::FormSubmit { .. });
+    if submits && conversation.state.form.is_none() {
+        return Ok(Plan::Refused(AppError::conflict("form_missing")));
+    }
+    let outcome = catch_unwind(AssertUnwindSafe(|| {
+        if failed { dialogue::failed_turn(env, &conversation.state) } else { dialogue::turn(env, &conversation.state, &sent.input) }
+    }))
+    .unwrap_or_else(|_| {
+        tracing::error!("deciding a message panicked; it goes to a person");
+        dialogue::failed_turn(env, &conversation.state)
+    });
+    let files = outcome.effects.iter().any(|effect| matches!(effect, Effect::FileCases(_)));
+    if submits && !files && outcome.effects.is_empty() {
+        let errors = dialogue::form_errors(&outcome.state);
+        if !errors.is_empty() {
+            let errors = errors
+                .into_iter()
+                .map(|(key, message)| FieldError::new(format!("/fields/{}", key.as_str()), message))
+                .collect();
+            return Ok(Plan::Refused(AppError::invalid("form_incomplete", errors)));
+        }
+    }
+    let TurnOutcome { state, mut replies, effects, record } = outcome;
+    if had_person {
+        // The fence: whatever the bot wanted to say, a person has the conversation.
+        replies.retain(|reply| reply.from != Sender::Bot);
+    }
+    conversation.state = state;
+    conversation.changed = true;
+    let message = sent.shown.as_ref().map(|shown| {
+        let mut row = next_row(batch, &mut conversation.row, sent.client_id.clone());
+        shown.kind.clone_into(&mut row.kind);
+        row.text.clone_from(&shown.text);
+        row.decision = Some(message_view::decision_json(&record).to_string());
+        let body = MessageBody { attachment: shown.attachment.clone(), ..MessageBody::default() };
+        store(batch, row, body)
+    });
+    if message.is_some() {
+        conversation.row.visitor_at = Some(batch.now.as_millisecond());
+    }
+    if let Some(topic) = &record.topic {
+        conversation.row.topic = Some(topic.clone());
+    }
+    let mut filed = Vec::new();
+    for effect in effects {
+        match effect {
+            Effect::FileCases(drafts) => {
+                let cases = effects::file_cases(batch, tx, &conversation.row, drafts).await?;
+                let (state, receipt) = dialogue::filed(env, &conversation.state, &cases);
+                conversation.state = state;
+                replies.push(receipt);
+                filed.extend(cases);
+            },
+            Effect::PurgeInput { replacement } => {
+                if let Some(stored) = message.and_then(|n| batch.stored.get_mut(n)) {
+                    replacement.clone_into(&mut stored.row.text);
+                    stored.row.decision = None;
+                    stored.body = MessageBody::default();
+                    stored.row.body = None;
+                }
+            },
+            other => effects::apply(batch, tx, &mut conversation.row, &mut conversation.state, sent.conversation, other).await?,
+        }
+    }
+    let reply_to = message.and_then(|n| batch.stored.get(n)).map(|stored| stored.row.seq);
+    let positions: Vec<usize> =
+        replies.iter().map(|reply| store_reply(batch, &mut conversation.row, reply, reply_to)).collect();
+    settle(batch, conversation, message, &positions);
+    Ok(Plan::Decided { message, replies: positions, filed })
+}
+
+/// Writes the state back into the row.
+fn settle(batch: &Batch<'_>, conversation: &mut Open, message: Option<usize>, replies: &[usize]) {
+    let row = &mut conversation.row;
+    let mode = conversation.state.mode;
+    if row.state != mode.as_str() {
+        mode.as_str().clone_into(&mut row.state);
+    }
+    if mode != ConversationState::Human {
+        row.officer_id = None;
+    }
+    row.dialogue = dialogue_codec::encode(&conversation.state);
+    row.changed_at = batch.now.as_millisecond();
+    if let Some(last) = message.or(replies.last().copied()).and_then(|n| batch.stored.get(n)) {
+        row.last_text = last.row.text.chars().take(60).collect();
+    }
+}
+
+fn next_row(batch: &Batch<'_>, conversation: &mut ConversationRow, client_id: Option<String>) -> MessageRow {
+    conversation.seq += 1;
+    MessageRow {
+        conversation_id: conversation.id.clone(),
+        seq: conversation.seq,
+        id: MessageId::from_uuid(batch.app.ids.uuid(batch.now)).to_string(),
+        client_id,
+        reply_to: None,
+        sender: "visitor".into(),
+        kind: "text".into(),
+        text: String::new(),
+        body: None,
+        officer_id: None,
+        rule_id: None,
+        decision: None,
+        at: batch.now.as_millisecond(),
+    }
+}
+
+fn store(batch: &mut Batch<'_>, mut row: MessageRow, body: MessageBody) -> usize {
+    row.body = body.to_column();
+    batch.stored.push(Stored { row, body });
+    batch.stored.len() - 1
+}
+
+fn store_reply(batch: &mut Batch<'_>, conversation: &mut ConversationRow, reply: &Reply, reply_to: Option<i64>) -> usize {
+    let mut row = next_row(batch, conversation, None);
+    row.reply_to = reply_to;
+    reply.from.as_str().clone_into(&mut row.sender);
+    reply.kind.as_str().clone_into(&mut row.kind);
+    row.text.clone_from(&reply.text);
+    row.rule_id.clone_from(&reply.rule_id);
+    let body = MessageBody::of_reply(batch.app, reply);
+    store(batch, row, body)
+}
+
+/// The first answer to a message that was stored before.
+async fn first_answer(
+    app: &App,
+    tx: &mut Tx,
+    conversation: ConversationId,
+    seq: i64,
+) -> Result<(Option<Message>, Vec<Message>), AppError> {
+    let rows = conversations::messages_after(tx, conversation, seq - 1, 32).await?;
+    let mut message = None;
+    let mut replies = Vec::new();
+    for row in rows {
+        if row.seq == seq {
+            message = Some(Message::from_row(app, row));
+        } else if row.reply_to == Some(seq) {
+            replies.push(Message::from_row(app, row));
+        }
+    }
+    Ok((message, replies))
+}
+
+/// After the commit: open streams of visitors and consoles.
+fn tell(batch: &Batch<'_>, open: &HashMap<String, Open>) {
+    let hub = &batch.app.hub;
+    for conversation in open.values().filter(|one| one.changed) {
+        let row = &conversation.row;
+        let Ok(id) = row.id.parse() else { continue };
+        if hub.is_followed(id) {
+            let messages = batch
+                .stored
+                .iter()
+                .filter(|stored| stored.row.conversation_id == row.id)
+                .map(|stored| Message::new(batch.app, stored.row.clone(), stored.body.clone()))
+                .collect();
+            hub.tell_visitor(id, ChatEvent::Messages { seq: row.seq, messages });
+        }
+        let moved = conversation.state_before != row.state;
+        if moved {
+            hub.tell_visitor(id, ChatEvent::State);
+        }
+        if moved || matches!(row.state.as_str(), "queued" | "human") {
+            let data = serde_json::json!({
+                "conversation_id": row.id, "state": row.state, "seq": row.seq, "officer_id": row.officer_id,
+            });
+            hub.tell_staff(StaffEvent {
+                kind: if moved { "conversation" } else { "message" },
+                scope: Scope::Permission(Permission::Converse),
+                data: data.to_string(),
+            });
+        }
+    }
+    for event in &batch.events {
+        hub.tell_staff(event.clone());
+    }
+    if batch.wake {
+        batch.app.wake.outbox.notify_one();
+        batch.app.wake.timers.notify_one();
+    }
+}
