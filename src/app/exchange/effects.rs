@@ -5,10 +5,14 @@ use crate::{
     app::{
         App, AppError,
         events::{Scope, StaffEvent},
+        intake, track,
     },
     domain::{
         access::Permission,
-        dialogue::{CaseDraft, ConversationState, DialogueState, Effect, FiledCase, KnownCase, Needs, ProgressView},
+        case::Actor,
+        dialogue::{
+            CaseDraft, ConversationState, DialogueState, Effect, FiledCase, KnownCase, Needs, ProgressQuery, ProgressView,
+        },
         ids::ConversationId,
     },
     store::{
@@ -27,21 +31,55 @@ pub(super) struct Loaded {
 }
 
 /// Loads what the turn wants; most want nothing.
-pub(super) async fn load(_tx: &mut Tx, _app: &App, _conversation: &str, needs: &Needs) -> Result<Loaded, AppError> {
-    if *needs == Needs::default() {
-        return Ok(Loaded::default());
+pub(super) async fn load(
+    tx: &mut Tx,
+    app: &App,
+    conversation: ConversationId,
+    needs: &Needs,
+) -> Result<Loaded, AppError> {
+    let mut loaded = Loaded::default();
+    if let Some(of) = &needs.open_cases {
+        loaded.open_cases = intake::known_cases(tx, conversation, of).await?;
     }
-    Ok(Loaded::default())
+    for query in &needs.progress {
+        match query {
+            ProgressQuery::Number { number, code } => {
+                // Guessing codes is as slow in the chat as on the tracking page.
+                if app.limits.track.take(conversation, app.now()).is_ok() {
+                    loaded.progress.extend(track::progress(tx, app, number, code).await?);
+                }
+            },
+            ProgressQuery::Conversation { .. } => {
+                loaded.progress.extend(track::progress_of_conversation(tx, app, conversation).await?);
+            },
+        }
+    }
+    Ok(loaded)
 }
 
 /// Files the drafts as one group with one query code.
 pub(super) async fn file_cases(
-    _batch: &mut Batch<'_>,
-    _tx: &mut Tx,
-    _conversation: &ConversationRow,
-    _drafts: Vec<CaseDraft>,
+    batch: &mut Batch<'_>,
+    tx: &mut Tx,
+    conversation: ConversationId,
+    drafts: &[CaseDraft],
 ) -> Result<Vec<FiledCase>, AppError> {
-    Err(AppError::Unavailable { code: "unavailable" })
+    let filed = intake::file_cases(tx, batch.app, Some(conversation), drafts, &Actor::Enterprise).await?;
+    let cases = filed.cases.clone();
+    batch.filed.push(filed);
+    Ok(cases)
+}
+
+/// Adds words to an open case.
+pub(super) async fn append_to_case(
+    batch: &mut Batch<'_>,
+    tx: &mut Tx,
+    number: &str,
+    text: &str,
+) -> Result<(), AppError> {
+    let filed = intake::append_to_case(tx, batch.app, number, text).await?;
+    batch.filed.push(filed);
+    Ok(())
 }
 
 /// Carries out one effect.
@@ -104,11 +142,9 @@ pub(super) async fn apply(
             let id = batch.app.ids.uuid(now).to_string();
             batch.unanswered.push((id, row.id.clone(), text, row.topic.clone()));
         },
-        Effect::AppendToCase { .. } | Effect::Promise { .. } => {
-            return Err(AppError::Unavailable { code: "unavailable" });
-        },
-        // Both are carried out by the turn itself, which holds the messages.
-        Effect::FileCases(_) | Effect::PurgeInput { .. } => {},
+        Effect::Promise { .. } => {},
+        // Carried out by the turn itself, which holds the messages.
+        Effect::FileCases(_) | Effect::AppendToCase { .. } | Effect::PurgeInput { .. } => {},
     }
     Ok(())
 }

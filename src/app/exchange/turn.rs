@@ -12,6 +12,7 @@ use crate::{
     app::{
         App, AppError, FieldError, chat, dialogue_codec,
         events::{ChatEvent, Scope, StaffEvent},
+        intake::Filed,
         message::{Message, MessageBody},
         message_view,
     },
@@ -66,9 +67,11 @@ pub(super) struct Batch<'a> {
     pub(super) unanswered: Vec<(String, String, String, Option<String>)>,
     /// Console events after the commit.
     pub(super) events: Vec<StaffEvent>,
-    /// Whether jobs must be woken after the commit.
-    pub(super) wake: bool,
+    /// What intake tells after the commit.
+    pub(super) filed: Vec<Filed>,
     stored: Vec<Stored>,
+    /// How many of `stored` are written already.
+    written: usize,
 }
 
 /// Runs the batch; `failed` stores without deciding and hands over to a person.
@@ -102,8 +105,15 @@ pub(super) async fn run(app: &App, sent: &[&Sent], failed: bool) -> Result<Vec<R
     }
     let queue = conversations::count_queued(&mut tx).await?;
 
-    let mut batch =
-        Batch { app, now, unanswered: Vec::new(), events: Vec::new(), wake: false, stored: Vec::with_capacity(2 * sent.len()) };
+    let mut batch = Batch {
+        app,
+        now,
+        unanswered: Vec::new(),
+        events: Vec::new(),
+        filed: Vec::new(),
+        stored: Vec::with_capacity(2 * sent.len()),
+        written: 0,
+    };
     let mut plans: Vec<Plan> = Vec::with_capacity(sent.len());
     for (n, (one, id)) in sent.iter().zip(&of_message).enumerate() {
         if let Some(client_id) = &one.client_id {
@@ -125,7 +135,8 @@ pub(super) async fn run(app: &App, sent: &[&Sent], failed: bool) -> Result<Vec<R
             plans.push(Plan::Refused(AppError::NotFound));
             continue;
         };
-        let loaded = effects::load(&mut tx, app, conversation.row.id.as_str(), &dialogue::needs(&conversation.state, &one.input)).await?;
+        let needs = dialogue::needs(&conversation.state, &one.input);
+        let loaded = effects::load(&mut tx, app, one.conversation, &needs).await?;
         let channel: Channel = conversation.row.channel.parse().unwrap_or(Channel::Web);
         let env = TurnEnv {
             knowledge: &knowledge,
@@ -140,8 +151,8 @@ pub(super) async fn run(app: &App, sent: &[&Sent], failed: bool) -> Result<Vec<R
         plans.push(one_message(&mut batch, &mut tx, conversation, &env, one, failed).await?);
     }
 
-    let rows: Vec<MessageRow> = batch.stored.iter().map(|stored| stored.row.clone()).collect();
-    conversations::insert_messages(&mut tx, &rows).await?;
+    let nothing_new = batch.stored.is_empty();
+    write_messages(&mut batch, &mut tx).await?;
     let changed: Vec<ConversationRow> = open.values().filter(|one| one.changed).map(|one| one.row.clone()).collect();
     conversations::save(&mut tx, &changed).await?;
     conversations::insert_unanswered(&mut tx, &batch.unanswered, now).await?;
@@ -155,12 +166,15 @@ pub(super) async fn run(app: &App, sent: &[&Sent], failed: bool) -> Result<Vec<R
     for conversation in open.values() {
         infos.insert(conversation.row.id.clone(), chat::info(app, &mut tx, &conversation.row).await?);
     }
-    if changed.is_empty() && rows.is_empty() {
+    if changed.is_empty() && nothing_new {
         tx.rollback().await?;
     } else {
         tx.commit().await?;
     }
     tell(&batch, &open);
+    for filed in std::mem::take(&mut batch.filed) {
+        filed.tell(app);
+    }
 
     let mut answers = Vec::with_capacity(sent.len());
     let mut stored: Vec<Option<Message>> =
@@ -260,11 +274,18 @@ async fn one_message(
     for effect in effects {
         match effect {
             Effect::FileCases(drafts) => {
-                let cases = effects::file_cases(batch, tx, &conversation.row, drafts).await?;
+                write_so_far(batch, tx, conversation).await?;
+                let cases = effects::file_cases(batch, tx, sent.conversation, &drafts).await?;
+                reload(tx, conversation, sent.conversation).await?;
                 let (state, receipt) = dialogue::filed(env, &conversation.state, &cases);
                 conversation.state = state;
                 replies.push(receipt);
                 filed.extend(cases);
+            },
+            Effect::AppendToCase { number, text, .. } => {
+                write_so_far(batch, tx, conversation).await?;
+                effects::append_to_case(batch, tx, &number, &text).await?;
+                reload(tx, conversation, sent.conversation).await?;
             },
             Effect::PurgeInput { replacement } => {
                 if let Some(stored) = message.and_then(|n| batch.stored.get_mut(n)) {
@@ -274,7 +295,10 @@ async fn one_message(
                     stored.row.body = None;
                 }
             },
-            other => effects::apply(batch, tx, &mut conversation.row, &mut conversation.state, sent.conversation, other).await?,
+            other => {
+                let Open { row, state, .. } = conversation;
+                effects::apply(batch, tx, row, state, sent.conversation, other).await?;
+            },
         }
     }
     let reply_to = message.and_then(|n| batch.stored.get(n)).map(|stored| stored.row.seq);
@@ -282,6 +306,28 @@ async fn one_message(
         replies.iter().map(|reply| store_reply(batch, &mut conversation.row, reply, reply_to)).collect();
     settle(batch, conversation, message, &positions);
     Ok(Plan::Decided { message, replies: positions, filed })
+}
+
+/// Writes the messages that are not written yet.
+async fn write_messages(batch: &mut Batch<'_>, tx: &mut Tx) -> Result<(), AppError> {
+    let rows: Vec<MessageRow> =
+        batch.stored.iter().skip(batch.written).map(|stored| stored.row.clone()).collect();
+    conversations::insert_messages(tx, &rows).await?;
+    batch.written = batch.stored.len();
+    Ok(())
+}
+
+/// Before a case use case, which may itself add to the conversation: everything is in the database.
+async fn write_so_far(batch: &mut Batch<'_>, tx: &mut Tx, conversation: &mut Open) -> Result<(), AppError> {
+    write_messages(batch, tx).await?;
+    conversations::save(tx, std::slice::from_ref(&conversation.row)).await?;
+    Ok(())
+}
+
+/// After it: the row as it is now.
+async fn reload(tx: &mut Tx, conversation: &mut Open, id: ConversationId) -> Result<(), AppError> {
+    conversation.row = conversations::find(tx, id).await?.ok_or(AppError::NotFound)?;
+    Ok(())
 }
 
 /// Writes the state back into the row.
@@ -389,9 +435,5 @@ fn tell(batch: &Batch<'_>, open: &HashMap<String, Open>) {
     }
     for event in &batch.events {
         hub.tell_staff(event.clone());
-    }
-    if batch.wake {
-        batch.app.wake.outbox.notify_one();
-        batch.app.wake.timers.notify_one();
     }
 }
