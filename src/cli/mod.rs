@@ -6,7 +6,10 @@
 pub mod classify;
 pub mod rules;
 pub mod db;
+pub mod serve;
 pub mod sla;
+pub mod token;
+pub mod user;
 
 use std::{io::Write, path::PathBuf, process::ExitCode};
 
@@ -47,7 +50,10 @@ enum Command {
     Classify(classify::Args),
     Rules(rules::Args),
     Db(db::Args),
+    Serve(serve::Args),
     Sla(sla::Args),
+    Token(token::Args),
+    User(user::Args),
 }
 
 /// Parses the arguments and runs the command.
@@ -57,7 +63,10 @@ pub fn run() -> ExitCode {
         Command::Classify(args) => classify::run(args, &cli.global),
         Command::Rules(args) => rules::run(args, &cli.global),
         Command::Db(args) => db::run(args, &cli.global),
+        Command::Serve(args) => serve::run(args, &cli.global),
         Command::Sla(args) => sla::run(args, &cli.global),
+        Command::Token(args) => token::run(args, &cli.global),
+        Command::User(args) => user::run(args, &cli.global),
     };
     match result {
         Ok(code) => code,

@@ -172,8 +172,7 @@ async fn answer_alone(app: &App, sent: &[&Sent], error: AppError) -> Result<Answ
     if matches!(error, AppError::Store(_)) {
         return Err(unavailable(app, &error));
     }
-    let reason: &dyn std::error::Error = &error;
-    tracing::error!(error = reason, "a message could not be decided and goes to a person");
+    tracing::error!(error = &error as &dyn std::error::Error, "a message could not be decided and goes to a person");
     match decide(app, sent, true).await {
         Ok(mut answers) => answers.pop().unwrap_or(Err(AppError::NotFound)),
         Err(error) => Err(unavailable(app, &error)),

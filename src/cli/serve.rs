@@ -1,0 +1,153 @@
+//! `zhitong serve`: runs the gateway.
+
+use std::{io::Write as _, net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
+
+use anyhow::Context as _;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::Global;
+use crate::{
+    app::{
+        App, auth,
+        content::ContentStore,
+        exchange,
+        system::{SystemClock, SystemIds},
+    },
+    config::{Config, LogFormat},
+    ports::Clock as _,
+    store::Db,
+    web,
+};
+
+/// 运行网关
+#[derive(Debug, clap::Args)]
+#[command(after_help = "示例：
+  zhitong serve                        不用配置：./data 下的 SQLite，http://127.0.0.1:8080
+  zhitong serve --demo                 另加一套演示数据（单位、账号、企业、诉求件都是虚构的）
+  zhitong serve --config /etc/zhitong.toml --listen 0.0.0.0:8080")]
+pub struct Args {
+    /// 监听地址（缺省：配置里的 server.listen）
+    #[arg(long, value_name = "ADDR")]
+    pub listen: Option<SocketAddr>,
+    /// 加入演示数据
+    #[arg(long)]
+    pub demo: bool,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// When the configuration, the database, the content or the address cannot be used.
+pub fn run(args: &Args, global: &Global) -> anyhow::Result<ExitCode> {
+    let mut config = global.load_config()?;
+    if let Some(listen) = args.listen {
+        config.server.listen = listen;
+    }
+    start_log(&config);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")?;
+    runtime.block_on(serve(config, args.demo))
+}
+
+fn start_log(config: &Config) {
+    let filter = tracing_subscriber::EnvFilter::try_new(&config.log.filter)
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info,sqlx=warn"));
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    // A second start in one process (a test) keeps the first log.
+    let _ = match config.log.format {
+        LogFormat::Json => builder.json().flatten_event(true).try_init(),
+        LogFormat::Text => builder.with_ansi(false).try_init(),
+    };
+}
+
+async fn serve(config: Config, demo: bool) -> anyhow::Result<ExitCode> {
+    let clock = SystemClock;
+    let db = Db::open(&config.database.url).await.context("cannot open the database")?;
+    let ran = db.migrate(clock.now()).await.context("cannot bring the database up to date")?;
+    if !ran.is_empty() {
+        tracing::info!(migrations = ran.len(), "the database was brought up to date");
+    }
+    let content = ContentStore::open(&config, &db, clock.now()).await.context("cannot load the rules")?;
+    let listener = web::serve::bind(config.server.listen)
+        .with_context(|| format!("cannot listen on {}", config.server.listen))?;
+    let address = listener.local_addr().context("cannot tell the address")?;
+    let app = App::new(config, db, content, Arc::new(clock), Arc::new(SystemIds));
+
+    let password = auth::ensure_admin(&app).await.context("cannot make the first account")?;
+    let demo_lines = if demo { prepare_demo(&app).await? } else { Vec::new() };
+    print_start(&app, address, password.as_deref(), &demo_lines).context("cannot write to the terminal")?;
+
+    let exchange = tokio::spawn(exchange::run(app.clone()));
+    let jobs = start_jobs(&app);
+    let stop = tokio::spawn(wait_for_stop(app.clone()));
+    web::serve::serve(&app, listener, web::router::build(&app)).await;
+    // The last request is answered: nothing new comes in.
+    app.exchange_stopped.cancel();
+    let _ = exchange.await;
+    for job in jobs {
+        let _ = tokio::time::timeout(Duration::from_secs(5), job).await;
+    }
+    stop.abort();
+    app.db.close().await;
+    tracing::info!("stopped");
+    // EX_IOERR tells the supervisor that a restart may help.
+    Ok(if app.fatal.is_cancelled() { ExitCode::from(74) } else { ExitCode::SUCCESS })
+}
+
+async fn wait_for_stop(app: App) {
+    let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+        tracing::error!("signals cannot be received; the gateway only stops by being killed");
+        return;
+    };
+    tokio::select! {
+        _ = term.recv() => {},
+        _ = int.recv() => {},
+        () = app.fatal.cancelled() => {},
+    }
+    tracing::info!("stopping: open requests may finish");
+    app.shutdown.cancel();
+}
+
+fn start_jobs(app: &App) -> Vec<tokio::task::JoinHandle<()>> {
+    let reload = tokio::spawn(watch_content(app.clone()));
+    vec![reload]
+}
+
+/// Takes up changed rule files.
+async fn watch_content(app: App) {
+    let every = Duration::from_millis(app.config.content.poll_ms.max(100));
+    loop {
+        tokio::select! {
+            () = app.shutdown.cancelled() => return,
+            () = tokio::time::sleep(every) => {},
+        }
+        if let Err(error) = app.content.refresh(&app.db, app.now()).await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "changed rules were not taken up");
+        }
+        let refused = !app.content.status().errors.is_empty();
+        app.metrics.content_refused.store(refused, std::sync::atomic::Ordering::Relaxed);
+    }
+}
+
+async fn prepare_demo(_app: &App) -> anyhow::Result<Vec<String>> {
+    Ok(Vec::new())
+}
+
+fn print_start(app: &App, address: SocketAddr, password: Option<&str>, demo: &[String]) -> std::io::Result<()> {
+    let shown = if address.ip().is_unspecified() { format!("127.0.0.1:{}", address.port()) } else { address.to_string() };
+    let base = app.config.server.public_url.clone().unwrap_or_else(|| format!("http://{shown}"));
+    let base = base.trim_end_matches('/');
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{}已启动", app.config.brand.name)?;
+    writeln!(out, "  企业端    {base}/")?;
+    writeln!(out, "  查进度    {base}/track")?;
+    writeln!(out, "  工作台    {base}/desk")?;
+    writeln!(out, "  接口文档  {base}/api/docs")?;
+    if let Some(password) = password {
+        writeln!(out, "\n首次启动，管理员账号（只显示这一次，登录后必须修改密码）：")?;
+        writeln!(out, "  登录名  admin\n  密码    {password}")?;
+    }
+    for line in demo {
+        writeln!(out, "{line}")?;
+    }
+    out.flush()
+}
