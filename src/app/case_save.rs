@@ -111,7 +111,7 @@ impl AfterCommit {
     /// Tells open streams and wakes the jobs.
     pub(crate) fn tell(self, app: &App) {
         for (conversation, seq) in self.chats {
-            app.hub.tell_visitor(conversation, ChatEvent::Messages { seq, messages: std::sync::Arc::from([]) });
+            app.hub.tell_visitor(conversation, ChatEvent::Messages { seq });
         }
         for event in self.staff {
             app.hub.tell_staff(event);

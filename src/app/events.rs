@@ -25,17 +25,17 @@ const MOST_STREAMS: usize = 10;
 /// Something the visitor of a conversation sees.
 #[derive(Debug, Clone)]
 pub enum ChatEvent {
-    /// Messages up to this number are stored.
+    /// Messages up to this number are stored; the reader looks them up.
     Messages {
         /// Number of the last one.
         seq: i64,
-        /// The new ones in order, if they are at hand; else the reader looks them up.
-        messages: Arc<[Message]>,
     },
+    /// These messages are stored, in order.
+    Stored(Arc<[Message]>),
     /// Somebody types.
     Typing {
         /// Name shown, e.g. of the officer.
-        name: String,
+        who: String,
     },
     /// The state or the owner changed.
     State,
@@ -126,7 +126,7 @@ impl Hub {
     pub fn wake_all(&self) {
         let map = self.conversations.lock().unwrap_or_else(PoisonError::into_inner);
         for sender in map.values() {
-            let _ = sender.send(ChatEvent::Messages { seq: i64::MAX, messages: Arc::from([]) });
+            let _ = sender.send(ChatEvent::Messages { seq: i64::MAX });
         }
     }
 }

@@ -18,6 +18,7 @@ use crate::{
     store::{
         Tx,
         conversations::{self, AnswerFeedback, ConversationRow},
+        promises::{self, NewPromise},
     },
 };
 
@@ -142,7 +143,17 @@ pub(super) async fn apply(
             let id = batch.app.ids.uuid(now).to_string();
             batch.unanswered.push((id, row.id.clone(), text, row.topic.clone()));
         },
-        Effect::Promise { .. } => {},
+        Effect::Promise { text, due, case } => {
+            let promise = NewPromise {
+                id: batch.app.ids.uuid(now).to_string(),
+                conversation,
+                case_number: case.as_deref(),
+                officer: None,
+                text: &text,
+                due,
+            };
+            promises::insert(tx, &promise, now).await?;
+        },
         // Carried out by the turn itself, which holds the messages.
         Effect::FileCases(_) | Effect::AppendToCase { .. } | Effect::PurgeInput { .. } => {},
     }

@@ -416,7 +416,7 @@ fn tell(batch: &Batch<'_>, open: &HashMap<String, Open>) {
                 .filter(|stored| stored.row.conversation_id == row.id)
                 .map(|stored| Message::new(batch.app, stored.row.clone(), stored.body.clone()))
                 .collect();
-            hub.tell_visitor(id, ChatEvent::Messages { seq: row.seq, messages });
+            hub.tell_visitor(id, ChatEvent::Stored(messages));
         }
         let moved = conversation.state_before != row.state;
         if moved {

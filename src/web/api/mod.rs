@@ -2,8 +2,8 @@
 
 pub mod case_view;
 pub mod cases;
-pub mod conversations;
 pub mod chat;
+pub mod conversations;
 pub mod me;
 pub mod stream;
 pub mod track;

@@ -152,15 +152,19 @@ async fn next_chat(mut state: ChatStream) -> Option<(Result<Event, Infallible>, 
             () = state.app.shutdown.cancelled() => return None,
             _ = state.look.tick(), if several => state.must_look = true,
             event = state.events.recv() => match event {
-                Ok(ChatEvent::Messages { seq, messages }) => {
-                    if messages.first().is_some_and(|first| first.seq <= state.seq + 1) {
+                Ok(ChatEvent::Messages { seq }) => state.must_look = seq > state.seq,
+                Ok(ChatEvent::Stored(messages)) => {
+                    // What came between, e.g. the note of a case, is looked up.
+                    let next = messages.first().is_some_and(|first| first.seq <= state.seq + 1);
+                    let whole = messages.windows(2).all(|pair| matches!(pair, [a, b] if b.seq == a.seq + 1));
+                    if next && whole {
                         push(&mut state, &messages);
-                    } else if seq > state.seq {
+                    } else {
                         state.must_look = true;
                     }
                 },
-                Ok(ChatEvent::Typing { name }) => {
-                    let data = serde_json::json!({ "from": "officer", "name": name });
+                Ok(ChatEvent::Typing { who }) => {
+                    let data = serde_json::json!({ "from": "officer", "name": who });
                     if let Ok(event) = Event::default().event("typing").json_data(data) {
                         state.ready.push_back(event);
                     }
