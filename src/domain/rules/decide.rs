@@ -9,7 +9,7 @@ use super::{
     matcher::Scratch,
     model::{Rule, RuleKind, Status},
     set::{RuleSet, speaks_of_topics},
-    split::{Evidence, Part, split},
+    split::{Evidence, Part, opens_anew, split},
     words::{PLACES, Sign},
 };
 use crate::domain::{
@@ -202,7 +202,8 @@ impl RuleSet {
                     // The clause alone first; with the clause before it only when that needs it.
                     let alone = Stretch::of(scratch, clause, clause + 1);
                     let fired = conditions.evaluate(n, scratch, &alone, setting).or_else(|miss| {
-                        if clause == 0 {
+                        // A new sentence or 另外 must not borrow words from what came before it.
+                        if clause == 0 || opens_anew(scratch, clause) {
                             return Err(miss);
                         }
                         let with_before = Stretch::of(scratch, clause - 1, clause + 1);

@@ -175,6 +175,12 @@ fn has_marker(scratch: &Scratch, clause: u32) -> bool {
     opens_with(scratch, Sign::Marker, clause, 6)
 }
 
+/// Whether the clause starts a sentence or announces a new matter.
+pub(super) fn opens_anew(scratch: &Scratch, clause: u32) -> bool {
+    let before = clause.checked_sub(1).and_then(|n| scratch.clauses.get(n as usize));
+    before.is_none_or(|c| c.boundary.ends_sentence() || c.boundary == Boundary::Plus) || has_marker(scratch, clause)
+}
+
 /// Whether a sign stands within the first `reach` bytes of the clause.
 fn opens_with(scratch: &Scratch, sign: Sign, clause: u32, reach: u32) -> bool {
     let Some(place) = scratch.clauses.get(clause as usize) else { return false };
