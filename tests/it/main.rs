@@ -1,5 +1,6 @@
 //! One integration binary: one module per use case or surface.
 
+mod conversations;
 mod sla;
 mod tidy;
 mod rules;
