@@ -29,6 +29,8 @@ const PRIOR_VOTE: u32 = 14;
 const COMPLAINT_FLOOR: u32 = 18;
 /// Evidence words that are kept per topic and type.
 const EVIDENCE_WORDS: usize = 4;
+/// Nouns that ask when they end a clause without a verb: 账款投诉的处理时限.
+const ASKED_NOUNS: [&str; 7] = ["时限", "期限", "时效", "标准", "规定", "条件", "流程"];
 /// Messages up to this length in which nothing was recognised are unclear rather than a matter.
 const UNCLEAR_CHARS: usize = 6;
 /// Characters beside the words of small talk up to which a message is nothing but that.
@@ -387,7 +389,10 @@ fn asks_something(scratch: &Scratch, stretch: &Stretch) -> bool {
     asks || a_not_a(text)
         || scratch.clauses.get(stretch.first as usize..stretch.last as usize).is_some_and(|clauses| {
             clauses.iter().any(|c| {
-                c.boundary == Boundary::Question || scratch.slice(c.start as u32, c.end as u32).ends_with(['不', '没', '否', '嘛', '无', '吗'])
+                let clause = scratch.slice(c.start as u32, c.end as u32);
+                c.boundary == Boundary::Question
+                    || clause.ends_with(['不', '没', '否', '嘛', '无', '吗'])
+                    || ASKED_NOUNS.iter().any(|noun| clause.ends_with(noun))
             })
         })
 }

@@ -373,6 +373,11 @@ impl Scratch {
             else {
                 continue;
             };
+            // 另外收费, 另外加钱: 另外 belongs to the verb.
+            let after = text.as_str().get(hit.end as usize..).and_then(|t| t.chars().next()).unwrap_or('\0');
+            if "收加交缴付".contains(after) {
+                continue;
+            }
             if (hit.start as usize).saturating_sub(clause.start) >= MARKER_LEAD {
                 cuts.push(hit.start);
             }
