@@ -7,6 +7,7 @@ use super::{
     App, AppError, clocks,
     content::Content,
     events::{ChatEvent, Scope, StaffEvent},
+    outbox,
 };
 use crate::{
     domain::{
@@ -181,8 +182,33 @@ async fn finish(
     timers::put_timers(tx, case.id, &waiting).await?;
     let kind = outcome.events.last().map_or("case_changed", |event| event.kind.as_str());
     after.staff_event(case, kind, outcome.events.last().map_or("", |event| event.kind.label()));
+    publish(tx, app, outcome).await?;
     for message in &outcome.messages {
         deliver(tx, app, setting, case, message, after).await?;
+    }
+    Ok(())
+}
+
+/// Tells other systems that subscribed: number, state and units, never a person. Sealed cases are told to nobody.
+async fn publish(tx: &mut Tx, app: &App, outcome: &Outcome) -> Result<(), AppError> {
+    let case = &outcome.case;
+    if case.sealed || app.config.webhooks.outbound.is_empty() {
+        return Ok(());
+    }
+    for event in &outcome.events {
+        let kind = event.kind.as_str();
+        let name = format!("case.{}", kind.strip_prefix("case_").unwrap_or(kind));
+        let data = serde_json::json!({
+            "number": case.display_number(),
+            "type": case.case_type.as_str(),
+            "topic": case.topic,
+            "channel": case.channel.as_str(),
+            "from": event.from.as_str(),
+            "status": event.to.as_str(),
+            "lead_unit": case.lead_unit,
+            "assists": case.assists,
+        });
+        outbox::publish(app, tx, &name, &format!("{}:{}", case.id, event.seq), &data, event.at).await?;
     }
     Ok(())
 }

@@ -15,6 +15,7 @@ use crate::{
     domain::{
         case::{Case, CaseNumber, QueryCode},
         ids::{CaseId, ConversationId, OfficerId},
+        text,
     },
     on_backend, row_struct,
     store::{StoreError, Tx},
@@ -68,8 +69,19 @@ fn sort_due(case: &Case) -> i64 {
 
 /// What `q` looks into: the number, the title, the wish and, unless it is confidential, the enterprise.
 fn search_text(case: &Case) -> String {
-    let enterprise = if case.party.confidential || case.sealed { "" } else { case.party.enterprise.as_str() };
-    format!("{} {} {} {}", case.number, case.title, case.demand, enterprise).to_lowercase()
+    let name = case.party.enterprise.as_str();
+    let all = format!("{} {} {} {name}", case.number, case.title, case.demand);
+    if !(case.party.confidential || case.sealed) {
+        return all.to_lowercase();
+    }
+    // A hit would tell the name as surely as showing it.
+    let mut hidden = text::mask_personal(&all);
+    for known in [name, case.party.contact_name.as_str()] {
+        if known.chars().count() >= 2 {
+            hidden = hidden.replace(known, "");
+        }
+    }
+    hidden.to_lowercase()
 }
 
 /// Stores a new case.
