@@ -40,7 +40,7 @@ pub fn route(table: &RoutingTable, q: &RouteQuery<'_>) -> Route {
     if let Some(route) = draft.safety() {
         return route;
     }
-    if q.case_type == CaseType::Conduct || q.topic == Some("CONDUCT") {
+    if is_conduct(q) {
         return draft.conduct();
     }
     if let Some(special) = table.specials.iter().find(|s| s.takes(q)) {
@@ -49,6 +49,25 @@ pub fn route(table: &RoutingTable, q: &RouteQuery<'_>) -> Route {
     match row {
         Some(row) => draft.by_row(row),
         None => draft.fallback(),
+    }
+}
+
+/// Whether the matter is one of conduct: by its type, or by its topic unless its type has a table of its own.
+fn is_conduct(q: &RouteQuery<'_>) -> bool {
+    match q.case_type {
+        CaseType::Conduct => true,
+        CaseType::Stuck
+        | CaseType::Praise
+        | CaseType::RatingReview
+        | CaseType::ServiceOrder
+        | CaseType::Suggestion
+        | CaseType::Arrears => false,
+        CaseType::Consultation
+        | CaseType::Coordination
+        | CaseType::Help
+        | CaseType::Complaint
+        | CaseType::Report
+        | CaseType::Risk => q.topic == Some("CONDUCT"),
     }
 }
 
