@@ -10,10 +10,12 @@ use crate::{
     app::{
         App, auth,
         content::ContentStore,
-        exchange,
+        demo, exchange,
         system::{SystemClock, SystemIds},
     },
+    channels::webhook::HttpWebhooks,
     config::{Config, LogFormat},
+    jobs,
     ports::Clock as _,
     store::Db,
     web,
@@ -77,7 +79,7 @@ async fn serve(config: Config, demo: bool) -> anyhow::Result<ExitCode> {
     print_start(&app, address, password.as_deref(), &demo_lines).context("cannot write to the terminal")?;
 
     let exchange = tokio::spawn(exchange::run(app.clone()));
-    let jobs = start_jobs(&app);
+    let jobs = start_jobs(&app)?;
     let stop = tokio::spawn(wait_for_stop(app.clone()));
     web::serve::serve(&app, listener, web::router::build(&app)).await;
     // The last request is answered: nothing new comes in.
@@ -107,9 +109,27 @@ async fn wait_for_stop(app: App) {
     app.shutdown.cancel();
 }
 
-fn start_jobs(app: &App) -> Vec<tokio::task::JoinHandle<()>> {
+fn start_jobs(app: &App) -> anyhow::Result<Vec<tokio::task::JoinHandle<()>>> {
     let reload = tokio::spawn(watch_content(app.clone()));
-    vec![reload]
+    let mut set = jobs::runner::start(app);
+    let timed = tokio::spawn(async move { while set.join_next().await.is_some() {} });
+    let sender = HttpWebhooks::new().map_err(anyhow::Error::msg).context("cannot set up outgoing connections")?;
+    let outbox = tokio::spawn(send_outbox(app.clone(), sender));
+    Ok(vec![reload, timed, outbox])
+}
+
+/// Sends what waits in the outbox, at once when something was written and every few seconds for what is due again.
+async fn send_outbox(app: App, sender: HttpWebhooks) {
+    loop {
+        if let Err(error) = jobs::outbox::run_once(&app, &sender).await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "the outbox could not be worked off");
+        }
+        tokio::select! {
+            () = app.shutdown.cancelled() => return,
+            () = app.wake.outbox.notified() => {},
+            () = tokio::time::sleep(Duration::from_secs(5)) => {},
+        }
+    }
 }
 
 /// Takes up changed rule files.
@@ -128,8 +148,18 @@ async fn watch_content(app: App) {
     }
 }
 
-async fn prepare_demo(_app: &App) -> anyhow::Result<Vec<String>> {
-    Ok(Vec::new())
+/// Loads the demonstration and tells how to log in.
+async fn prepare_demo(app: &App) -> anyhow::Result<Vec<String>> {
+    let demo = demo::load(app).await.context("cannot load the demonstration")?;
+    let mut lines = vec![
+        String::new(),
+        format!("演示数据（人和企业都是虚构的）：{} 件诉求。演示账号的密码都是 {}", demo.cases, demo.password),
+    ];
+    lines.extend(demo.accounts.iter().map(|account| format!("  {:<14} {}  {}", account.login, account.name, account.roles)));
+    if let Some((number, code)) = &demo.sample {
+        lines.push(format!("  查进度可用  编号 {number}  查询码 {code}"));
+    }
+    Ok(lines)
 }
 
 fn print_start(app: &App, address: SocketAddr, password: Option<&str>, demo: &[String]) -> std::io::Result<()> {
