@@ -176,6 +176,27 @@ pub async fn file_with_history(
     Ok((file, history))
 }
 
+/// One case with its history within a scope, for jobs and the command line: nobody acts.
+///
+/// # Errors
+/// `NotFound`, `Store`.
+pub async fn file_in_scope(
+    app: &App,
+    scope: &CaseScope,
+    number: &CaseNumber,
+) -> Result<(CaseFile, Vec<CaseEvent>), AppError> {
+    let content = app.content.load();
+    let mut tx = app.db.read().await?;
+    if list::visible(&mut tx, scope, number).await?.is_none() {
+        return Err(AppError::NotFound);
+    }
+    let case = cases::find_by_number(&mut tx, number).await?.ok_or(AppError::NotFound)?;
+    let history = events::list(&mut tx, case.id).await?;
+    let mut file = CaseFile::new(&content, scope, case, &Actor::Timer, case_save::now_ms(app));
+    file.allowed.clear();
+    Ok((file, history))
+}
+
 /// What a list is asked for.
 #[derive(Debug, Clone, Default)]
 pub struct ListQuery {

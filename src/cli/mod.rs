@@ -3,6 +3,7 @@
 //! A command's file holds its arguments (`Args`) and `run(args, &Global)`; this file only lists them and maps
 //! failures to exit codes: 0 fine, 1 findings, 2 cannot run.
 
+pub mod case;
 pub mod chat;
 pub mod classify;
 pub mod rules;
@@ -48,6 +49,7 @@ impl Global {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Case(case::Args),
     Chat(chat::Args),
     Classify(classify::Args),
     Rules(rules::Args),
@@ -62,6 +64,7 @@ enum Command {
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
     let result: anyhow::Result<ExitCode> = match &cli.command {
+        Command::Case(args) => case::run(args, &cli.global),
         Command::Chat(args) => chat::run(args, &cli.global),
         Command::Classify(args) => classify::run(args, &cli.global),
         Command::Rules(args) => rules::run(args, &cli.global),
