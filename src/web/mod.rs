@@ -1,6 +1,7 @@
 //! The edge towards browsers and front ends: pages and the JSON API. Handlers translate: extract, call one use case,
 //! choose a view.
 
+pub mod admin;
 pub mod api;
 pub mod auth;
 pub mod chat;

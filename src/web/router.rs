@@ -23,7 +23,7 @@ use axum::{
 use tower_http::timeout::RequestBodyTimeoutLayer;
 
 use super::{
-    api,
+    admin, api,
     auth::{Access, Client, Gate, guard},
     chat, desk,
     error::{Problem, problem_for_status, problem_response},
@@ -98,6 +98,7 @@ pub fn all() -> Vec<Route> {
     routes.extend(login::routes());
     routes.extend(track::routes());
     routes.extend(desk::routes());
+    routes.extend(admin::routes());
     routes.extend(api::me::routes());
     routes.extend(api::cases::routes());
     routes.extend(api::track::routes());

@@ -10,7 +10,9 @@ export function renderForm(message, ctx) {
   const box = el("form", { class: "form", novalidate: true });
   const done = Boolean(form.submitted);
   box.append(el("h3", {}, icon("note"), done ? "登记表（已提交）" : "登记表"));
-  if (message.text) box.append(el("p", { class: "prewrap" }, message.text));
+  // Channels without cards read the form as text; here the card itself shows it.
+  const words = (message.text || "").split(/\n+登记单（/)[0].trim();
+  if (words) box.append(el("p", { class: "prewrap" }, words));
   if (done) store.del(LOCAL(message));
 
   const summary = el("div", { class: "notice form-missing", role: "status" });

@@ -108,7 +108,10 @@ function renderReceipt(message, ctx) {
   const box = el("section", { class: "receipt", "aria-label": receipt ? "登记回执" : "办理进度" });
   const heading = receipt ? (cases.length > 1 ? `已登记 ${cases.length} 件` : "已登记") : card.kind === "duplicate" ? "有一件相似的正在办" : "办理进度";
   box.append(el("h3", {}, heading));
-  if (message.text) box.append(linked(el("p", { class: "prewrap" }), message.text));
+  // Channels without cards read numbers, codes and dates as text; here the card shows them.
+  const shown = (line) => /^查询码/.test(line) || cases.some((item) => line.includes(item.number));
+  const words = (message.text || "").split("\n").filter((line) => !shown(line)).join("\n").trim();
+  if (words) box.append(linked(el("p", { class: "prewrap" }), words));
   const code = (cases.find((item) => item.code) || {}).code;
   for (const item of cases) {
     const part = el("div", { class: "receipt-case" });

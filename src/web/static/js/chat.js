@@ -212,7 +212,8 @@ function place(message) {
 }
 
 function draw(message) {
-  const who = message.kind === "event" || (message.from === "system" && message.kind === "text") ? "system" : message.from;
+  const card = message.card || message.form;
+  const who = message.kind === "event" || (message.from === "system" && !card) ? "system" : card && message.from !== "officer" ? "bot" : message.from;
   const node = el("article", { class: "msg msg-" + who, dataset: { seq: String(message.seq), from: message.from } });
   if (who !== "system" && who !== "visitor") node.append(renderMeta(message));
   const body = message.form
@@ -226,6 +227,12 @@ function newestForm() {
   let newest = 0;
   for (const [seq, message] of messages) if (message.form && seq > newest) newest = seq;
   return newest;
+}
+
+/** A receipt after the form means that it was filed; the form is history then. */
+function isFiled(seq) {
+  for (const [other, message] of messages) if (other > seq && message.card && message.card.kind === "receipt") return true;
+  return false;
 }
 
 /** What depends on neighbours: empty state, quick replies of the last message only, time lines, grouping. */
@@ -247,17 +254,20 @@ function refresh() {
   const newest = newestForm();
   for (const node of log.querySelectorAll(".msg .form")) {
     const seq = Number(node.closest(".msg").dataset.seq);
-    const stale = seq !== newest;
+    const filed = isFiled(seq);
+    const stale = seq !== newest || filed;
     if (stale !== node.classList.contains("form-old")) {
       node.classList.toggle("form-old", stale);
       node.inert = stale;
-      if (stale) node.prepend(el("p", { class: "form-moved" }, "已更新，请看下面最新的登记表"));
+      node.querySelectorAll(".form-moved").forEach((line) => line.remove());
+      if (stale) node.append(el("p", { class: "form-moved" }, filed ? "已提交，回执在下面" : "已更新，请看下面最新的登记表"));
     }
   }
   const last = messages.get(lastSeq);
   if (last && last.from !== "visitor" && (last.quick_replies || []).length > 0 && conversation.state !== "closed") {
     const row = el("div", { class: "quick", role: "group", "aria-label": "可以直接点选" });
-    for (const reply of last.quick_replies) row.append(el("button", { type: "button", class: "btn", onclick: () => send(reply.text || reply.label) }, reply.label));
+    // The card has its own 提交, which also sends what was corrected in it.
+    for (const reply of last.quick_replies.filter((item) => !(last.form && item.text === "提交"))) row.append(el("button", { type: "button", class: "btn", onclick: () => send(reply.text || reply.label) }, reply.label));
     const node = log.querySelector(`.msg[data-seq="${lastSeq}"]`);
     if (node) node.append(row);
   }
@@ -344,6 +354,7 @@ function takeBack(entry) {
 function send(raw) {
   const text = raw.trim();
   if (!text) return;
+  if (text === "提交" && submitForm()) return;
   if (text.length > 4000) {
     toast("一次最多 4000 字，请分几次发，或作为附件上传");
     return;
@@ -360,6 +371,15 @@ function send(raw) {
   drawPending(entry);
   toEnd();
   pump();
+}
+
+/** 提交 typed in words sends the open card with its corrections. */
+function submitForm() {
+  const seq = newestForm();
+  const form = seq && !messages.get(seq).form.submitted && !isFiled(seq) ? log.querySelector(`.msg[data-seq="${seq}"] form.form`) : null;
+  if (!form) return false;
+  form.requestSubmit();
+  return true;
 }
 
 /** One request at a time keeps the order in which the person wrote. */

@@ -134,6 +134,7 @@ document.addEventListener("click", (event) => {
     if (menu) menu.open = false;
     if (dialog) {
       dialog.dataset.key = newId();
+      leadIsNoAssist(dialog);
       dialog.showModal();
       const first = dialog.querySelector("textarea, select, input:not([type=hidden]):not([type=checkbox])");
       if (first) first.focus();
@@ -142,6 +143,21 @@ document.addEventListener("click", (event) => {
   }
   const closer = event.target.closest("[data-close]");
   if (closer) closer.closest("dialog").close();
+});
+
+/** The lead unit cannot assist itself. */
+function leadIsNoAssist(form) {
+  const lead = form.querySelector('select[name="lead"]');
+  const assists = form.querySelector('fieldset[name="assists"]');
+  if (!lead || !assists) return;
+  for (const box of assists.querySelectorAll("input")) {
+    const same = box.value === lead.value;
+    box.disabled = same;
+    if (same) box.checked = false;
+  }
+}
+document.addEventListener("change", (event) => {
+  if (event.target.name === "lead") leadIsNoAssist(event.target.form);
 });
 
 function bodyOf(form) {
