@@ -27,6 +27,8 @@ const ANSWER_TYPE_VOTE: u32 = 15;
 const PRIOR_VOTE: u32 = 14;
 /// Score from which a complaint, without any question, keeps a consultation answer back.
 const COMPLAINT_FLOOR: u32 = 18;
+/// A stretch of more characters without any question tells something: it is not answered with a consultation.
+const STATEMENT_CHARS: u32 = 20;
 /// Evidence words that are kept per topic and type.
 const EVIDENCE_WORDS: usize = 4;
 /// Nouns that ask when they end a clause without a verb: 账款投诉的处理时限.
@@ -291,7 +293,7 @@ impl RuleSet {
             fired_rules.push(rule.id.clone());
         }
         let asks = asks_something(scratch, stretch);
-        let complains = !asks && votes.complains();
+        let complains = !asks && (votes.complains() || stretch.chars > STATEMENT_CHARS);
         let choice = choose(answers, complains);
         let mut answer = None;
         if let Some((rule, fired)) = &choice.winner {
