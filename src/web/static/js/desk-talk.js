@@ -7,6 +7,7 @@ const KNOWN = [
   ["contact_wechat", "微信"], ["place", "地点"], ["object", "涉及单位"], ["happened_on", "发生日期"], ["amount", "金额"], ["matter", "说的事"],
 ];
 const FLAGS = { risk: "风险苗头", emergency: "紧急险情", secret: "疑似涉密", confidential: "要求保密", sensitive: "敏感", repeat: "重复反映" };
+const DIVERSION = { D1: "紧急险情", D2: "法定途径", D3: "重复事项", D4: "涉密与隐私", D5: "民事纠纷", D6: "违法诉求", D7: "非本级管辖", D8: "恶意骚扰", D9: "非涉企事项" };
 const URGENCY = { urgent: "紧急", critical: "特急" };
 
 /** Opens the conversation in `box`; returns what the desk needs to talk to it. */
@@ -24,6 +25,7 @@ export function openTalk(box, { api, refreshList }) {
   let closed = false;
   let seen = 0; // the last message that was on the screen when the answer was begun
   let clientId = newId();
+  let couldWrite = false;
 
   async function load() {
     try {
@@ -63,8 +65,9 @@ export function openTalk(box, { api, refreshList }) {
     reply.hidden = !(canWrite || may.includes("notes"));
     $("mode-out").disabled = !canWrite;
     $("canned-open").hidden = !canWrite;
-    if (!canWrite && mode === "out") setMode("note");
-    else if (canWrite && first) setMode("out");
+    if (first || canWrite !== couldWrite) setMode(canWrite ? "out" : "note");
+    couldWrite = canWrite;
+    if (first && canWrite && matchMedia("(min-width: 1024px)").matches) input.focus({ preventScroll: true });
     const note = $("talk-closed");
     note.hidden = data.state !== "closed";
     if (data.state === "closed") note.replaceChildren(icon("info"), el("span", {}, "会话已结束。来访者再发消息时会重新打开。"));
@@ -95,7 +98,7 @@ export function openTalk(box, { api, refreshList }) {
         if (decision) {
           const why = [];
           if (URGENCY[decision.urgency]) why.push(el("span", { class: "tag tag-warn" }, URGENCY[decision.urgency]));
-          if (decision.diversion) why.push(el("span", { class: "tag tag-late" }, "分流 " + decision.diversion));
+          if (DIVERSION[decision.diversion]) why.push(el("span", { class: "tag tag-late" }, DIVERSION[decision.diversion]));
           meta.append(...why);
         }
         node.append(meta);
@@ -211,7 +214,8 @@ export function openTalk(box, { api, refreshList }) {
 
   async function claim(event) {
     event.currentTarget.disabled = true;
-    if (await run("/claim", { fence: data.fence }, "已接入，机器人不再说话")) input.focus();
+    // The conversation is one's own now, and the list beside it shows one's own.
+    if (await run("/claim", { fence: data.fence }, "已接入，机器人不再说话") && data.owner && data.owner.id === officer) location.replace(location.pathname + "?tab=mine");
   }
 
   function ask(title, nodes, verb, go) {
