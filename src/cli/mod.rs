@@ -6,9 +6,10 @@
 pub mod case;
 pub mod chat;
 pub mod classify;
-pub mod rules;
 pub mod db;
 pub mod serve;
+pub mod doctor;
+pub mod rules;
 pub mod sla;
 pub mod token;
 pub mod user;
@@ -55,6 +56,7 @@ enum Command {
     Rules(rules::Args),
     Db(db::Args),
     Serve(serve::Args),
+    Doctor(doctor::Args),
     Sla(sla::Args),
     Token(token::Args),
     User(user::Args),
@@ -70,6 +72,7 @@ pub fn run() -> ExitCode {
         Command::Rules(args) => rules::run(args, &cli.global),
         Command::Db(args) => db::run(args, &cli.global),
         Command::Serve(args) => serve::run(args, &cli.global),
+        Command::Doctor(args) => doctor::run(args, &cli.global),
         Command::Sla(args) => sla::run(args, &cli.global),
         Command::Token(args) => token::run(args, &cli.global),
         Command::User(args) => user::run(args, &cli.global),

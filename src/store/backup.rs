@@ -125,6 +125,11 @@ fn sync(path: &Path) -> Result<(), BackupError> {
 /// Opens a SQLite file that nobody else uses, read-only, and checks all of it. Gives the number of cases.
 async fn check_sqlite_file(path: &Path) -> Result<i64, BackupError> {
     let damaged = |problem: String| BackupError::Damaged { path: path.display().to_string(), problem };
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    if fs::metadata(&log).is_ok_and(|meta| meta.len() > 0) {
+        return Err(damaged("a -wal file lies beside it: it was copied from a running database, not backed up".to_owned()));
+    }
     let options = SqliteConnectOptions::new().filename(path).read_only(true).immutable(true);
     let mut conn = options.connect().await.map_err(|error| damaged(error.to_string()))?;
     let findings: Vec<(String,)> =
@@ -408,6 +413,42 @@ async fn insert(
     sqlx::query(sqlx::AssertSqlSafe(sql)).bind(format!("[{}]", rows.join(","))).execute(conn).await?;
     rows.clear();
     Ok(())
+}
+
+impl Db {
+    /// What the database says about its version and its settings for durability, read back and not assumed.
+    ///
+    /// # Errors
+    /// `Database`.
+    pub async fn facts(&self) -> Result<Vec<String>, StoreError> {
+        match self {
+            Self::Sqlite { writer, file, .. } => {
+                let mut conn = writer.acquire().await?;
+                let (version, journal): (String, String) =
+                    sqlx::query_as("SELECT sqlite_version(), (SELECT journal_mode FROM pragma_journal_mode)")
+                        .fetch_one(&mut *conn)
+                        .await?;
+                let (synchronous,): (i64,) = sqlx::query_as("PRAGMA synchronous").fetch_one(&mut *conn).await?;
+                let synchronous = if synchronous == 2 { "FULL".to_owned() } else { synchronous.to_string() };
+                let bytes = fs::metadata(file).map_or(0, |meta| meta.len());
+                Ok(vec![
+                    format!("SQLite {version}"),
+                    format!("journal_mode={journal}"),
+                    format!("synchronous={synchronous}"),
+                    format!("{} MiB", bytes / 1_048_576),
+                ])
+            }
+            Self::Postgres { pool } => {
+                let row = sqlx::query(
+                    "SELECT current_setting('server_version'), current_setting('synchronous_commit'), current_setting('fsync')",
+                )
+                .fetch_one(pool)
+                .await?;
+                let (version, commit, fsync): (String, String, String) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+                Ok(vec![format!("PostgreSQL {version}"), format!("synchronous_commit={commit}"), format!("fsync={fsync}")])
+            }
+        }
+    }
 }
 
 /// What a verification found.
