@@ -27,6 +27,7 @@ pub mod outbox;
 pub mod sweep;
 pub mod system;
 pub mod track;
+pub mod units;
 pub mod visitors;
 pub mod webhooks;
 

@@ -12,6 +12,7 @@ use crate::{
         content::ContentStore,
         demo, exchange,
         system::{SystemClock, SystemIds},
+        units,
     },
     channels::webhook::HttpWebhooks,
     config::{Config, LogFormat},
@@ -74,6 +75,7 @@ async fn serve(config: Config, demo: bool) -> anyhow::Result<ExitCode> {
     let address = listener.local_addr().context("cannot tell the address")?;
     let app = App::new(config, db, content, Arc::new(clock), Arc::new(SystemIds));
 
+    units::sync(&app).await.context("cannot store the units")?;
     let password = auth::ensure_admin(&app).await.context("cannot make the first account")?;
     let demo_lines = if demo { prepare_demo(&app).await? } else { Vec::new() };
     print_start(&app, address, password.as_deref(), &demo_lines).context("cannot write to the terminal")?;
@@ -140,8 +142,17 @@ async fn watch_content(app: App) {
             () = app.shutdown.cancelled() => return,
             () = tokio::time::sleep(every) => {},
         }
-        if let Err(error) = app.content.refresh(&app.db, app.now()).await {
-            tracing::warn!(error = &error as &dyn std::error::Error, "changed rules were not taken up");
+        match app.content.refresh(&app.db, app.now()).await {
+            Ok(false) => {},
+            Ok(true) => {
+                app.metrics.content_reloads.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                if let Err(error) = units::sync(&app).await {
+                    tracing::warn!(error = &error as &dyn std::error::Error, "units were not brought up to date");
+                }
+            },
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "changed rules were not taken up");
+            },
         }
         let refused = !app.content.status().errors.is_empty();
         app.metrics.content_refused.store(refused, std::sync::atomic::Ordering::Relaxed);

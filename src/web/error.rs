@@ -236,6 +236,7 @@ pub fn detail(code: &str) -> Option<&'static str> {
         "store_busy" => "系统繁忙，请稍后重试。",
         "message_not_stored" => "消息没有保存成功，请重新发送。",
         "shutting_down" => "服务正在重启，请稍后重试。",
+        "own_account" => "不能停用自己的账号。",
         "login_taken" => "这个登录名已被使用。",
         "conversation_taken" => "会话已由其他同事接待。",
         "conversation_closed" => "会话已结束。",

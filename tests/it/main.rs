@@ -1,7 +1,11 @@
 //! One integration binary: one module per use case or surface.
 
-mod conversations;
+mod access;
 mod cases;
-mod sla;
-mod tidy;
+mod chat;
+mod conversations;
+mod durability;
 mod rules;
+mod sla;
+mod support;
+mod tidy;

@@ -13,7 +13,7 @@ use crate::{
     app::{App, Credential, Officer, auth},
     web::{
         auth::{Access, Client, cookie, session_cookie},
-        error::WebError,
+        error::{Problem, WebError},
         extract::Body,
         router::{Route, get, no_content, post},
     },
@@ -127,7 +127,10 @@ pub fn with_session_cookie(client: &Client, login: &auth::Login, body: impl Into
     response
 }
 
-async fn log_in(
+/// Logs an officer in and sets the session cookie.
+#[utoipa::path(post, path = "/api/login", tag = "me", request_body = LoginRequest,
+    responses((status = 200, body = Me), (status = 401, body = Problem), (status = 429, body = Problem)))]
+pub async fn log_in(
     State(app): State<App>,
     client: Client,
     headers: HeaderMap,
@@ -140,7 +143,9 @@ async fn log_in(
     Ok(with_session_cookie(&client, &login, me))
 }
 
-async fn log_out(State(app): State<App>, client: Client, officer: Officer) -> Result<Response, WebError> {
+/// Ends the session.
+#[utoipa::path(post, path = "/api/logout", tag = "me", responses((status = 204)))]
+pub async fn log_out(State(app): State<App>, client: Client, officer: Officer) -> Result<Response, WebError> {
     auth::log_out(&app, &officer).await?;
     let mut response = no_content();
     let value = cookie(session_cookie(client.secure), "", client.secure, false, 0);
@@ -148,11 +153,16 @@ async fn log_out(State(app): State<App>, client: Client, officer: Officer) -> Re
     Ok(response)
 }
 
-async fn me(officer: Officer) -> Json<Me> {
+/// Who is logged in.
+#[utoipa::path(get, path = "/api/me", tag = "me", responses((status = 200, body = Me)))]
+pub async fn me(officer: Officer) -> Json<Me> {
     Json(Me::from(&officer))
 }
 
-async fn change_password(
+/// Changes the own password; all other sessions end.
+#[utoipa::path(post, path = "/api/me/password", tag = "me", request_body = PasswordRequest,
+    responses((status = 200, body = Me), (status = 422, body = Problem), (status = 429, body = Problem)))]
+pub async fn change_password(
     State(app): State<App>,
     client: Client,
     officer: Officer,

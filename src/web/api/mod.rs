@@ -1,9 +1,11 @@
 //! The JSON API. Every file of an area has a `routes()` list and its request and response shapes.
 
+pub mod admin;
 pub mod case_view;
 pub mod cases;
 pub mod chat;
 pub mod conversations;
 pub mod me;
+pub mod openapi;
 pub mod stream;
 pub mod track;

@@ -1,0 +1,259 @@
+//! What was acknowledged is there: after kill -9 of the real program under load, and on a disk without room.
+
+use std::{
+    path::Path,
+    process::{Child, Command, Stdio},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::{Duration, Instant},
+};
+
+use serde_json::{Value, json};
+use zhitong::store::{Db, testing};
+
+use crate::support::TestApp;
+
+struct Server {
+    child: Child,
+    base: String,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address").port()
+}
+
+fn client() -> reqwest::Client {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder().timeout(Duration::from_secs(20)).no_proxy().build().expect("a client")
+}
+
+async fn start(folder: &Path, port: u16) -> Server {
+    let child = Command::new(env!("CARGO_BIN_EXE_zhitong"))
+        .args(["serve", "--listen", &format!("127.0.0.1:{port}")])
+        .current_dir(folder)
+        .env("ZHITONG__LIMITS__MESSAGES_PER_MINUTE", "1000000")
+        .env("ZHITONG__LOG__FILTER", "error")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("the program starts");
+    let server = Server { child, base: format!("http://127.0.0.1:{port}") };
+    let client = client();
+    let end = Instant::now() + Duration::from_secs(60);
+    while Instant::now() < end {
+        if let Ok(answer) = client.get(format!("{}/readyz", server.base)).send().await
+            && answer.status().is_success()
+        {
+            return server;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("the program does not get ready");
+}
+
+async fn call(client: &reqwest::Client, method: reqwest::Method, url: &str, token: &str, body: Option<Value>) -> Option<Value> {
+    let mut request = client.request(method, url).bearer_auth(token);
+    if let Some(body) = body {
+        request = request.header("content-type", "application/json").body(body.to_string());
+    }
+    let answer = request.send().await.ok()?;
+    if !answer.status().is_success() {
+        return None;
+    }
+    serde_json::from_str(&answer.text().await.ok()?).ok()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_acknowledged_is_lost_when_the_process_is_killed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let port = free_port();
+    let mut server = start(folder.path(), port).await;
+    let client = client();
+    let url = |path: &str| format!("http://127.0.0.1:{port}/api/chat{path}");
+    let mut tokens = Vec::new();
+    for _ in 0..6 {
+        let started = call(&client, reqwest::Method::POST, &url("/sessions"), "", Some(json!({}))).await.expect("a session");
+        tokens.push(started["token"].as_str().expect("a token").to_owned());
+    }
+    for round in 0..3 {
+        let acknowledged: Arc<Mutex<Vec<(String, i64)>>> = Arc::default();
+        let stop = Arc::new(AtomicBool::new(false));
+        let senders: Vec<_> = tokens
+            .iter()
+            .cloned()
+            .enumerate()
+            .map(|(who, token)| {
+                let (client, acknowledged, stop, url) = (client.clone(), acknowledged.clone(), stop.clone(), url("/messages"));
+                tokio::spawn(async move {
+                    for n in 0.. {
+                        if stop.load(Relaxed) {
+                            return;
+                        }
+                        let id = format!("{round}-{who}-{n}");
+                        let body = json!({ "client_id": id, "text": "企业宽带装不上怎么办" });
+                        match call(&client, reqwest::Method::POST, &url, &token, Some(body)).await {
+                            Some(answer) => {
+                                let seq = answer["message"]["seq"].as_i64().expect("seq");
+                                acknowledged.lock().expect("no panic").push((id, seq));
+                            }
+                            None => return,
+                        }
+                    }
+                })
+            })
+            .collect();
+        while acknowledged.lock().expect("no panic").len() < 60 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        server.child.kill().expect("killed");
+        server.child.wait().expect("gone");
+        stop.store(true, Relaxed);
+        for sender in senders {
+            sender.await.expect("no panic");
+        }
+        server = start(folder.path(), port).await;
+        let mut stored = std::collections::HashMap::new();
+        for token in &tokens {
+            let (mut after, mut expected) = (0, 1);
+            loop {
+                let page = call(&client, reqwest::Method::GET, &url(&format!("/messages?limit=500&after={after}")), token, None)
+                    .await
+                    .expect("a history");
+                for item in page["items"].as_array().expect("items") {
+                    assert_eq!(item["seq"].as_i64(), Some(expected), "a gap or a repeat");
+                    expected += 1;
+                    if let Some(id) = item["client_id"].as_str() {
+                        let before = stored.insert(id.to_owned(), item["seq"].as_i64().expect("seq"));
+                        assert!(before.is_none(), "{id} is stored twice");
+                    }
+                }
+                after = expected - 1;
+                if page["next_cursor"].is_null() {
+                    break;
+                }
+            }
+        }
+        for (id, seq) in acknowledged.lock().expect("no panic").iter() {
+            assert_eq!(stored.get(id), Some(seq), "{id} was acknowledged and is not stored as it was told");
+        }
+    }
+}
+
+/// Sends until a message is refused for want of room, checks that all acknowledged ones are stored, makes room with
+/// `heal` and checks that the gateway takes messages again without a restart.
+async fn fill_and_heal(app: &TestApp, heal: impl AsyncFnOnce(&TestApp)) {
+    let token = app.visitor().await;
+    let text = "满".repeat(3_000);
+    let mut acknowledged = 0;
+    let mut refused = 0;
+    for n in 0..4_000 {
+        let answer = app.say(&token, &format!("m{n}"), &text).await;
+        match answer.status.as_u16() {
+            200 => acknowledged += 1,
+            503 => {
+                assert_eq!(answer.code(), "message_not_stored");
+                refused += 1;
+                if refused == 5 {
+                    break;
+                }
+            }
+            other => panic!("{other}: {}", answer.text()),
+        }
+    }
+    assert_eq!(refused, 5, "the disk never got full");
+    app.call("GET", "/readyz", None, None).await.expect(503);
+    heal(app).await;
+    app.call("GET", "/readyz", None, None).await.expect(200);
+    app.say(&token, "after", "又有空间了").await.expect(200);
+    let mut stored = 0;
+    let mut after = 0;
+    loop {
+        let page = app.get(&format!("/api/chat/messages?limit=500&after={after}"), &token).await.expect(200).json();
+        for item in page["items"].as_array().expect("items") {
+            after += 1;
+            assert_eq!(item["seq"], after);
+            stored += usize::from(item["client_id"].as_str().is_some_and(|id| id.starts_with('m')));
+        }
+        if page["next_cursor"].is_null() {
+            break;
+        }
+    }
+    assert!(stored >= acknowledged, "{acknowledged} acknowledged, {stored} stored");
+}
+
+#[tokio::test]
+async fn a_database_without_room_refuses_and_heals() {
+    let app = TestApp::start().await;
+    let limit = async |pages: &'static str| {
+        let Db::Sqlite { writer, .. } = &app.app.db else { return };
+        sqlx::raw_sql(pages).execute(writer).await.expect("a limit");
+    };
+    limit("PRAGMA max_page_count = 250").await;
+    // A closed connection comes back without the limit, so it is set again while the disk is meant to be full.
+    let token = app.visitor().await;
+    let text = "满".repeat(3_000);
+    let mut acknowledged = Vec::new();
+    let mut refused = false;
+    for n in 0..500 {
+        let answer = app.say(&token, &format!("m{n}"), &text).await;
+        match answer.status.as_u16() {
+            200 => acknowledged.push(answer.json()["message"]["seq"].as_i64().expect("seq")),
+            503 => {
+                refused = true;
+                break;
+            }
+            other => panic!("{other}: {}", answer.text()),
+        }
+    }
+    assert!(refused, "the database never got full");
+    app.say(&token, "after", "又有空间了").await.expect(200);
+    let mut tx = app.app.db.read().await.expect("a connection");
+    let (id, _) = zhitong::app::visitors::authenticate(&app.app, &token).await.map(|(_, id)| (id, ())).expect("a visitor");
+    let rows = zhitong::store::conversations::messages_after(&mut tx, id, 0, 10_000).await.expect("messages");
+    let seqs: Vec<i64> = rows.iter().map(|row| row.seq).collect();
+    assert_eq!(seqs, (1..=rows.len() as i64).collect::<Vec<_>>());
+    assert!(acknowledged.iter().all(|seq| seqs.contains(seq)), "an acknowledged message is not stored");
+}
+
+struct Mount(std::path::PathBuf);
+
+impl Drop for Mount {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
+    }
+}
+
+#[tokio::test]
+async fn a_full_disk_loses_nothing_and_heals_without_an_operator() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mounted = Command::new("mount")
+        .args(["-t", "tmpfs", "-o", "size=8m", "none"])
+        .arg(folder.path())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success());
+    if !mounted {
+        eprintln!("left out: mounting a small file system needs root");
+        return;
+    }
+    let mount = Mount(folder.path().to_path_buf());
+    let ballast = folder.path().join("ballast");
+    let url = format!("sqlite://{}/zhitong.db", folder.path().display());
+    let db = Db::open(&url).await.expect("a database");
+    db.migrate(jiff::Timestamp::UNIX_EPOCH).await.expect("migrations");
+    std::fs::write(&ballast, vec![0; 3 * 1024 * 1024]).expect("ballast");
+    let app = TestApp::on(db.clone(), None::<testing::TestDb>, |_| {});
+    fill_and_heal(&app, async |_| std::fs::remove_file(&ballast).expect("room")).await;
+    drop(app);
+    db.close().await;
+    drop(mount);
+}
