@@ -34,14 +34,14 @@ use zhitong::{
 };
 
 /// A Wednesday morning in office hours.
-pub const NOW: &str = "2026-11-25T10:00:00+08:00";
+pub(crate) const NOW: &str = "2026-11-25T10:00:00+08:00";
 
 /// The gateway under test.
-pub struct TestApp {
+pub(crate) struct TestApp {
     /// The gateway.
-    pub app: App,
+    pub(crate) app: App,
     /// Its clock.
-    pub clock: Arc<FixedClock>,
+    pub(crate) clock: Arc<FixedClock>,
     router: Router,
     exchange: JoinHandle<()>,
     _db: Option<TestDb>,
@@ -50,33 +50,33 @@ pub struct TestApp {
 
 /// An answer, read whole.
 #[derive(Debug)]
-pub struct Answer {
+pub(crate) struct Answer {
     /// Status.
-    pub status: StatusCode,
+    pub(crate) status: StatusCode,
     /// Headers.
-    pub headers: HeaderMap,
+    pub(crate) headers: HeaderMap,
     /// Body.
-    pub body: Vec<u8>,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Answer {
     /// The body as JSON; `null` if it is none.
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or(Value::Null)
     }
 
     /// The body as text.
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
     /// The problem's code.
-    pub fn code(&self) -> String {
+    pub(crate) fn code(&self) -> String {
         self.json()["code"].as_str().unwrap_or_default().to_owned()
     }
 
     /// Checks the status and shows the body when it differs.
-    pub fn expect(self, status: u16) -> Self {
+    pub(crate) fn expect(self, status: u16) -> Self {
         assert_eq!(self.status.as_u16(), status, "{}", self.text());
         self
     }
@@ -84,26 +84,26 @@ impl Answer {
 
 impl TestApp {
     /// On SQLite with the shipped content.
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         Self::with(|_| {}).await
     }
 
     /// On SQLite with a changed configuration.
-    pub async fn with(change: impl FnOnce(&mut Config)) -> Self {
+    pub(crate) async fn with(change: impl FnOnce(&mut Config)) -> Self {
         let test = testing::sqlite().await;
         let db = test.db.clone();
         Self::on(db, Some(test), change)
     }
 
     /// On PostgreSQL, if a server is there.
-    pub async fn on_postgres() -> Option<Self> {
+    pub(crate) async fn on_postgres() -> Option<Self> {
         let test = testing::postgres().await?;
         let db = test.db.clone();
         Some(Self::on(db, Some(test), |_| {}))
     }
 
     /// On this database.
-    pub fn on(db: Db, test: Option<TestDb>, change: impl FnOnce(&mut Config)) -> Self {
+    pub(crate) fn on(db: Db, test: Option<TestDb>, change: impl FnOnce(&mut Config)) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let mut config = Config::default();
         config.server.data_dir = folder.path().display().to_string();
@@ -122,7 +122,7 @@ impl TestApp {
     }
 
     /// Sends a request.
-    pub async fn request(&self, request: Request<Body>) -> Answer {
+    pub(crate) async fn request(&self, request: Request<Body>) -> Answer {
         let response = self.router.clone().oneshot(request).await.expect("the router answers");
         let (parts, body) = response.into_parts();
         let body = body.collect().await.expect("the body arrives").to_bytes().to_vec();
@@ -130,7 +130,7 @@ impl TestApp {
     }
 
     /// Sends JSON (or nothing) with a bearer token (or none).
-    pub async fn call(&self, method: &str, path: &str, token: Option<&str>, body: Option<Value>) -> Answer {
+    pub(crate) async fn call(&self, method: &str, path: &str, token: Option<&str>, body: Option<Value>) -> Answer {
         let mut request = Request::builder().method(method).uri(path);
         if let Some(token) = token {
             request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
@@ -146,28 +146,28 @@ impl TestApp {
     }
 
     /// `GET` with a token.
-    pub async fn get(&self, path: &str, token: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str, token: &str) -> Answer {
         self.call("GET", path, Some(token), None).await
     }
 
     /// `POST` JSON with a token.
-    pub async fn post(&self, path: &str, token: &str, body: Value) -> Answer {
+    pub(crate) async fn post(&self, path: &str, token: &str, body: Value) -> Answer {
         self.call("POST", path, Some(token), Some(body)).await
     }
 
     /// Starts a conversation; returns its token.
-    pub async fn visitor(&self) -> String {
+    pub(crate) async fn visitor(&self) -> String {
         let answer = self.call("POST", "/api/chat/sessions", None, Some(serde_json::json!({}))).await.expect(201);
         answer.json()["token"].as_str().expect("a token").to_owned()
     }
 
     /// Says something.
-    pub async fn say(&self, token: &str, client_id: &str, text: &str) -> Answer {
+    pub(crate) async fn say(&self, token: &str, client_id: &str, text: &str) -> Answer {
         self.post("/api/chat/messages", token, serde_json::json!({ "client_id": client_id, "text": text })).await
     }
 
     /// Adds an officer; returns an API token of the account.
-    pub async fn officer(&self, login: &str, roles: &[(Role, &str)]) -> String {
+    pub(crate) async fn officer(&self, login: &str, roles: &[(Role, &str)]) -> String {
         let now = self.app.now();
         let id = OfficerId::from_uuid(SystemIds.uuid(now));
         let secret = self.app.secret("zt_");
@@ -184,7 +184,7 @@ impl TestApp {
     }
 
     /// Uploads a file.
-    pub async fn upload(&self, token: &str, name: &str, bytes: &[u8]) -> Answer {
+    pub(crate) async fn upload(&self, token: &str, name: &str, bytes: &[u8]) -> Answer {
         let mut body = Vec::new();
         body.extend(b"--frame\r\nContent-Disposition: form-data; name=\"file\"; filename=\"");
         body.extend(name.as_bytes());
@@ -202,7 +202,7 @@ impl TestApp {
     }
 
     /// The router, for tests that read a stream.
-    pub fn router(&self) -> Router {
+    pub(crate) fn router(&self) -> Router {
         self.router.clone()
     }
 }
