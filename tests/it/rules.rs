@@ -3,6 +3,7 @@
 use std::fs;
 
 use jiff::civil::date;
+use proptest::prelude::*;
 use zhitong::domain::{
     kinds::{Channel, Diversion},
     rules::{CompileEnv, Compiled, ExampleEnv, Input, Level, SourceFile, compile},
@@ -222,4 +223,121 @@ fn greetings_commands_and_noise() {
     assert_eq!(decide("你好，补贴没到").diversion, None);
     assert_eq!(decide("？？？").diversion, Some(Diversion::Unclear));
     assert_eq!(decide("").diversion, Some(Diversion::Unclear));
+}
+
+/// The shipped rules.
+fn shipped() -> zhitong::domain::rules::RuleSet {
+    compile(&zhitong::app::content::shipped_files(), &CompileEnv::lenient(TODAY)).set.expect("the shipped set is built")
+}
+
+#[test]
+fn several_matters_are_told_apart_and_one_story_is_not() {
+    let rules: String = [("POLICY.PAY", "补贴"), ("FIRE.ACCEPT", "消防验收"), ("LABOUR.RECRUIT", "招工"), ("FINANCE.LOAN", "贷款")]
+        .iter()
+        .map(|(topic, word)| {
+            format!(
+                "[[rule]]\nid = \"{topic}\"\ntitle = \"{word}\"\nstatus = \"active\"\nkind = \"topic\"\ntopic = \"{topic}\"\nweight = 34\n[rule.when]\nany = [\"{word}\"]\n"
+            )
+        })
+        .collect();
+    let set = compiled(&rules).set.expect("the set is built");
+    for (message, expected) in [
+        ("补贴没到账，另外问下消防验收归谁管", &["POLICY.PAY", "FIRE.ACCEPT"][..]),
+        ("补贴没到账另外问下消防验收归谁管", &["POLICY.PAY", "FIRE.ACCEPT"]),
+        ("1、补贴没到账2、消防验收没人来3、招工难", &["POLICY.PAY", "FIRE.ACCEPT", "LABOUR.RECRUIT"]),
+        ("招工难，贷款也批不下来", &["LABOUR.RECRUIT", "FINANCE.LOAN"]),
+        ("补贴怎么申请？消防验收要多久？", &["POLICY.PAY", "FIRE.ACCEPT"]),
+        ("补贴没到账，导致贷款还不上", &["POLICY.PAY"]),
+        ("银行说补贴没到就不给贷款，怎么办", &["POLICY.PAY"]),
+        ("补贴没到账，补贴到底什么时候发？另外补贴的标准是什么", &["POLICY.PAY"]),
+        ("贷款要不要担保？贷款利息多少？", &["FINANCE.LOAN"]),
+    ] {
+        let decision = set.decide(&Input { text: message, channel: Channel::Web, area: None, today: TODAY });
+        let topics: Vec<&str> = decision.matters.iter().filter_map(|m| m.topic.as_deref()).collect();
+        assert_eq!(topics.len(), expected.len(), "{message}: {topics:?}");
+        if expected.len() > 1 {
+            assert_eq!(topics, expected, "{message}");
+        }
+        for matter in &decision.matters {
+            assert!(message.get(matter.span.clone()).is_some_and(|words| words.contains(&matter.text)), "{message}");
+        }
+    }
+}
+
+#[test]
+fn hostile_messages_end_in_time() {
+    let set = shipped();
+    let begun = std::time::Instant::now();
+    for message in [
+        "投诉".repeat(5_000),
+        "投诉，补贴没到，贷款，".repeat(1_000),
+        "补贴怎么申请？".repeat(1_500),
+        "，".repeat(10_000),
+        "不想".repeat(5_000),
+        "另外".repeat(5_000),
+        "1、2、3、".repeat(2_000),
+        "a\u{200B}".repeat(5_000),
+        "👍".repeat(5_000),
+        format!("{}补贴", " ".repeat(10_000)),
+    ] {
+        let decision = set.decide(&Input { text: &message, channel: Channel::Web, area: Some("350000"), today: TODAY });
+        assert!(decision.matters.len() <= 6);
+    }
+    // A debug build on a busy machine; quadratic behaviour would take minutes.
+    assert!(begun.elapsed().as_secs() < 20, "{:?}", begun.elapsed());
+}
+
+#[test]
+fn rule_bombs_are_refused_or_cheap() {
+    // Groups that double at every level.
+    let mut groups = String::from("[groups]\n\"g0\" = [\"补贴\"]\n");
+    for n in 1..60 {
+        groups.push_str(&format!("\"g{n}\" = [\"@g{0}\", \"@g{0}\"]\n", n - 1));
+    }
+    let text = format!("{groups}{}", rule("a", "all = [\"@g59\"]", ""));
+    assert_eq!(winner(&text, "补贴").as_deref(), Some("a"));
+    for pattern in ["(a+)+$", "((a{50}){50}){50}", "(补|贴|申|请){1,60}"] {
+        let compiled = compiled(&rule("a", &format!("all = [\"补贴\"]\nregex = [\"{pattern}\"]"), ""));
+        if let Some(set) = compiled.set {
+            let message = format!("补贴{}", "a".repeat(10_000));
+            let _ = set.decide(&Input { text: &message, channel: Channel::Web, area: None, today: TODAY });
+        }
+    }
+    // Values of variables are not filled in again, and unknown ones are refused.
+    let text = rule("a", "all = [\"补贴\"]", "").replace("答案。", "{{甲}}") + "[rule.answer.vars]\n\"甲\" = \"{{乙}}\"\n";
+    let set = compiled(&text).set.expect("the set is built");
+    assert_eq!(set.rule("a").and_then(|r| r.answer.as_ref()).map(|a| a.text.as_str()), Some("{{乙}}"));
+    assert_eq!(codes(&rule("a", "all = [\"补贴\"]", "").replace("答案。", "{{config.secret}}")), ["E012"]);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn any_message_is_decided(message in "[\\s\\S]{0,120}|(补贴|投诉|另外|，|。|？|不想|没到账|怎么|1、|①|贷款| |\u{200B}){0,60}") {
+        thread_local! {
+            static SET: zhitong::domain::rules::RuleSet = shipped();
+        }
+        SET.with(|set| {
+            let input = Input { text: &message, channel: Channel::Web, area: Some("350000"), today: TODAY };
+            let decision = set.decide(&input);
+            let mut last = 0;
+            for matter in &decision.matters {
+                assert!(message.get(matter.span.clone()).is_some());
+                assert!(matter.span.start >= last || decision.matters.len() == 1);
+                last = matter.span.end;
+                assert!((0.0..=1.0).contains(&matter.confidence));
+            }
+            let explained = set.explain(&input);
+            assert_eq!(explained.decision, decision);
+        });
+    }
+
+    #[test]
+    fn any_file_is_read(text in "[\\s\\S]{0,200}|(\\[\\[rule\\]\\]\n|id = |“|”|\"|\\[|\\]|，|=|编号|when|\n|\\{|\\}|@|a){0,80}") {
+        let found = compiled(&text);
+        for d in found.diagnostics {
+            assert!(d.line >= 1 && d.column >= 1);
+        }
+    }
 }

@@ -209,7 +209,7 @@ impl Groups {
         for group in by_name.values() {
             let mut list = Vec::new();
             let mut path = vec![group.name.as_str()];
-            Self::gather(group, &by_name, &mut path, &mut list, texts, out);
+            Self::gather(group, &by_name, &mut path, &mut Vec::new(), &mut list, texts, out);
             list.sort();
             list.dedup();
             words.insert(group.name.clone(), list);
@@ -221,6 +221,7 @@ impl Groups {
         group: &'a RawGroup,
         by_name: &HashMap<&str, &'a RawGroup>,
         path: &mut Vec<&'a str>,
+        done: &mut Vec<&'a str>,
         list: &mut Vec<String>,
         texts: &[FileText<'_>],
         out: &mut Vec<Diagnostic>,
@@ -236,11 +237,14 @@ impl Groups {
                             out.push(file.finding("E005", Level::Error, *at, format!("同义词组互相包含：{circle} → @{name}"), None));
                         }
                     }
-                    Some(inner) => {
+                    // Each group is taken in once, however many ways lead to it.
+                    Some(inner) if !done.contains(&name) => {
+                        done.push(name);
                         path.push(&inner.name);
-                        Self::gather(inner, by_name, path, list, texts, out);
+                        Self::gather(inner, by_name, path, done, list, texts, out);
                         path.pop();
                     }
+                    Some(_) => {}
                     None if own => {
                         let help = nearest(name, by_name.keys().copied()).map(|n| format!("是不是想写 @{n}？"));
                         out.push(file.finding("E005", Level::Error, *at, format!("没有同义词组“{name}”"), help));

@@ -9,7 +9,7 @@ use super::{
     matcher::Scratch,
     model::{Rule, RuleKind, Status},
     set::{RuleSet, speaks_of_topics},
-    split::{Evidence, Part, opens_anew, split},
+    split::{CLEAR, Evidence, Part, opens_anew, split},
     words::{PLACES, Sign},
 };
 use crate::domain::{
@@ -75,10 +75,15 @@ impl RuleSet {
             rule_set_hash: self.shared_hash(),
         };
         let smalltalk = self.message_wide(scratch, &whole, &setting, &mut decision);
-        let parts = if whole.last == 0 { Vec::new() } else { self.parts(scratch, &setting) };
+        let mut fired_on_whole = Some(self.fired_on(scratch, &Part { stretch: whole, preface: None }, &setting));
+        let parts = self.parts(scratch, &setting, fired_on_whole.as_deref().unwrap_or_default());
+        if parts.len() > 1 {
+            fired_on_whole = None;
+        }
         let mut judged: Vec<(Part, Matter)> = Vec::with_capacity(parts.len());
         for part in parts {
-            let matter = self.matter(input, scratch, &part, &setting, &mut decision);
+            let fired = fired_on_whole.take().unwrap_or_else(|| self.fired_on(scratch, &part, &setting));
+            let matter = self.matter(input, scratch, &part, fired, &mut decision);
             // Parts that turn out to be about the same, or about nothing, are one matter with their neighbour.
             match judged.last_mut() {
                 Some((before, other)) if matter.topic == other.topic || matter.topic.is_none() || other.topic.is_none() => {
@@ -86,7 +91,8 @@ impl RuleSet {
                     if before.stretch.first == 0 {
                         before.preface = None;
                     }
-                    *other = self.matter(input, scratch, before, &setting, &mut decision);
+                    let fired = self.fired_on(scratch, before, &setting);
+                    *other = self.matter(input, scratch, before, fired, &mut decision);
                 }
                 _ => judged.push((part, matter)),
             }
@@ -127,6 +133,8 @@ impl RuleSet {
                 decision.diversion = Some(Diversion::Unclear);
             }
         }
+        decision.shadow.sort();
+        decision.shadow.dedup();
         decision.sensitive |= decision.matters.iter().any(|m| m.sensitive);
         decision
     }
@@ -186,9 +194,12 @@ impl RuleSet {
     }
 
     /// Cuts the message by the topics that show in its clauses.
-    pub(super) fn parts(&self, scratch: &Scratch, setting: &Setting) -> Vec<Part> {
+    fn parts(&self, scratch: &Scratch, setting: &Setting, fired: &[Fired]) -> Vec<Part> {
+        if scratch.clauses.is_empty() {
+            return Vec::new();
+        }
         let mut evidence: Vec<Evidence> = Vec::new();
-        if scratch.clauses.len() > 1 {
+        if self.may_be_several(scratch, fired) {
             for &n in &scratch.triggered {
                 let (Some(rule), Some(conditions)) = (self.rules.get(n as usize), self.conditions.get(n as usize))
                 else {
@@ -215,8 +226,7 @@ impl RuleSet {
                     });
                     if let Ok(fired) = fired {
                         let group = self.topics.get(usize::from(topic)).map_or(0, |t| t.group);
-                        let vote = if rule.kind == RuleKind::Answer { ANSWER_TOPIC_VOTE } else { rule.weight };
-                        let score = vote + fired.matched.min(MATCHED_CAP);
+                        let score = Self::vote_of(rule, &fired);
                         evidence.push(Evidence { clause, topic, group, score });
                     }
                 }
@@ -226,12 +236,66 @@ impl RuleSet {
         split(scratch, &evidence)
     }
 
+    /// The matters of a scanned message, as [`RuleSet::decide`] tells them apart.
+    pub(super) fn parts_of(&self, scratch: &Scratch, setting: &Setting) -> Vec<Part> {
+        let fired = self.fired_on(scratch, &Part { stretch: Stretch::whole(scratch), preface: None }, setting);
+        self.parts(scratch, setting, &fired)
+    }
+
+    /// Whether it is worth looking for several matters: most messages have one clause or one topic.
+    fn may_be_several(&self, scratch: &Scratch, fired: &[Fired]) -> bool {
+        if scratch.clauses.len() <= 1 {
+            return false;
+        }
+        let announced = !scratch.items.is_empty() || scratch.signs(Sign::Marker).next().is_some();
+        let questions = scratch.clauses.iter().filter(|c| c.boundary == Boundary::Question).count();
+        if announced || questions >= 2 {
+            return true;
+        }
+        let mut first: Option<u16> = None;
+        fired.iter().any(|f| {
+            let rule = self.rules.get(f.rule as usize);
+            let topic = self.rule_topics.get(f.rule as usize).copied().flatten();
+            let (Some(rule), Some(topic)) = (rule, topic) else { return false };
+            if !speaks_of_topics(rule.kind) || Self::vote_of(rule, f) < CLEAR {
+                return false;
+            }
+            first.get_or_insert(topic) != &topic
+        })
+    }
+
+    /// What a rule that fired adds to its topic where matters are told apart.
+    fn vote_of(rule: &Rule, fired: &Fired) -> u32 {
+        let vote = if rule.kind == RuleKind::Answer { ANSWER_TOPIC_VOTE } else { rule.weight };
+        vote + fired.matched.min(MATCHED_CAP)
+    }
+
+    /// The rules that fire on a part, message-wide ones aside.
+    fn fired_on(&self, scratch: &Scratch, part: &Part, setting: &Setting) -> Vec<Fired> {
+        let mut out = Vec::with_capacity(scratch.triggered.len().min(32));
+        for &n in &scratch.triggered {
+            let Some(conditions) = self.conditions.get(n as usize) else { continue };
+            let fired = match conditions.kind {
+                RuleKind::Command | RuleKind::Diversion | RuleKind::Smalltalk => continue,
+                RuleKind::Answer | RuleKind::Topic => conditions.evaluate(n, scratch, &part.stretch, setting),
+                RuleKind::Type | RuleKind::Urgency => {
+                    conditions.evaluate(n, scratch, &part.stretch, setting).or_else(|miss| match &part.preface {
+                        Some(preface) => conditions.evaluate(n, scratch, preface, setting),
+                        None => Err(miss),
+                    })
+                }
+            };
+            out.extend(fired);
+        }
+        out
+    }
+
     fn matter(
         &self,
         input: &Input<'_>,
         scratch: &Scratch,
         part: &Part,
-        setting: &Setting,
+        fired: Vec<Fired>,
         decision: &mut Decision,
     ) -> Matter {
         let stretch = &part.stretch;
@@ -247,21 +311,9 @@ impl RuleSet {
         let mut urgency = Urgency::Normal;
         let mut fired_rules: Vec<String> = Vec::new();
         let mut sensitive = false;
-        for &n in &scratch.triggered {
-            let (Some(rule), Some(conditions)) = (self.rules.get(n as usize), self.conditions.get(n as usize)) else {
-                continue;
-            };
-            let fired = match rule.kind {
-                RuleKind::Command | RuleKind::Diversion | RuleKind::Smalltalk => continue,
-                RuleKind::Answer | RuleKind::Topic => conditions.evaluate(n, scratch, stretch, setting),
-                RuleKind::Type | RuleKind::Urgency => {
-                    conditions.evaluate(n, scratch, stretch, setting).or_else(|miss| match &part.preface {
-                        Some(preface) => conditions.evaluate(n, scratch, preface, setting),
-                        None => Err(miss),
-                    })
-                }
-            };
-            let Ok(fired) = fired else { continue };
+        for fired in fired {
+            let n = fired.rule;
+            let Some(rule) = self.rules.get(n as usize) else { continue };
             if rule.status == Status::Shadow {
                 decision.shadow.push(rule.id.clone());
                 continue;

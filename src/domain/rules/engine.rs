@@ -12,6 +12,9 @@ use super::{
 };
 use crate::domain::kinds::Channel;
 
+/// Windows of clauses that are tried per rule; more only come from floods.
+const WINDOWS: usize = 40;
+
 /// The conditions of a rule, ready for matching. Positions agree with those of [`super::model::When`].
 #[derive(Debug, Clone)]
 pub(super) struct Conditions {
@@ -139,7 +142,9 @@ impl Conditions {
         if let Some(n) = self.all.iter().position(|&slot| !scratch.is_live(slot)) {
             return Err(Miss::Missing(n));
         }
-        if !self.any.is_empty() && !self.any.iter().any(|&slot| scratch.is_live(slot)) {
+        // Long lists of words are looked at once; the windows below only see those that occur.
+        let live: Vec<Slot> = self.any.iter().copied().filter(|&slot| scratch.is_live(slot)).collect();
+        if !self.any.is_empty() && live.is_empty() {
             return Err(Miss::NoneOfAny);
         }
         let masks = self.masks(scratch);
@@ -164,15 +169,15 @@ impl Conditions {
             return Err(Miss::Excluded(n));
         }
         let fired = match self.scope {
-            Scope::Message => self.in_window(rule, scratch, stretch.first, stretch.last, &counts)?,
+            Scope::Message => self.in_window(rule, scratch, (stretch.first, stretch.last), &live, &counts)?,
             Scope::Clause if stretch.last - stretch.first <= 1 => {
-                let fired = self.in_window(rule, scratch, stretch.first, stretch.last, &counts)?;
+                let fired = self.in_window(rule, scratch, (stretch.first, stretch.last), &live, &counts)?;
                 if narrow && let Some(n) = excluded(stretch.start, stretch.end) {
                     return Err(Miss::Excluded(n));
                 }
                 fired
             }
-            Scope::Clause => self.in_clauses(rule, scratch, &counts, &|from, to| {
+            Scope::Clause => self.in_clauses(rule, scratch, &live, &counts, &|from, to| {
                 if narrow { excluded(from, to) } else { None }
             })?,
         };
@@ -227,12 +232,16 @@ impl Conditions {
         &self,
         rule: u32,
         scratch: &Scratch,
+        live: &[Slot],
         counts: &dyn Fn(&Hit) -> bool,
         excluded: &dyn Fn(u32, u32) -> Option<usize>,
     ) -> Result<Fired, Miss> {
+        if self.all.is_empty() && self.regex.is_empty() && !self.none.iter().any(|&slot| scratch.is_live(slot)) {
+            return Self::best_window(rule, scratch, live, counts);
+        }
         let anchors: &[Slot] = match self.all.first() {
             Some(first) => std::slice::from_ref(first),
-            None => &self.any,
+            None => live,
         };
         let mut tried: Vec<u32> = Vec::new();
         let mut best: Option<Fired> = None;
@@ -240,12 +249,12 @@ impl Conditions {
         for &slot in anchors {
             for hit in scratch.hits(slot).filter(|hit| counts(hit)) {
                 for clause in [hit.clause, hit.clause + 1] {
-                    if tried.contains(&clause) {
+                    if tried.contains(&clause) || tried.len() >= WINDOWS {
                         continue;
                     }
                     tried.push(clause);
                     let from = clause.saturating_sub(1);
-                    match self.in_window(rule, scratch, from, clause + 1, counts) {
+                    match self.in_window(rule, scratch, (from, clause + 1), live, counts) {
                         Ok(fired) => {
                             let window = Stretch::of(scratch, from, (clause + 1).min(scratch.clauses.len() as u32));
                             if let Some(n) = excluded(window.start, window.end) {
@@ -264,13 +273,54 @@ impl Conditions {
         best.ok_or(miss)
     }
 
+    /// The window with the most matched characters for a rule that only asks for one of many words: every hit
+    /// fires it, so one pass over the hits will do.
+    fn best_window(rule: u32, scratch: &Scratch, live: &[Slot], counts: &dyn Fn(&Hit) -> bool) -> Result<Fired, Miss> {
+        let mut hits: Vec<(u32, u32, u32)> = live
+            .iter()
+            .flat_map(|&slot| scratch.hits(slot))
+            .filter(|hit| counts(hit))
+            .map(|hit| (hit.start, hit.end, hit.clause))
+            .collect();
+        if hits.is_empty() {
+            return Err(Miss::NoneOfAny);
+        }
+        hits.sort_unstable();
+        // Per clause: its number, where its hits start in the list, its matched characters.
+        let mut clauses: Vec<(u32, usize, u32)> = Vec::new();
+        let mut reach = 0;
+        for (n, &(start, end, clause)) in hits.iter().enumerate() {
+            let fresh = scratch.slice(start.max(reach), end.max(reach)).chars().count() as u32;
+            reach = reach.max(end);
+            match clauses.last_mut() {
+                Some(last) if last.0 == clause => last.2 += fresh,
+                _ => clauses.push((clause, n, fresh)),
+            }
+        }
+        let mut best: Option<(u32, usize, usize)> = None;
+        for n in 0..clauses.len() {
+            let Some(&(clause, from, own)) = clauses.get(n) else { break };
+            let end = clauses.get(n + 1).map_or(hits.len(), |next| next.1);
+            let before = n.checked_sub(1).and_then(|p| clauses.get(p)).filter(|b| b.0 + 1 == clause);
+            let (matched, from) = before.map_or((own, from), |b| (own + b.2, b.1));
+            if best.is_none_or(|b| matched > b.0) {
+                best = Some((matched, from, end));
+            }
+        }
+        let Some((matched, from, end)) = best else { return Err(Miss::NoneOfAny) };
+        let mut spans: Vec<(u32, u32)> =
+            hits.get(from..end).unwrap_or_default().iter().map(|&(start, end, _)| (start, end)).collect();
+        merge(&mut spans);
+        Ok(Fired { rule, matched, spans, expired: false })
+    }
+
     /// Whether all conditions meet within the clauses `first..last`.
     fn in_window(
         &self,
         rule: u32,
         scratch: &Scratch,
-        first: u32,
-        last: u32,
+        (first, last): (u32, u32),
+        live: &[Slot],
         counts: &dyn Fn(&Hit) -> bool,
     ) -> Result<Fired, Miss> {
         let inside = |hit: &&Hit| hit.clause >= first && hit.clause < last && counts(hit);
@@ -284,10 +334,8 @@ impl Conditions {
         }
         if !self.any.is_empty() {
             let before = spans.len();
-            for &slot in &self.any {
-                if scratch.is_live(slot) {
-                    spans.extend(scratch.hits(slot).filter(inside).map(|hit| (hit.start, hit.end)));
-                }
+            for &slot in live {
+                spans.extend(scratch.hits(slot).filter(inside).map(|hit| (hit.start, hit.end)));
             }
             if spans.len() == before {
                 return Err(Miss::NoneOfAny);

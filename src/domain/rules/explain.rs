@@ -77,7 +77,7 @@ impl RuleSet {
             self.scan(input.text, scratch);
             let decision = self.decide_scanned(input, scratch);
             let setting = setting(input, scratch);
-            let parts = self.parts(scratch, &setting);
+            let parts = self.parts_of(scratch, &setting);
             let whole = Stretch::whole(scratch);
             let mut fired_rules = Vec::new();
             let mut near = Vec::new();

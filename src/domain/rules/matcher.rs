@@ -17,7 +17,7 @@ pub(super) type Slot = u32;
 const NONE: u32 = u32::MAX;
 
 /// Hits of one slot that are kept; more only come from floods.
-const HITS_PER_SLOT: u16 = 48;
+const HITS_PER_SLOT: u16 = 32;
 
 /// Bytes (four Han characters) that stand before a sign of a new matter in the middle of a clause at least.
 const MARKER_LEAD: usize = 12;

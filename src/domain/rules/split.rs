@@ -39,7 +39,7 @@ const LETTER_CHARS: u32 = 220;
 
 /// Scores from which a topic counts: where a matter is announced, anywhere, and without doubt.
 const FAINT: u32 = 8;
-const CLEAR: u32 = 18;
+pub(super) const CLEAR: u32 = 18;
 const STRONG: u32 = 28;
 
 /// Signs needed for a cut.
