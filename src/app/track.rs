@@ -83,6 +83,8 @@ pub struct TrackView {
     pub type_label: &'static str,
     /// Submitted at.
     pub submitted_at: Timestamp,
+    /// The enterprise's own words.
+    pub original_words: String,
 }
 
 /// Finds the case that number and code open.
@@ -142,6 +144,7 @@ async fn full_view(tx: &mut Tx, content: &Content, case: Case, now: Timestamp) -
         parent: case.overlay.parent.as_ref().map(ToString::to_string),
         type_label: case.case_type.label(),
         submitted_at: case.submitted_at,
+        original_words: case.original_words.clone(),
     })
 }
 

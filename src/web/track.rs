@@ -273,7 +273,7 @@ fn page(app: &App, view: track::TrackView, done: &str, error: &str) -> Result<ax
             .rev()
             .map(|step| StepView { at: time(step.at), text: step.text, detail: String::new() })
             .collect(),
-        original_words: String::new(),
+        original_words: view.original_words,
         siblings,
         forms: FORMS.iter().filter(|form| allowed.iter().any(|slug| slug == form.action)).collect(),
         allowed,

@@ -283,7 +283,7 @@ pub fn action_form(action: CaseAction, facts: &FormFacts) -> Option<ActionForm> 
                 },
                 Field::choose("urgency", "紧急程度", choices!(Urgency, &facts.urgency)),
                 Field::choose_option("complexity", "难易程度", choices!(Complexity, &facts.complexity)),
-                Field::tick("duplicates_checked", "已查过有没有重复", false),
+                Field::tick("duplicates_checked", "已查过有没有重复", true),
             ],
         ),
         A::AnswerOnSpot => (

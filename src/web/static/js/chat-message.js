@@ -96,8 +96,23 @@ function renderFile(message, ctx) {
     setTimeout(() => URL.revokeObjectURL(link.href), 10000);
   };
   const image = (file.mime || "").startsWith("image/") || message.kind === "image";
-  return el("a", { class: "bubble file", href, download: name, onclick: open },
+  const link = el("a", { class: "bubble file", href, download: name, onclick: open },
     icon(image ? "image" : "file"), el("span", {}, el("strong", {}, name), el("small", { class: "muted" }, size(file.size) || "点击下载")));
+  // A picture comes with the same proof of identity as everything else, so it is fetched and shown as a blob.
+  if (image && file.id) {
+    fetch(href, { headers: ctx.headers ? ctx.headers() : {}, credentials: "same-origin" })
+      .then((answer) => (answer.ok ? answer.blob() : null))
+      .then((blob) => {
+        if (!blob) return;
+        const picture = el("img", { class: "picture", alt: name, src: URL.createObjectURL(blob), loading: "lazy" });
+        picture.addEventListener("error", () => picture.remove());
+        link.prepend(picture);
+        const glyph = link.querySelector("svg");
+        if (glyph) glyph.remove();
+      })
+      .catch(() => {});
+  }
+  return link;
 }
 
 /** The receipt: number, code, stage, due date. Also used for the answer to 查进度. */
@@ -125,7 +140,7 @@ function renderReceipt(message, ctx) {
     box.append(part);
   }
   if (code) {
-    box.append(el("p", { class: "receipt-code" }, el("span", { class: "muted" }, "查询码"), el("strong", { class: "mono" }, code), copyButton("复制查询码", code, ctx)));
+    box.append(el("p", { class: "receipt-code" }, el("span", { class: "muted" }, "查询码"), el("strong", { class: "mono", dataset: { code } }, code), copyButton("复制查询码", code, ctx)));
     box.append(el("p", { class: "muted small" }, "请记下编号和查询码，凭它们随时查进度、补材料、评价。"));
     // The code travels in the body of a POST so that it does not stand in histories and logs.
     box.append(el("form", { method: "post", action: "/track", target: "_blank", class: "receipt-go" },

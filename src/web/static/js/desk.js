@@ -86,7 +86,9 @@ setInterval(() => { if (!document.hidden && !pointerInList) refreshList(); }, 60
 
 let talk = null;
 let viewing = null;
+let shownMain = null;
 function entered() {
+  shownMain = document.getElementById("main");
   if (talk) talk.close();
   talk = null;
   const box = document.querySelector("[data-conversation]");
@@ -112,8 +114,8 @@ async function refreshCase() {
   entered();
 }
 
-document.addEventListener("htmx:afterSettle", (event) => {
-  if (event.target.id === "main" || event.detail.target.id === "main" || !document.querySelector("[data-ready]")) entered();
+document.addEventListener("htmx:afterSettle", () => {
+  if (document.getElementById("main") !== shownMain) entered();
   else markCurrent();
 });
 document.addEventListener("htmx:responseError", (event) => {
@@ -122,7 +124,6 @@ document.addEventListener("htmx:responseError", (event) => {
   else toast(status === 403 ? "您没有权限看这一件" : status === 404 ? "没有找到，可能已转给别的单位" : "没有打开，请再试一次");
 });
 document.addEventListener("htmx:sendError", () => toast("网络不通，没有打开"));
-window.addEventListener("popstate", () => setTimeout(entered, 50));
 
 /* ---- actions of a case ------------------------------------------------ */
 
@@ -258,5 +259,4 @@ openStream({
   },
 });
 window.addEventListener("pagehide", () => { if (talk) talk.close(); });
-document.documentElement.dataset.ready = "1";
 entered();
