@@ -516,3 +516,108 @@ pub async fn verify_file(path: &Path) -> Result<Option<i64>, BackupError> {
     };
     if is_sqlite { check_sqlite_file(path).await.map(Some) } else { check_dump(path).map(|()| None) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{on_backend, store::testing};
+
+    const NOW: Timestamp = Timestamp::UNIX_EPOCH;
+
+    async fn fill(db: &Db, sound: bool) {
+        const CASE: &str = "INSERT INTO cases (id, number, query_code, version, status, round, case_type, urgency, \
+            channel, region, title, enterprise, policy, sealed, confidential, open, sort_due, labels, search, \
+            original_words, detail, submitted_at, entered_at, changed_at) VALUES ($1, $1, '', 1, 'submitted', 0, '', '', \
+            '', '', '“引号”与换行\n', '', '', FALSE, TRUE, TRUE, 7, '', '', '{\"table\":\"cases\"}', '{}', 1, 2, 3)";
+        const EVENT: &str = "INSERT INTO case_events (case_id, seq, kind, actor_kind, from_status, to_status, facts, at, \
+            prev_hash, hash) VALUES ($1, 1, 'case_submitted', 'enterprise', 'draft', 'submitted', '[]', 1, '', 'wrong')";
+        let mut tx = db.write().await.unwrap();
+        for id in ["a", "b"] {
+            on_backend!(&mut tx, |conn| sqlx::query(CASE).bind(id).execute(conn).await.map(|_| ())).unwrap();
+        }
+        if !sound {
+            on_backend!(&mut tx, |conn| sqlx::query(EVENT).bind("b").execute(conn).await.map(|_| ())).unwrap();
+        }
+        tx.commit().await.unwrap();
+    }
+
+    async fn titles(db: &Db) -> Vec<(String, String, bool)> {
+        const SQL: &str = "SELECT title, original_words, confidential FROM cases ORDER BY id";
+        let mut tx = db.read().await.unwrap();
+        on_backend!(&mut tx, |conn| sqlx::query_as(SQL).fetch_all(conn).await.unwrap())
+    }
+
+    fn folder() -> tempfile::TempDir {
+        tempfile::tempdir().unwrap()
+    }
+
+    crate::store_test! {
+        async fn a_broken_history_is_found(db: Db) {
+            fill(&db, true).await;
+            assert!(verify(&db).await.unwrap().is_sound());
+            let mut tx = db.write().await.unwrap();
+            on_backend!(&mut tx, |conn| sqlx::query("DELETE FROM cases").execute(conn).await.map(|_| ())).unwrap();
+            tx.commit().await.unwrap();
+            fill(&db, false).await;
+            assert_eq!(verify(&db).await.unwrap().broken, [("b".to_owned(), 1)]);
+        }
+    }
+
+    crate::store_test! {
+        async fn a_backup_is_checked_and_overwrites_nothing(db: Db) {
+            fill(&db, true).await;
+            let folder = folder();
+            let file = folder.path().join("new/backup");
+            let done = backup(&db, &file, NOW).await.unwrap();
+            assert_eq!(done.cases, 2);
+            verify_file(&file).await.unwrap();
+            assert!(matches!(backup(&db, &file, NOW).await, Err(BackupError::Exists(_))));
+            let bytes = fs::read(&file).unwrap();
+            let cut = folder.path().join("cut");
+            fs::write(&cut, &bytes[..bytes.len() * 2 / 3]).unwrap();
+            assert!(matches!(verify_file(&cut).await, Err(BackupError::Damaged { .. })));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_sqlite_backup_comes_back_and_what_was_there_is_kept() {
+        let (one, two) = (testing::sqlite().await, testing::sqlite().await);
+        fill(&one.db, true).await;
+        let folder = folder();
+        let file = folder.path().join("backup.db");
+        backup(&one.db, &file, NOW).await.unwrap();
+        assert!(matches!(restore(&two.url, &file, false, NOW).await, Err(BackupError::InUse)));
+        let expected = titles(&one.db).await;
+        two.db.close().await;
+        let kept = restore(&two.url, &file, false, NOW).await.unwrap().unwrap();
+        assert!(kept.exists());
+        let back = Db::open(&two.url).await.unwrap();
+        assert_eq!(titles(&back).await, expected);
+        back.close().await;
+        assert!(matches!(restore(&two.url, &file, false, NOW).await, Err(BackupError::NotEmpty)));
+        restore(&two.url, &file, true, NOW).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_postgres_dump_comes_back() {
+        let Some(one) = testing::postgres().await else { return };
+        let two = testing::postgres().await.unwrap();
+        fill(&one.db, true).await;
+        let folder = folder();
+        let file = folder.path().join("dump.jsonl");
+        backup(&one.db, &file, NOW).await.unwrap();
+        let Db::Postgres { pool } = &two.db else { unreachable!("a PostgreSQL test database") };
+        let mut conn = pool.acquire().await.unwrap();
+        load(&mut conn, &file, false).await.unwrap();
+        assert_eq!(titles(&two.db).await, titles(&one.db).await);
+        assert!(matches!(load(&mut conn, &file, false).await, Err(BackupError::NotEmpty)));
+        load(&mut conn, &file, true).await.unwrap();
+        assert_eq!(titles(&two.db).await.len(), 2);
+        let text = fs::read_to_string(&file).unwrap().replacen("换行", "换字", 1);
+        fs::write(&file, text).unwrap();
+        assert!(matches!(load(&mut conn, &file, true).await, Err(BackupError::Damaged { .. })));
+        drop(conn);
+        one.finish().await;
+        two.finish().await;
+    }
+}
