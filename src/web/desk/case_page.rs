@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::{
-    forms::{ActionForm, FormFacts, action_form},
+    forms::{ActionForm, FormFacts, Tone, action_form},
     list::due_view,
     pages::{CaseView, ClockView, EventView, FactView, TaskView},
 };
@@ -29,12 +29,13 @@ pub fn case_view(content: &Content, file: &CaseFile, history: &[CaseEvent], acco
     let stage = stage_number(case.status);
     let forms = forms(content, file, accounts);
     let clocks: Vec<ClockView> = case.clocks.iter().map(|clock| clock_view(content, clock, file.now)).collect();
-    let main_clocks = case
+    let mut running: Vec<&CaseClock> = case
         .clocks
         .iter()
         .filter(|clock| matches!(clock.state, ClockState::Running | ClockState::Paused | ClockState::Held))
-        .map(|clock| clock_view(content, clock, file.now))
         .collect();
+    running.sort_by_key(|clock| clock.due_at.unwrap_or(Timestamp::MAX));
+    let main_clocks = running.into_iter().map(|clock| clock_view(content, clock, file.now)).collect();
     let (draft_title, draft, draft_note) = draft(case, &time);
     let topic = case.topic.as_deref().and_then(|code| content.taxonomy.topic(code));
     let responsible = case.responsible();
@@ -135,6 +136,10 @@ fn forms(content: &Content, file: &CaseFile, accounts: &[Account]) -> Vec<Action
     };
     let mut forms: Vec<ActionForm> = file.allowed.iter().filter_map(|action| action_form(*action, &facts)).collect();
     forms.sort_by_key(|form| order(form.action));
+    // One step is the next one; the others stand beside it.
+    for form in forms.iter_mut().filter(|form| form.tone == Tone::Primary.as_str()).skip(1) {
+        form.tone = Tone::Plain.as_str();
+    }
     forms
 }
 
@@ -145,9 +150,9 @@ fn order(action: &str) -> usize {
         CaseAction::Dispatch,
         CaseAction::RuleOwnership,
         CaseAction::SignIn,
-        CaseAction::RecordContact,
         CaseAction::SignOff,
         CaseAction::DraftReply,
+        CaseAction::RecordContact,
         CaseAction::ReleaseReply,
         CaseAction::ApproveClose,
         CaseAction::UpholdRating,

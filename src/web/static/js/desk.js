@@ -249,12 +249,13 @@ openStream({
     } else if (name === "conversation" || name === "task" || name === "message") listChanged();
     else if (name === "alert") toast(data.text || "有紧急情况，请看待接入会话");
   },
-  onState(state) {
+  onState(state, status) {
     clearTimeout(lostTimer);
     if (state === "open") {
       if (!live.hidden) { refreshList(); refreshCase(); if (talk) talk.catchUp(); }
       live.hidden = true;
-    } else if (state === "denied") location.assign("/login?next=" + encodeURIComponent(location.pathname + location.search));
+    } else if (state === "denied" && status === 403) live.hidden = true; // this role gets no live events; the list still refreshes by the minute
+    else if (state === "denied") location.assign("/login?next=" + encodeURIComponent(location.pathname + location.search));
     else lostTimer = setTimeout(() => { live.textContent = navigator.onLine === false ? "网络断开，内容可能不是最新" : "正在重新连接…"; live.hidden = false; }, 1500);
   },
 });

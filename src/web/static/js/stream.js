@@ -36,7 +36,7 @@ export function openStream(options) {
     try {
       const answer = await fetch(options.url, { headers, signal: controller.signal, cache: "no-store", credentials: "same-origin" });
       if (answer.status === 401 || answer.status === 403) {
-        options.onState("denied");
+        options.onState("denied", answer.status);
         return;
       }
       if (!answer.ok || !answer.body) throw new Error("stream " + answer.status);
