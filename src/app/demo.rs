@@ -77,6 +77,7 @@ fn people(app: &App) -> Vec<(String, String, Vec<(Role, String)>)> {
     };
     let mut people = vec![
         centre("zuoxi", "坐席", Role::FrontDesk),
+        centre("zuoxi2", "坐席二", Role::FrontDesk),
         centre("fenpai", "分派员", Role::Dispatcher),
         centre("hecha", "核实回访员", Role::Verifier),
         centre("duban", "督办员", Role::Supervisor),

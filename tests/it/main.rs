@@ -1,6 +1,7 @@
 //! One integration binary: one module per use case or surface.
 
 mod access;
+mod browser;
 mod cases;
 mod chat;
 mod conversations;

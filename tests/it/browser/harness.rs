@@ -13,10 +13,10 @@ use fantoccini::{Client, ClientBuilder, Locator, elements::Element};
 use serde_json::{Value, json};
 
 /// How long a page may take to show what is expected.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Whether browser tests can run here. In CI a missing browser is a failure, elsewhere the suite is left out.
-pub fn available() -> bool {
+pub(super) fn available() -> bool {
     let found = ["chromedriver", "chromium"].iter().all(|name| find_program(name).is_some());
     assert!(
         found || std::env::var_os("CI").is_none(),
@@ -34,62 +34,108 @@ fn find_program(name: &str) -> Option<PathBuf> {
 }
 
 /// The real binary with demo data on a free port, in a folder of its own.
-pub struct Gateway {
+pub(super) struct Gateway {
     child: Child,
     /// Address, without a slash at the end.
-    pub url: String,
+    pub(super) url: String,
+    port: u16,
     dir: tempfile::TempDir,
     output: Arc<Mutex<Vec<String>>>,
 }
 
 impl Gateway {
     /// Starts `zhitong serve --demo` and waits until it is ready.
-    pub async fn demo() -> Self {
+    pub(super) async fn demo() -> Self {
         let dir = tempfile::tempdir().expect("temp dir");
         let port = free_port();
-        let url = format!("http://127.0.0.1:{port}");
-        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let mut child = Command::new(env!("CARGO_BIN_EXE_zhitong"))
-            .args(["serve", "--demo", "--listen", &format!("127.0.0.1:{port}")])
-            .current_dir(dir.path())
-            .env("ZHITONG__CONTENT__RULES_DIR", root.join("rules"))
-            .env("ZHITONG__CONTENT__PROMPTS_DIR", root.join("prompts"))
-            .env("ZHITONG__TIME__BUSINESS_HOURS", r#"["00:00-23:59"]"#)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the gateway starts");
         let output = Arc::new(Mutex::new(Vec::new()));
-        let out = child.stdout.take().expect("piped");
-        let err = child.stderr.take().expect("piped");
-        collect(out, &output);
-        collect(err, &output);
-        let gateway = Self { child, url, dir, output };
+        let child = spawn(dir.path(), port, &output);
+        let gateway = Self { child, url: format!("http://127.0.0.1:{port}"), port, dir, output };
+        gateway.ready().await;
+        gateway
+    }
+
+    /// Kills it without warning, as a power cut would, and starts it again over the same data.
+    pub(super) async fn restart_after_kill(&mut self) {
+        self.child.kill().expect("kill");
+        self.child.wait().expect("reaped");
+        self.child = spawn(self.dir.path(), self.port, &self.output);
+        self.ready().await;
+    }
+
+    async fn ready(&self) {
         let started = Instant::now();
-        let ready = format!("127.0.0.1:{port}");
-        loop {
-            if http_ok(&ready, "/readyz").await {
-                return gateway;
-            }
-            assert!(started.elapsed() < Duration::from_secs(60), "not ready:\n{}", gateway.log());
+        let address = format!("127.0.0.1:{}", self.port);
+        while !http_ok(&address, "/readyz").await {
+            assert!(started.elapsed() < Duration::from_secs(60), "not ready:\n{}", self.log());
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
 
+    /// The password of the demo accounts, as the start-up text gives it.
+    pub(super) fn password(&self) -> String {
+        let log = self.log();
+        log.lines()
+            .find_map(|line| line.split("演示账号的密码都是 ").nth(1).map(|word| word.trim().to_owned()))
+            .unwrap_or_else(|| panic!("no password of the demonstration in:\n{log}"))
+    }
+
     /// Everything it printed so far.
-    pub fn log(&self) -> String {
+    pub(super) fn log(&self) -> String {
         self.output.lock().expect("no poisoned lock").join("\n")
     }
+}
 
-    /// The folder it runs in.
-    pub fn dir(&self) -> &Path {
-        self.dir.path()
+fn spawn(dir: &Path, port: u16, output: &Arc<Mutex<Vec<String>>>) -> Child {
+    let rules = dir.join("rules");
+    if !rules.exists() {
+        copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("rules"), &rules);
+        open_today(&rules);
     }
+    let mut child = Command::new(env!("CARGO_BIN_EXE_zhitong"))
+        .args(["serve", "--demo", "--listen", &format!("127.0.0.1:{port}")])
+        .current_dir(dir)
+        .env("ZHITONG__TIME__BUSINESS_HOURS", r#"["00:00-23:59"]"#)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the gateway starts");
+    collect(child.stdout.take().expect("piped"), output);
+    collect(child.stderr.take().expect("piped"), output);
+    child
+}
 
-    /// Kills it without warning, as a power cut would.
-    pub fn kill(&mut self) {
-        self.child.kill().expect("kill");
-        self.child.wait().expect("reaped");
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("folder");
+    for entry in std::fs::read_dir(from).expect("folder reads").flatten() {
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).expect("copied");
+        }
+    }
+}
+
+/// Makes today and the days around it working days, so that officers are at work whenever the test runs.
+fn open_today(rules: &Path) {
+    let zone = jiff::tz::TimeZone::get("Asia/Shanghai").expect("the zone's data is compiled in");
+    let now = jiff::Timestamp::try_from(std::time::SystemTime::now()).expect("a sane clock");
+    let today = zone.to_datetime(now).date();
+    for year in [today.year(), today.year() + 1] {
+        let days: Vec<String> = (0..4)
+            .filter_map(|n| today.checked_add(jiff::Span::new().days(n)).ok())
+            .filter(|day| day.year() == year && day.weekday().to_monday_one_offset() > 5)
+            .map(|day| format!("{day:?}").replace(' ', ""))
+            .map(|day| format!("\"{day}\""))
+            .collect();
+        let text = format!(
+            "schema = 1\nyear = {year}\ntitle = \"测试日历\"\ndoc_no = \"测试\"\nissuer = \"测试\"\nissued_on = {}-11-01\n\n\
+             [[holiday]]\nname = \"元旦\"\noff = [\"{year}-01-01\"]\nwork = [{}]\n",
+            year - 1,
+            days.join(", ")
+        );
+        std::fs::write(rules.join(format!("calendar/cn-{year}.toml")), text).expect("written");
     }
 }
 
@@ -110,7 +156,7 @@ fn collect(stream: impl std::io::Read + Send + 'static, into: &Arc<Mutex<Vec<Str
 }
 
 /// A port that was free a moment ago.
-pub fn free_port() -> u16 {
+pub(super) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a free port").port()
 }
 
@@ -126,14 +172,14 @@ async fn http_ok(address: &str, path: &str) -> bool {
 }
 
 /// One chromedriver; every [`Browser`] of a test is a session of it.
-pub struct Driver {
+pub(super) struct Driver {
     child: Child,
     url: String,
 }
 
 impl Driver {
     /// Starts chromedriver on a port of its own choice.
-    pub fn start() -> Self {
+    pub(super) fn start() -> Self {
         let mut child = Command::new("chromedriver")
             .arg("--port=0")
             .stdout(Stdio::piped())
@@ -143,7 +189,7 @@ impl Driver {
         let out = BufReader::new(child.stdout.take().expect("piped"));
         let mut lines = out.lines().map_while(Result::ok);
         let port = lines
-            .find_map(|line| line.split("on port ").nth(1).map(|p| p.trim_end_matches('.').to_owned()))
+            .find_map(|line| line.split("successfully on port ").nth(1).map(|p| p.trim_end_matches('.').to_owned()))
             .expect("chromedriver names its port");
         // The pipe must stay open, or chromedriver dies of its next line.
         std::thread::spawn(move || lines.for_each(drop));
@@ -159,15 +205,15 @@ impl Drop for Driver {
 }
 
 /// One person at one screen.
-pub struct Browser {
+pub(super) struct Browser {
     /// The session.
-    pub client: Client,
+    pub(super) client: Client,
     _profile: tempfile::TempDir,
 }
 
 impl Browser {
     /// Opens a window of that width.
-    pub async fn open(driver: &Driver, width: u32, height: u32) -> Self {
+    pub(super) async fn open(driver: &Driver, width: u32, height: u32) -> Self {
         let profile = tempfile::tempdir().expect("temp dir");
         let mut capabilities = serde_json::Map::new();
         capabilities.insert(
@@ -191,12 +237,12 @@ impl Browser {
     }
 
     /// Goes to an address.
-    pub async fn goto(&self, url: &str) {
+    pub(super) async fn goto(&self, url: &str) {
         self.client.goto(url).await.expect("page opens");
     }
 
     /// Waits for an element.
-    pub async fn find(&self, css: &str) -> Element {
+    pub(super) async fn find(&self, css: &str) -> Element {
         match self.client.wait().at_most(PATIENCE).for_element(Locator::Css(css)).await {
             Ok(element) => element,
             Err(error) => panic!("no {css}: {error}\n{}", self.text().await),
@@ -204,7 +250,7 @@ impl Browser {
     }
 
     /// Waits for an element and clicks it, also when something moves in between.
-    pub async fn click(&self, css: &str) {
+    pub(super) async fn click(&self, css: &str) {
         let started = Instant::now();
         loop {
             let error = match self.find(css).await.click().await {
@@ -217,22 +263,22 @@ impl Browser {
     }
 
     /// Types into a field.
-    pub async fn write(&self, css: &str, text: &str) {
+    pub(super) async fn write(&self, css: &str, text: &str) {
         self.find(css).await.send_keys(text).await.expect("typed");
     }
 
     /// Runs a script and returns its value.
-    pub async fn js(&self, script: &str) -> Value {
+    pub(super) async fn js(&self, script: &str) -> Value {
         self.client.execute(script, Vec::new()).await.expect("script runs")
     }
 
     /// The text that a person reads on the page.
-    pub async fn text(&self) -> String {
+    pub(super) async fn text(&self) -> String {
         self.js("return document.body.innerText").await.as_str().unwrap_or_default().to_owned()
     }
 
     /// Waits until the script returns true.
-    pub async fn until(&self, script: &str) {
+    pub(super) async fn until(&self, script: &str) {
         let started = Instant::now();
         while self.js(&format!("return !!({script})")).await != json!(true) {
             assert!(started.elapsed() < PATIENCE, "never true: {script}\n{}", self.text().await);
@@ -241,17 +287,17 @@ impl Browser {
     }
 
     /// Waits until the page shows the words.
-    pub async fn sees(&self, words: &str) {
+    pub(super) async fn sees(&self, words: &str) {
         self.until(&format!("document.body.innerText.includes({})", json!(words))).await;
     }
 
     /// How often the words stand on the page.
-    pub async fn count(&self, words: &str) -> usize {
+    pub(super) async fn count(&self, words: &str) -> usize {
         self.text().await.matches(words).count()
     }
 
     /// Closes the window.
-    pub async fn close(self) {
+    pub(super) async fn close(self) {
         let _ = self.client.close().await;
     }
 }

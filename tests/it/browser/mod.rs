@@ -1,0 +1,5 @@
+//! The main path in a real browser: the enterprise at a phone-narrow window, the officers at a wide one.
+
+mod desk;
+mod enterprise;
+mod harness;
