@@ -314,7 +314,6 @@ fn event_view(content: &Content, event: &CaseEvent) -> EventView {
         ("coordination_log", "协调记录"),
         ("summary", "小结"),
         ("register_no", "收文号"),
-        ("step", "提醒"),
     ];
     let units = content.routing.units();
     let name = |slug: &str| units.short_name(slug);
