@@ -4,6 +4,7 @@ mod access;
 mod browser;
 mod cases;
 mod chat;
+mod classify;
 mod conversations;
 mod durability;
 mod rules;

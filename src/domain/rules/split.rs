@@ -149,7 +149,7 @@ impl Running {
 
     /// Whether a clause whose strongest topic is `best` goes on about the same.
     fn is_about(&self, best: Evidence, here: &[Evidence]) -> bool {
-        let top = self.topics.iter().map(|t| t.score).max().unwrap_or(0);
+        let top = self.top();
         // The clause's subject was already a subject …
         if self.topics.iter().any(|t| t.topic == best.topic && t.score * 4 >= top * 3) {
             return true;
@@ -158,6 +158,10 @@ impl Running {
         here.iter().any(|e| {
             e.score * 4 >= best.score * 3 && self.topics.iter().any(|t| t.topic == e.topic && t.score * 4 >= top * 3)
         })
+    }
+
+    fn top(&self) -> u32 {
+        self.topics.iter().map(|t| t.score).max().unwrap_or(0)
     }
 
     fn has_group(&self, group: u16) -> bool {
@@ -233,7 +237,8 @@ fn signs(
     let tells = |first: u32, last: u32| in_clauses(scratch, Sign::Problem, first, last) || asks(first, last);
     let next = scratch.clauses.get(clause as usize).map_or(clause, |c| if c.boundary.ends_sentence() { clause } else { clause + 1 });
     if tells(last_topical, last_topical) && tells(clause, next) {
-        score += 1;
+        // Two subjects named outright, each with its own trouble or question, are seldom one story.
+        score += if best.score >= STRONG && running.top() >= CLEAR { 3 } else { 1 };
     }
     if asks(last_topical, clause.saturating_sub(1).max(last_topical)) && asks(clause, next) {
         score += 2;
