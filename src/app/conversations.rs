@@ -4,14 +4,22 @@
 //! it was decided on, so of two officers who grab one conversation exactly one wins and a late answer of the former
 //! owner is refused. Which conversations an officer may see is decided in [`visible`] and nowhere else.
 
-use jiff::{SignedDuration, Timestamp};
-use serde_json::{Map, Value, json};
+mod canned;
+mod desk_case;
+mod lists;
+mod presence;
+
+use jiff::Timestamp;
+use serde_json::json;
+
+pub use canned::{Canned, canned};
+pub use desk_case::{CaseInput, CaseMade, make_case};
+pub use lists::{Detail, Item, Page, Query, detail, list};
+pub use presence::{Presence, Viewer, be_present};
 
 use super::{
-    App, AppError, FieldError, Officer, case_queries, dialogue_codec,
+    App, AppError, Officer, dialogue_codec,
     events::{ChatEvent, Scope, StaffEvent},
-    intake,
-    message_view::{form_json, reply_body},
 };
 pub use crate::store::{
     conversations::{ConversationRow, MessageRow, NoteRow},
@@ -20,18 +28,11 @@ pub use crate::store::{
 use crate::{
     domain::{
         access::{Permission, Role},
-        case::Actor,
-        dialogue::{
-            self, ConversationState, DialogueState, Effect, FieldKey, FiledCase, Knowledge as _, MatterEdit, Shipped,
-            TurnEnv,
-        },
+        dialogue::{ConversationState, Knowledge as _, Shipped},
         ids::{ConversationId, OfficerId},
-        kinds::Channel,
     },
     store::{
-        StoreError, Tx,
-        conversations::{self, ConversationFilter},
-        officers,
+        StoreError, Tx, conversations, officers,
         promises::{self, NewPromise},
         units,
     },
@@ -43,58 +44,6 @@ const MAX_TEXT: usize = 4_000;
 const MAX_NOTE: usize = 2_000;
 /// Messages shown with a conversation.
 const MESSAGES: i64 = 300;
-
-/// What a list is narrowed to.
-#[derive(Debug, Clone, Default)]
-pub struct Query {
-    /// One state.
-    pub state: Option<ConversationState>,
-    /// Only one's own.
-    pub mine: bool,
-    /// At most so many.
-    pub limit: usize,
-    /// Where the page begins: change time and id.
-    pub before: Option<(i64, String)>,
-}
-
-/// A conversation with its owner's name.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Item {
-    /// The row.
-    pub row: ConversationRow,
-    /// Name of the officer who has it.
-    pub owner: Option<String>,
-    /// What the bot knows.
-    pub known: Value,
-}
-
-/// A page of conversations.
-#[derive(Debug, Clone, Default)]
-pub struct Page {
-    /// The conversations.
-    pub items: Vec<Item>,
-    /// Where the next page begins.
-    pub next: Option<(i64, String)>,
-}
-
-/// A conversation with everything an officer sees beside it.
-#[derive(Debug, Clone)]
-pub struct Detail {
-    /// The conversation.
-    pub item: Item,
-    /// Its latest messages, in order.
-    pub messages: Vec<MessageRow>,
-    /// Internal notes.
-    pub notes: Vec<NoteRow>,
-    /// Promises made in it.
-    pub promises: Vec<PromiseRow>,
-    /// The form as far as it is filled.
-    pub form: Option<Value>,
-    /// Numbers of the cases filed in it.
-    pub cases: Vec<String>,
-    /// What this officer may do now.
-    pub allowed: Vec<&'static str>,
-}
 
 /// What became of an officer's message.
 #[derive(Debug, Clone, PartialEq)]
@@ -202,116 +151,6 @@ pub fn allowed(officer: &Officer, row: &ConversationRow) -> Vec<&'static str> {
         actions.push("close");
     }
     actions
-}
-
-/// What the bot already knows, for the officer; numbers of identity cards and accounts are not among it.
-fn known(state: &DialogueState, row: &ConversationRow) -> Value {
-    let facts = &state.facts;
-    let mut known = Map::new();
-    for (key, value) in [
-        ("enterprise", &facts.enterprise),
-        ("uscc", &facts.uscc),
-        ("contact_name", &facts.contact_name),
-        ("contact_phone", &facts.contact_phone),
-        ("contact_email", &facts.contact_email),
-        ("contact_wechat", &facts.contact_wechat),
-        ("place", &facts.place),
-        ("object", &facts.object),
-        ("happened_on", &facts.happened_on),
-        ("amount", &facts.amount),
-        ("matter", &state.last_matter),
-        ("region", &state.region),
-        ("topic", &row.topic),
-    ] {
-        if let Some(value) = value {
-            known.insert(key.to_owned(), json!(value));
-        }
-    }
-    if let Some(answer) = &state.last_answer {
-        known.insert("answered".to_owned(), json!({"rule_id": answer.rule_id, "question": answer.question}));
-    }
-    if let Some(form) = &state.form {
-        known.insert("demands".to_owned(), json!(form.kept().map(|m| m.demand.as_str()).collect::<Vec<_>>()));
-        known.insert("missing".to_owned(), json!(form.missing().into_iter().map(|k| k.label()).collect::<Vec<_>>()));
-    }
-    if state.risk {
-        known.insert("risk".to_owned(), json!(true));
-    }
-    Value::Object(known)
-}
-
-/// A page of the conversations an officer may see; what waits comes first in its own queue order.
-///
-/// # Errors
-/// `Store`.
-pub async fn list(app: &App, officer: &Officer, query: &Query) -> Result<Page, AppError> {
-    let limit = query.limit.clamp(1, 200);
-    let mut tx = app.db.read().await?;
-    let mut before = query.before.clone();
-    let mut rows: Vec<ConversationRow> = Vec::new();
-    let mut next = None;
-    loop {
-        let filter = ConversationFilter {
-            state: query.state.map(ConversationState::as_str),
-            officer: query.mine.then_some(officer.id),
-            all: query.mine,
-            before: before.as_ref().map(|(at, id)| (*at, id.as_str())),
-        };
-        let page = conversations::list(&mut tx, &filter, 200).await?;
-        let last = page.len() < 200;
-        for row in page {
-            before = Some((row.changed_at, row.id.clone()));
-            if visible(officer, &row) {
-                rows.push(row);
-                if rows.len() == limit {
-                    next.clone_from(&before);
-                    break;
-                }
-            }
-        }
-        if last || rows.len() >= limit {
-            break;
-        }
-    }
-    let names = officers::list(&mut tx).await?;
-    let owner = |id: Option<&str>| names.iter().find(|o| Some(o.id.as_str()) == id).map(|o| o.name.clone());
-    let mut items: Vec<Item> = rows
-        .into_iter()
-        .map(|row| {
-            let known = known(&dialogue_codec::decode(&row.dialogue), &row);
-            Item { owner: owner(row.officer_id.as_deref()), known, row }
-        })
-        .collect();
-    if query.state == Some(ConversationState::Queued) {
-        items.sort_by_key(|item| (item.row.queued_at.unwrap_or(i64::MAX), item.row.id.clone()));
-    }
-    Ok(Page { items, next })
-}
-
-/// One conversation with its messages, notes and what the bot knows.
-///
-/// # Errors
-/// `NotFound`, `Store`.
-pub async fn detail(app: &App, officer: &Officer, id: ConversationId) -> Result<Detail, AppError> {
-    let mut tx = app.db.read().await?;
-    let row = load(&mut tx, officer, id).await?;
-    let state = dialogue_codec::decode(&row.dialogue);
-    let messages = conversations::last_messages(&mut tx, id, MESSAGES).await?;
-    let notes = conversations::notes(&mut tx, id).await?;
-    let promises = promises::of_conversation(&mut tx, id).await?;
-    let owner = name_of(&mut tx, row.officer_id.as_deref()).await?;
-    drop(tx);
-    let content = app.content.load();
-    let knowledge = Shipped::new(&content.rules, &content.taxonomy, &content.routing, &content.schedule, app.now());
-    Ok(Detail {
-        form: state.form.as_ref().map(|form| form_json(&form.card(&knowledge))),
-        cases: state.cases.clone(),
-        allowed: allowed(officer, &row),
-        item: Item { known: known(&state, &row), owner, row },
-        messages,
-        notes,
-        promises,
-    })
 }
 
 /// A message about the conversation itself, numbered after the last one.
@@ -775,70 +614,6 @@ pub async fn close(app: &App, officer: &Officer, id: ConversationId) -> Result<C
     .await
 }
 
-/// An answer of the rules, to be sent with a click.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Canned {
-    /// The rule.
-    pub rule_id: String,
-    /// Its title.
-    pub title: String,
-    /// Its text.
-    pub text: String,
-    /// Its sources, one line each.
-    pub citations: Vec<String>,
-    /// Waits for human re-check.
-    pub awaiting_recheck: bool,
-}
-
-/// Rule answers that fit some words, the best first; without words the first ones.
-pub fn canned(app: &App, words: &str, limit: usize) -> Vec<Canned> {
-    let content = app.content.load();
-    let knowledge = Shipped::new(&content.rules, &content.taxonomy, &content.routing, &content.schedule, app.now());
-    let region = app.config.region.code.as_str();
-    let wanted: Vec<char> = words.chars().filter(|c| c.is_alphanumeric()).collect();
-    let mut found: Vec<(usize, Canned)> = content
-        .rules
-        .rules()
-        .iter()
-        .filter(|rule| rule.kind == crate::domain::rules::RuleKind::Answer)
-        .filter_map(|rule| {
-            let answer = knowledge.answer(
-                &rule.id,
-                crate::domain::kinds::Channel::Web,
-                Some(region),
-                content.schedule.civil(app.now()).date(),
-            )?;
-            let score = score(&wanted, &answer.title, &answer.text);
-            (score > 0 || wanted.is_empty()).then(|| {
-                let citations = answer.citations.iter().map(|c| format!("{} {}", c.title, c.reference)).collect();
-                let canned = Canned {
-                    rule_id: answer.rule_id,
-                    title: answer.title,
-                    text: answer.text,
-                    citations,
-                    awaiting_recheck: answer.awaiting_recheck,
-                };
-                (score, canned)
-            })
-        })
-        .collect();
-    found.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.rule_id.cmp(&b.1.rule_id)));
-    found.into_iter().take(limit.clamp(1, 50)).map(|(_, canned)| canned).collect()
-}
-
-/// Shared character pairs, those in the title counted four times; a single character counts as itself.
-fn score(wanted: &[char], title: &str, text: &str) -> usize {
-    let pairs: Vec<String> = if wanted.len() == 1 {
-        vec![wanted.iter().collect()]
-    } else {
-        wanted.windows(2).map(|pair| pair.iter().collect()).collect()
-    };
-    pairs
-        .iter()
-        .map(|pair| 4 * usize::from(title.contains(pair.as_str())) + usize::from(text.contains(pair.as_str())))
-        .sum()
-}
-
 /// Ends a promise as kept or dropped.
 ///
 /// # Errors
@@ -863,197 +638,6 @@ pub async fn open_promises(app: &App, officer: &Officer) -> Result<Vec<PromiseRo
     Ok(promises::open(&mut tx, 200).await?)
 }
 
-// ---- a case beside the chat ---------------------------------------------------------------------------------------
-
-/// What came of making a case beside the chat.
-#[derive(Debug, Clone)]
-pub enum CaseMade {
-    /// The form as it stands; nothing was filed.
-    Draft(Value),
-    /// Filed; the receipt went to the visitor.
-    Filed(Vec<FiledCase>),
-}
-
-/// What an officer fills in beside the chat.
-#[derive(Debug, Clone, Default)]
-pub struct CaseInput {
-    /// What the matter is, when nothing was told yet.
-    pub text: String,
-    /// Fields as they stand.
-    pub fields: Vec<(FieldKey, String)>,
-    /// Matters as they stand.
-    pub matters: Vec<MatterEdit>,
-    /// `true` files; `false` only shows the form.
-    pub confirm: bool,
-}
-
-/// Makes a case from the conversation: first a form pre-filled from what was said, then the filing with a receipt in
-/// the chat.
-///
-/// # Errors
-/// `NotFound`, `Conflict` (not one's own), `Invalid` with what is missing.
-pub async fn make_case(
-    app: &App,
-    officer: &Officer,
-    id: ConversationId,
-    input: &CaseInput,
-) -> Result<CaseMade, AppError> {
-    officer.require(Permission::FileCase)?;
-    let content = app.content.load();
-    let now = app.now();
-    let (made, after) = retry(|| async {
-        let knowledge = Shipped::new(&content.rules, &content.taxonomy, &content.routing, &content.schedule, now);
-        let mut tx = app.db.write().await?;
-        let mut row = load(&mut tx, officer, id).await?;
-        if !owns(officer, &row) {
-            tx.rollback().await?;
-            return Err(conflict("not_in_service", "请先接入会话再建件。", &row, officer));
-        }
-        let env = TurnEnv {
-            knowledge: &knowledge,
-            now,
-            today: knowledge.today,
-            default_region: Some(app.config.region.code.as_str()),
-            channel: row.channel.parse().unwrap_or(Channel::Web),
-            queue_ahead: 0,
-            open_cases: &[],
-            progress: &[],
-        };
-        let state = dialogue_codec::decode(&row.dialogue);
-        let words = if input.text.trim().is_empty() {
-            state.last_matter.clone().unwrap_or_default()
-        } else {
-            input.text.clone()
-        };
-        if state.form.is_none() && words.trim().is_empty() {
-            tx.rollback().await?;
-            return Err(AppError::field("/text", "请先写明是什么事"));
-        }
-        let prepared = dialogue::prepare_form(&env, &state, &words);
-        if !input.confirm {
-            tx.rollback().await?;
-            let card = prepared.form.as_ref().map_or(Value::Null, |form| form_json(&form.card(&knowledge)));
-            return Ok((CaseMade::Draft(card), None));
-        }
-        let outcome = dialogue::submit_for(&env, &prepared, input.fields.clone(), input.matters.clone());
-        let drafts = outcome.effects.iter().find_map(|effect| match effect {
-            Effect::FileCases(drafts) => Some(drafts.clone()),
-            Effect::RequestHuman { .. }
-            | Effect::LeaveQueue
-            | Effect::AppendToCase { .. }
-            | Effect::Promise { .. }
-            | Effect::PageDuty { .. }
-            | Effect::Flag { .. }
-            | Effect::PurgeInput { .. }
-            | Effect::Feedback { .. }
-            | Effect::Unanswered { .. } => None,
-        });
-        let Some(drafts) = drafts else {
-            tx.rollback().await?;
-            let errors = dialogue::form_errors(&outcome.state)
-                .into_iter()
-                .map(|(key, message)| FieldError::new(format!("/fields/{}", key.as_str()), message))
-                .collect();
-            return Err(AppError::invalid("form_incomplete", errors));
-        };
-        let actor = Actor::Officer(case_queries::stamp(&mut tx, &content, officer, now).await?);
-        let filed = intake::file_cases(&mut tx, app, Some(id), &drafts, &actor).await?;
-        let (mut next, receipt) = dialogue::filed(&env, &outcome.state, &filed.cases);
-        next.mode = ConversationState::Human;
-        row.dialogue = dialogue_codec::encode(&next);
-        row.topic = drafts.first().and_then(|d| d.topic.clone()).or(row.topic);
-        row.changed_at = now.as_millisecond();
-        let mut message = event_message(app, &mut row, &receipt.text, now);
-        receipt.kind.as_str().clone_into(&mut message.kind);
-        message.body = Some(Value::Object(reply_body(&receipt, content.schedule.zone())).to_string());
-        store(&mut tx, &row, &[message]).await?;
-        tx.commit().await?;
-        tell(app, id, &row, Some(&officer.name));
-        Ok((CaseMade::Filed(filed.cases.clone()), Some(filed)))
-    })
-    .await?;
-    if let Some(filed) = after {
-        filed.tell(app);
-    }
-    Ok(made)
-}
-
-// ---- presence ----------------------------------------------------------------------------------------------------
-
-/// A viewer is forgotten after this long without a sign.
-const PRESENCE: SignedDuration = SignedDuration::from_secs(25);
-
-/// Who looks at which conversation and who types; in memory only, and forgotten after 25 seconds.
-#[derive(Debug, Default)]
-pub struct Presence(std::sync::Mutex<std::collections::HashMap<ConversationId, Vec<Viewer>>>);
-
-/// An officer at a conversation.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Viewer {
-    /// Who.
-    pub officer: OfficerId,
-    /// Name.
-    pub name: String,
-    /// Whether an answer is being written.
-    pub typing: bool,
-    /// Last sign of life.
-    pub seen_at: Timestamp,
-}
-
-impl Presence {
-    /// Notes a sign of life; returns who is there, those who type first.
-    pub fn note(&self, conversation: ConversationId, viewer: Viewer) -> Vec<Viewer> {
-        let now = viewer.seen_at;
-        let mut map = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if map.len() > 4_096 {
-            map.retain(|_, viewers| viewers.iter().any(|v| fresh(v, now)));
-        }
-        let viewers = map.entry(conversation).or_default();
-        viewers.retain(|v| v.officer != viewer.officer && fresh(v, now));
-        viewers.push(viewer);
-        viewers.sort_by(|a, b| b.typing.cmp(&a.typing).then_with(|| a.name.cmp(&b.name)));
-        viewers.clone()
-    }
-
-    /// Who is at a conversation now.
-    pub fn at(&self, conversation: ConversationId, now: Timestamp) -> Vec<Viewer> {
-        let map = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        map.get(&conversation).map(|v| v.iter().filter(|v| fresh(v, now)).cloned().collect()).unwrap_or_default()
-    }
-}
-
-fn fresh(viewer: &Viewer, now: Timestamp) -> bool {
-    now.duration_since(viewer.seen_at) <= PRESENCE
-}
-
-/// Notes that an officer looks at a conversation, and tells the others; the visitor is told when its own officer
-/// types.
-///
-/// # Errors
-/// `NotFound`, `Store`.
-pub async fn be_present(
-    app: &App,
-    officer: &Officer,
-    id: ConversationId,
-    typing: bool,
-) -> Result<Vec<Viewer>, AppError> {
-    let mut tx = app.db.read().await?;
-    let row = load(&mut tx, officer, id).await?;
-    drop(tx);
-    let viewer = Viewer { officer: officer.id, name: officer.name.clone(), typing, seen_at: app.now() };
-    let viewers = app.presence.note(id, viewer);
-    if typing && owns(officer, &row) {
-        app.hub.tell_visitor(id, ChatEvent::Typing { who: officer.name.clone() });
-    }
-    let names: Vec<Value> = viewers.iter().map(|v| json!({"name": v.name, "typing": v.typing})).collect();
-    app.hub.tell_staff(StaffEvent {
-        kind: "presence",
-        scope: Scope::Permission(Permission::Converse),
-        data: json!({"id": row.id, "viewers": names}).to_string(),
-    });
-    Ok(viewers)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -1066,35 +650,5 @@ mod tests {
         for no in ["请您联系税务局", "我们不会给您打电话要验证码", "已经解决"] {
             assert!(!promise_in(no), "{no}");
         }
-    }
-
-    #[test]
-    fn a_viewer_is_forgotten_after_twenty_five_seconds() {
-        let presence = Presence::default();
-        let conversation: ConversationId = "01934567-89ab-7000-8000-000000000001".parse().unwrap();
-        let viewer = |n: u8, typing, at: i64| Viewer {
-            officer: format!("01934567-89ab-7000-8000-0000000000{n:02x}").parse().unwrap(),
-            name: format!("坐席{n}"),
-            typing,
-            seen_at: Timestamp::from_second(at).unwrap(),
-        };
-        presence.note(conversation, viewer(1, false, 100));
-        let there = presence.note(conversation, viewer(2, true, 110));
-        assert_eq!(
-            there.iter().map(|v| v.name.as_str()).collect::<Vec<_>>(),
-            ["坐席2", "坐席1"],
-            "who types comes first"
-        );
-        let now = Timestamp::from_second(126).unwrap();
-        assert_eq!(presence.at(conversation, now).iter().map(|v| v.name.as_str()).collect::<Vec<_>>(), ["坐席2"]);
-        presence.note(conversation, viewer(2, false, 127));
-        assert!(!presence.at(conversation, Timestamp::from_second(128).unwrap())[0].typing);
-    }
-
-    #[test]
-    fn titles_count_more_than_texts() {
-        let wanted: Vec<char> = "稳岗返还".chars().collect();
-        assert!(score(&wanted, "稳岗返还：条件", "") > score(&wanted, "社保", "稳岗返还"));
-        assert_eq!(score(&wanted, "消防", "验收"), 0);
     }
 }

@@ -7,6 +7,7 @@ mod chat;
 mod classify;
 mod conversations;
 mod durability;
+mod main_path;
 mod rules;
 mod sla;
 mod support;

@@ -1,6 +1,6 @@
 //! Drafts the demand in one sentence from a story, for the enterprise to correct (DOMAIN 5.4 rule 9).
 
-use super::extract::mask_long_numbers;
+use super::extract::{self, mask_long_numbers};
 use crate::domain::kinds::CaseType;
 
 const OPENINGS: &[&str] = &[
@@ -59,8 +59,30 @@ pub(super) fn core(text: &str) -> String {
             break;
         }
     }
-    let line: String = rest.split('\n').map(str::trim).filter(|l| !l.is_empty()).collect::<Vec<_>>().join("，");
+    // Who tells it and how to call back stand in fields of their own.
+    let told: Vec<&str> =
+        rest.split(['\n', '，', ',', '。', '；', ';']).map(str::trim).filter(|l| !l.is_empty()).collect();
+    let story: Vec<&str> = told.iter().copied().filter(|part| !is_about_the_teller(part)).collect();
+    let line = if story.is_empty() || story.len() == told.len() {
+        rest.split('\n').map(str::trim).filter(|l| !l.is_empty()).collect::<Vec<_>>().join("，")
+    } else {
+        story.join("，")
+    };
     shorten(&mask_long_numbers(&line), MAX_CHARS)
+}
+
+/// A clause that only says who speaks or how to reach them.
+fn is_about_the_teller(clause: &str) -> bool {
+    if clause.chars().count() > 30 {
+        return false;
+    }
+    let reach =
+        extract::phone(clause).is_some() || extract::email(clause).is_some() || extract::wechat(clause).is_some();
+    let introduces =
+        ["我们是", "我是", "我叫", "我姓", "这里是", "我司是", "联系人"].iter().any(|w| clause.starts_with(w));
+    let named = extract::enterprise(clause).is_some_and(|name| clause.ends_with(&name))
+        || extract::contact_name(clause).is_some();
+    reach || (introduces && named)
 }
 
 /// Cuts at the last clause end before `max` characters.
@@ -128,6 +150,11 @@ mod tests {
             ),
             (CaseType::Consultation, "请问稳岗返还怎么申请？", "咨询：稳岗返还怎么申请？"),
             (CaseType::Suggestion, "建议园区加一趟公交", "建议园区加一趟公交"),
+            (
+                CaseType::Arrears,
+                "镇政府欠尾款两年了，我们是晋江顺发路灯有限公司，电话0591-87654321",
+                "镇政府欠尾款两年了，请督促支付",
+            ),
             (CaseType::Arrears, "我要投诉，镇政府欠我们尾款", "镇政府欠我们尾款，请督促支付"),
         ] {
             assert_eq!(draft(case_type, text), expected);

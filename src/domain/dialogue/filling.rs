@@ -380,7 +380,9 @@ impl CaseForm {
             } else {
                 format!("，预计由{}办理", m.route.lead_name)
             };
-            lines.push(format!("{number}【{}】{}{lead}", m.case_type.label(), m.demand));
+            let demand =
+                m.demand.strip_prefix(m.case_type.label()).and_then(|d| d.strip_prefix('：')).unwrap_or(&m.demand);
+            lines.push(format!("{number}【{}】{demand}{lead}", m.case_type.label()));
         }
         for key in FieldKey::ALL.iter().copied().filter(|k| *k != FieldKey::Demand) {
             if let Some(value) = self.value(key) {

@@ -217,7 +217,12 @@ impl Reply {
         I: IntoIterator<Item = S>,
         S: Into<String>,
     {
-        self.quick_replies.extend(labels.into_iter().map(QuickReply::same));
+        for label in labels {
+            let button = QuickReply::same(label);
+            if !self.quick_replies.iter().any(|there| there.text == button.text) {
+                self.quick_replies.push(button);
+            }
+        }
         self
     }
 }

@@ -10,6 +10,8 @@
 //! asked for one form; once a person owns the conversation the bot says nothing; a commitment in a reply
 //! always comes with a [`Effect::Promise`].
 
+mod answering;
+mod commands;
 mod demand;
 pub mod draft;
 pub mod extract;

@@ -124,8 +124,19 @@ pub(super) fn amount(text: &str) -> Option<Amount> {
             run = stripped;
         }
         let big = run.contains(['万', '亿', '萬', '億']);
+        let mut end = whole.end();
         if currency.is_none() {
-            let rest = text.get(whole.end()..).unwrap_or_default();
+            let mut rest = text.get(end..).unwrap_or_default();
+            // 三十万两年: the last numeral belongs to what is counted next.
+            if rest.starts_with(['年', '个', '天', '月', '次', '家', '位'])
+                && let Some(shorter) =
+                    run.strip_suffix(['一', '二', '两', '三', '四', '五', '六', '七', '八', '九', '半'])
+                && shorter.ends_with(['万', '亿', '萬', '億'])
+            {
+                end -= run.len() - shorter.len();
+                run = shorter;
+                rest = "";
+            }
             if !big || rest.starts_with(COUNTED) || matches!(run, "千万" | "万" | "亿" | "万一" | "百万" | "十万")
             {
                 continue;
@@ -142,7 +153,10 @@ pub(super) fn amount(text: &str) -> Option<Amount> {
         }
         let domestic = !matches!(currency, Some("美元" | "美金" | "欧元" | "港币" | "新台币" | "台币" | "日元"));
         let fen = value.filter(|v| domestic && *v > 0.0 && *v < 1e13).map(|v| (v * 100.0).round() as i64);
-        return Some(Amount { text: whole.as_str().trim().trim_end_matches([',', '，', '.']).to_owned(), fen });
+        return Some(Amount {
+            text: text.get(whole.start()..end).unwrap_or_default().trim().trim_end_matches([',', '，', '.']).to_owned(),
+            fen,
+        });
     }
     None
 }
@@ -175,6 +189,7 @@ mod tests {
             ("三百五十元", Some("三百五十元"), Some(350.0)),
             ("三百五块", Some("三百五块"), Some(350.0)),
             ("半年了", None, None),
+            ("尾款三十万两年了", Some("三十万"), Some(300_000.0)),
         ] {
             let found = amount(text);
             assert_eq!(found.as_ref().map(|a| a.text.as_str()), written, "{text}");

@@ -508,6 +508,8 @@ fn an_expired_rule_never_answers() {
 #[test]
 fn progress_needs_number_and_code() {
     let mut talk = Talk::new();
+    talk.expect("ZT20261125-0001X", &["还要 10 位查询码"]);
+    talk.expect("ZT20261125-0001X JEB4F-JHWQV", &["没有查到"]);
     talk.expect("查进度", &["编号和查询码"]);
     talk.expect("ZT20261125-0001X 000000", &["没有查到"]);
     talk.progress = vec![ProgressView {

@@ -1,0 +1,131 @@
+//! A case made beside the chat: a form pre-filled from what was said, then the filing with a receipt in the chat.
+
+use serde_json::Value;
+
+use super::{conflict, event_message, load, owns, retry, store, tell};
+use crate::{
+    app::{
+        App, AppError, FieldError, Officer, case_queries, dialogue_codec, intake,
+        message_view::{form_json, reply_body},
+    },
+    domain::{
+        access::Permission,
+        case::Actor,
+        dialogue::{self, ConversationState, Effect, FieldKey, FiledCase, MatterEdit, Shipped, TurnEnv},
+        ids::ConversationId,
+        kinds::Channel,
+    },
+};
+
+/// What came of making a case beside the chat.
+#[derive(Debug, Clone)]
+pub enum CaseMade {
+    /// The form as it stands; nothing was filed.
+    Draft(Value),
+    /// Filed; the receipt went to the visitor.
+    Filed(Vec<FiledCase>),
+}
+
+/// What an officer fills in beside the chat.
+#[derive(Debug, Clone, Default)]
+pub struct CaseInput {
+    /// What the matter is, when nothing was told yet.
+    pub text: String,
+    /// Fields as they stand.
+    pub fields: Vec<(FieldKey, String)>,
+    /// Matters as they stand.
+    pub matters: Vec<MatterEdit>,
+    /// `true` files; `false` only shows the form.
+    pub confirm: bool,
+}
+
+/// Makes a case from the conversation: first a form pre-filled from what was said, then the filing with a receipt in
+/// the chat.
+///
+/// # Errors
+/// `NotFound`, `Conflict` (not one's own), `Invalid` with what is missing.
+pub async fn make_case(
+    app: &App,
+    officer: &Officer,
+    id: ConversationId,
+    input: &CaseInput,
+) -> Result<CaseMade, AppError> {
+    officer.require(Permission::FileCase)?;
+    let content = app.content.load();
+    let now = app.now();
+    let (made, after) = retry(|| async {
+        let knowledge = Shipped::new(&content.rules, &content.taxonomy, &content.routing, &content.schedule, now);
+        let mut tx = app.db.write().await?;
+        let mut row = load(&mut tx, officer, id).await?;
+        if !owns(officer, &row) {
+            tx.rollback().await?;
+            return Err(conflict("not_in_service", "请先接入会话再建件。", &row, officer));
+        }
+        let env = TurnEnv {
+            knowledge: &knowledge,
+            now,
+            today: knowledge.today,
+            default_region: Some(app.config.region.code.as_str()),
+            channel: row.channel.parse().unwrap_or(Channel::Web),
+            queue_ahead: 0,
+            open_cases: &[],
+            progress: &[],
+        };
+        let state = dialogue_codec::decode(&row.dialogue);
+        let words = if input.text.trim().is_empty() {
+            state.last_matter.clone().unwrap_or_default()
+        } else {
+            input.text.clone()
+        };
+        if state.form.is_none() && words.trim().is_empty() {
+            tx.rollback().await?;
+            return Err(AppError::field("/text", "请先写明是什么事"));
+        }
+        let prepared = dialogue::prepare_form(&env, &state, &words);
+        if !input.confirm {
+            tx.rollback().await?;
+            let card = prepared.form.as_ref().map_or(Value::Null, |form| form_json(&form.card(&knowledge)));
+            return Ok((CaseMade::Draft(card), None));
+        }
+        let outcome = dialogue::submit_for(&env, &prepared, input.fields.clone(), input.matters.clone());
+        let drafts = outcome.effects.iter().find_map(|effect| match effect {
+            Effect::FileCases(drafts) => Some(drafts.clone()),
+            Effect::RequestHuman { .. }
+            | Effect::LeaveQueue
+            | Effect::AppendToCase { .. }
+            | Effect::Promise { .. }
+            | Effect::PageDuty { .. }
+            | Effect::Flag { .. }
+            | Effect::PurgeInput { .. }
+            | Effect::Feedback { .. }
+            | Effect::Unanswered { .. } => None,
+        });
+        let Some(drafts) = drafts else {
+            tx.rollback().await?;
+            let errors = dialogue::form_errors(&outcome.state)
+                .into_iter()
+                .map(|(key, message)| FieldError::new(format!("/fields/{}", key.as_str()), message))
+                .collect();
+            return Err(AppError::invalid("form_incomplete", errors));
+        };
+        let actor = Actor::Officer(case_queries::stamp(&mut tx, &content, officer, now).await?);
+        let filed = intake::file_cases(&mut tx, app, Some(id), &drafts, &actor).await?;
+        let (mut next, receipt) = dialogue::filed(&env, &outcome.state, &filed.cases);
+        next.mode = ConversationState::Human;
+        row.dialogue = dialogue_codec::encode(&next);
+        row.topic = drafts.first().and_then(|d| d.topic.clone()).or(row.topic);
+        row.changed_at = now.as_millisecond();
+        let mut message = event_message(app, &mut row, &receipt.text, now);
+        receipt.kind.as_str().clone_into(&mut message.kind);
+        message.body = Some(Value::Object(reply_body(&receipt, content.schedule.zone())).to_string());
+        store(&mut tx, &row, &[message]).await?;
+        tx.commit().await?;
+        tell(app, id, &row, Some(&officer.name));
+        Ok((CaseMade::Filed(filed.cases.clone()), Some(filed)))
+    })
+    .await?;
+    if let Some(filed) = after {
+        filed.tell(app);
+    }
+    Ok(made)
+}

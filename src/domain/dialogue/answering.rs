@@ -1,0 +1,450 @@
+//! The rungs of rules and clarification: answers with their sources, titles to choose from, the region, diversions,
+//! and the form when somebody has to act.
+
+use super::{
+    AnswerText, Awaiting, CaseForm, Effect, HandoffReason, LastAnswer, QuickReply, Reading, ReadingMatter, Reply,
+    draft::AnsweredBefore,
+    extract,
+    ladder::{ENTRIES, MAX_ANSWERS, MAX_CLARIFICATIONS, STORY_CHARS, Turn, answer_reply, is_unknown, plain_matter},
+    words,
+};
+use crate::domain::kinds::{CaseType, Diversion, Urgency};
+
+impl Turn<'_> {
+    // ---- rules -----------------------------------------------------------------------------------------
+
+    pub(super) fn remember_matter(&mut self, words: &str) {
+        self.state.last_matter = Some(words.to_owned());
+        self.state.facts.absorb(extract::facts(words, self.env.today));
+    }
+
+    pub(super) fn matters(&mut self, words: &str, reading: Reading, hint: Option<CaseType>) {
+        let answered = reading.matters.iter().any(|m| m.answer.is_some());
+        if let Some(diversion) = reading.diversion
+            && !answered
+            && self.divert(diversion, words, &reading, hint)
+        {
+            return;
+        }
+        if let Some(trigger) = self.rule_form(words) {
+            self.open_form(trigger.0, &trigger.1, None, "好的，请补充几项，工作人员据此核对后答复您。");
+            return;
+        }
+        let mut matters = reading.matters;
+        if matters.is_empty() {
+            match hint {
+                Some(kind) => matters.push(plain_matter(words, kind)),
+                None => {
+                    self.unclear(words);
+                    return;
+                }
+            }
+        }
+        if let Some(kind) = hint {
+            for matter in matters.iter_mut().filter(|m| is_unknown(m)) {
+                matter.case_type = kind;
+                matter.confidence = matter.confidence.max(0.3);
+            }
+        }
+        self.state.smalltalk = 0;
+
+        let mut asked_region = false;
+        let mut to_file = Vec::new();
+        let mut given = 0;
+        for matter in &matters {
+            if let Some(answer) = matter.answer.as_ref().filter(|_| !matter.needs_region && given < MAX_ANSWERS) {
+                self.answer(answer, matter, words);
+                given += 1;
+            } else if matter.needs_region {
+                asked_region = true;
+            } else if hint.is_some() || !is_unknown(matter) {
+                to_file.push(matter.clone());
+            }
+        }
+        if given > 0 {
+            self.step("rules");
+            self.remember_matter(words);
+            self.state.clarify_rounds = 0;
+            self.after_answers(&matters, to_file, words);
+            return;
+        }
+        if asked_region {
+            self.ask_region(words);
+            return;
+        }
+        if let Some(expired) = matters.iter().find_map(|m| m.expired.clone()) {
+            self.expired(&expired, words);
+            return;
+        }
+        if let Some(options) = self.titles(&matters) {
+            self.remember_matter(words);
+            self.choose(options, words);
+            return;
+        }
+        if !to_file.is_empty() {
+            self.remember_matter(words);
+            self.no_answer_but_a_matter(to_file, words);
+            return;
+        }
+        // Nothing known about it. A story is taken as one; a few words are asked about.
+        if words.chars().filter(|c| c.is_alphanumeric()).count() >= STORY_CHARS {
+            self.remember_matter(words);
+            self.unanswered(words);
+            self.step("case");
+            self.state.awaiting = Awaiting::CaseOffer;
+            self.say(
+                Reply::say("这件事我没有查到现成的答复。可以帮您登记，由工作人员核实后答复；也可以换个说法再问我。")
+                    .with_buttons(["帮我登记", "转人工"]),
+            );
+            return;
+        }
+        self.unclear(words);
+    }
+
+    /// No rule answers, but type or topic is known: a case, drafted at once.
+    pub(super) fn no_answer_but_a_matter(&mut self, to_file: Vec<ReadingMatter>, words: &str) {
+        let consulting = to_file.iter().all(|m| m.case_type == CaseType::Consultation);
+        if consulting {
+            self.unanswered(words);
+        }
+        let lead = if to_file.len() > 1 {
+            format!("您说了 {} 件事，我分开整理好了，会分别有人办、一个查询码都能查到。", to_file.len())
+        } else if consulting {
+            "这个问题我没有查到有依据的现成答复，不乱说。我帮您登记，由主管单位答复。".to_owned()
+        } else if to_file.iter().any(|m| m.sensitive) {
+            "我理解您的顾虑。这类事项由专门人员办理，被反映的单位看不到您的身份。我先帮您整理成登记单。".to_owned()
+        } else {
+            "这件事需要有人办理，我帮您整理成登记单。".to_owned()
+        };
+        self.open_form(to_file, words, None, &lead);
+    }
+
+    pub(super) fn answer(&mut self, answer: &AnswerText, matter: &ReadingMatter, words: &str) {
+        let mut reply = answer_reply(answer);
+        if let Some(region) = &answer.region {
+            reply.text = format!("{}\n（以上适用于{region}）", reply.text.trim_end());
+        }
+        self.say(reply);
+        self.state.last_answer = Some(LastAnswer {
+            rule_id: answer.rule_id.clone(),
+            version: answer.version.clone(),
+            topic: answer.topic.clone().or_else(|| matter.topic.clone()),
+            case_type: matter.case_type,
+            question: words.to_owned(),
+        });
+    }
+
+    /// Buttons after the answers; the matters that no rule answers go on a form.
+    pub(super) fn after_answers(&mut self, matters: &[ReadingMatter], to_file: Vec<ReadingMatter>, words: &str) {
+        let to_file: Vec<ReadingMatter> =
+            to_file.into_iter().filter(|m| m.case_type != CaseType::Consultation || m.topic.is_some()).collect();
+        if !to_file.is_empty() {
+            let lead = format!("另外还有 {} 件事需要有人办理，我整理成登记单。", to_file.len());
+            self.open_form(to_file, words, None, &lead);
+            return;
+        }
+        let demand = matters
+            .iter()
+            .any(|m| !matches!(m.case_type, CaseType::Consultation | CaseType::Suggestion | CaseType::Praise));
+        self.state.awaiting = if demand { Awaiting::CaseOffer } else { Awaiting::Nothing };
+        let Some(last) = self.replies.last_mut() else { return };
+        if demand {
+            last.quick_replies.push(QuickReply::same("帮我登记"));
+        } else {
+            last.quick_replies.push(QuickReply::same("解决了"));
+            last.quick_replies.push(QuickReply::same("没解决"));
+        }
+        last.quick_replies.push(QuickReply::same("转人工"));
+        let mut seen = std::collections::BTreeSet::new();
+        last.quick_replies.retain(|q| seen.insert(q.text.clone()));
+    }
+
+    /// A tapped button that opens the last rule's own form.
+    pub(super) fn rule_form(&mut self, words: &str) -> Option<(Vec<ReadingMatter>, String)> {
+        let last = self.state.last_answer.clone()?;
+        let region = self.region();
+        let answer = self.env.knowledge.answer(&last.rule_id, self.env.channel, region.as_deref(), self.env.today)?;
+        if answer.form_trigger.as_deref().map(words::bare) != Some(words::bare(words)) {
+            return None;
+        }
+        let mut matter = plain_matter(&last.question, last.case_type);
+        matter.topic = last.topic;
+        matter.rules = vec![last.rule_id];
+        Some((vec![matter], format!("{}\n{words}", last.question)))
+    }
+
+    pub(super) fn expired(&mut self, rule_id: &str, words: &str) {
+        self.step("human");
+        self.remember_matter(words);
+        self.unanswered(words);
+        self.record.rules.insert(0, rule_id.to_owned());
+        self.state.awaiting = Awaiting::CaseOffer;
+        self.say(
+            Reply::say(
+                "这个问题原来的依据已到期，我不能再按它答复您。可以转人工核对现行规定，或登记下来由主管单位答复。",
+            )
+            .with_buttons(["转人工", "帮我登记"]),
+        );
+    }
+
+    pub(super) fn unanswered(&mut self, words: &str) {
+        self.effects.push(Effect::Unanswered { text: crate::domain::text::mask_personal(words) });
+    }
+
+    // ---- clarification ---------------------------------------------------------------------------------
+
+    pub(super) fn titles(&self, matters: &[ReadingMatter]) -> Option<Vec<(String, String)>> {
+        let consulting = matters.iter().all(|m| m.case_type == CaseType::Consultation || is_unknown(m));
+        let mut options: Vec<(String, String)> = Vec::new();
+        for option in matters.iter().flat_map(|m| m.clarify.iter()) {
+            if !options.iter().any(|o| o.0 == option.0) {
+                options.push(option.clone());
+            }
+        }
+        options.truncate(4);
+        (consulting && !options.is_empty() && self.state.clarify_rounds < MAX_CLARIFICATIONS).then_some(options)
+    }
+
+    pub(super) fn choose(&mut self, options: Vec<(String, String)>, words: &str) {
+        self.step("clarify");
+        self.state.clarify_rounds += 1;
+        let mut text = "您想问的是哪一个？".to_owned();
+        for (index, (_, title)) in options.iter().enumerate() {
+            text.push_str(&format!("\n{}. {title}", index + 1));
+        }
+        self.record.near = options.iter().map(|o| o.0.clone()).collect();
+        let reply =
+            Reply::say(text).with_buttons(options.iter().map(|o| o.1.clone())).with_buttons(["都不是", "转人工"]);
+        self.state.awaiting = Awaiting::Choice { options, question: words.to_owned() };
+        self.say(reply);
+    }
+
+    pub(super) fn choice_told(&mut self, words: &str, options: &[(String, String)], question: &str) -> bool {
+        let bare = words::bare(words);
+        if matches!(bare.as_str(), "都不是" | "不是" | "没有" | "都不对") {
+            self.unanswered(question);
+            self.unclear(question);
+            return true;
+        }
+        let ordinal = ["一", "二", "三", "四"]
+            .iter()
+            .position(|o| bare == *o || bare == format!("第{o}个") || bare == format!("第{o}"));
+        let index = ordinal.or_else(|| {
+            let digits = bare.trim_start_matches('第').trim_end_matches('个');
+            digits.parse::<usize>().ok().and_then(|n| n.checked_sub(1))
+        });
+        let chosen =
+            index.and_then(|i| options.get(i)).or_else(|| options.iter().find(|(_, title)| words::bare(title) == bare));
+        let Some((rule_id, _)) = chosen else { return false };
+        let region = self.region();
+        let Some(answer) = self.env.knowledge.answer(rule_id, self.env.channel, region.as_deref(), self.env.today)
+        else {
+            self.expired(rule_id, question);
+            return true;
+        };
+        self.step("rules");
+        self.record.rules = vec![rule_id.clone()];
+        self.state.clarify_rounds = 0;
+        let mut matter = plain_matter(question, CaseType::Consultation);
+        matter.topic.clone_from(&answer.topic);
+        self.answer(&answer, &matter, question);
+        self.after_answers(&[matter], Vec::new(), question);
+        true
+    }
+
+    /// Not understood: twice a helpful question with the entries, then a person or a case.
+    pub(super) fn unclear(&mut self, words: &str) {
+        if self.state.clarify_rounds >= MAX_CLARIFICATIONS {
+            self.state.clarify_rounds = 0;
+            if words.chars().count() >= 4 {
+                self.state.last_matter.get_or_insert_with(|| words.to_owned());
+            }
+            self.say(Reply::say("还是没弄清楚您的意思，不让您再猜了。"));
+            self.human(HandoffReason::Unclear);
+            return;
+        }
+        self.step("clarify");
+        self.state.clarify_rounds += 1;
+        self.state.awaiting = Awaiting::Matter { hint: None };
+        let text = if self.state.clarify_rounds == 1 {
+            "我在的。您想办的是哪一类？也可以直接说一句，比如“技改补贴公示四个月了没到账”“消防验收归谁管”。"
+        } else {
+            "我还没明白是什么事。请说说：哪件事、涉及哪个单位、想要什么结果。说不清也没关系，可以直接转人工。"
+        };
+        self.say(Reply::say(text).with_buttons(ENTRIES).with_buttons(["转人工"]));
+    }
+
+    // ---- region ----------------------------------------------------------------------------------------
+
+    pub(super) fn ask_region(&mut self, words: &str) {
+        self.step("clarify");
+        self.remember_matter(words);
+        self.state.awaiting = Awaiting::Region { question: words.to_owned() };
+        let names = self.env.knowledge.regions().into_iter().map(|r| r.1);
+        self.say(
+            Reply::say("各地规定不一样。请问企业在哪个地方？选一个或直接说地名。")
+                .with_buttons(names)
+                .with_buttons(["转人工"]),
+        );
+    }
+
+    pub(super) fn region_told(&mut self, words: &str, question: &str) -> bool {
+        let bare = words::bare(words);
+        let regions = self.env.knowledge.regions();
+        let short = |name: &str| name.trim_end_matches(['省', '市', '县', '区']).to_owned();
+        let found = regions
+            .iter()
+            .filter(|(code, name)| bare == *code || bare.contains(&short(name)))
+            .max_by_key(|(_, name)| name.chars().count());
+        let Some((code, name)) = found else {
+            // A new question instead of a place: read it as one. A bare place we do not serve: say so once.
+            if bare.chars().count() <= 8 && bare.ends_with(['省', '市', '县', '区']) {
+                self.step("clarify");
+                self.state.awaiting = Awaiting::CaseOffer;
+                self.say(
+                    Reply::say(format!(
+                        "我手上没有{words}的规定，不能照别处的答。可以转人工，或登记下来由工作人员核对后答复。"
+                    ))
+                    .with_buttons(["转人工", "帮我登记"]),
+                );
+                return true;
+            }
+            return false;
+        };
+        self.state.region = Some(code.clone());
+        let name = name.clone();
+        let reading = self.read(question);
+        let answers = reading.matters.iter().any(|m| m.answer.is_some() && !m.needs_region);
+        if !answers {
+            self.step("clarify");
+            self.state.awaiting = Awaiting::CaseOffer;
+            self.unanswered(question);
+            self.say(
+                Reply::say(format!("我没有查到适用于{name}的依据。可以转人工，或登记下来由工作人员核对后答复。"))
+                    .with_buttons(["转人工", "帮我登记"]),
+            );
+            return true;
+        }
+        let question = question.to_owned();
+        self.matters(&question, reading, None);
+        true
+    }
+
+    // ---- diversions ------------------------------------------------------------------------------------
+
+    /// `true` when the diversion was answered; a person always decides, so the way to one is offered.
+    pub(super) fn divert(
+        &mut self,
+        diversion: Diversion,
+        words: &str,
+        reading: &Reading,
+        hint: Option<CaseType>,
+    ) -> bool {
+        let has_matter = reading.matters.iter().any(|m| !is_unknown(m));
+        match diversion {
+            Diversion::Smalltalk => {
+                if has_matter || hint.is_some() {
+                    return false;
+                }
+                self.smalltalk(reading);
+                true
+            }
+            Diversion::Unclear => {
+                if has_matter || hint.is_some() {
+                    return false;
+                }
+                self.unclear(words);
+                true
+            }
+            Diversion::Abuse => {
+                if has_matter {
+                    return false;
+                }
+                self.step("safety");
+                self.state.awaiting = Awaiting::Matter { hint: None };
+                let reply = reading.reply.as_ref().map_or_else(
+                    || Reply::say("让您着急了，抱歉。请告诉我是什么事，我帮您查或者登记；也可以直接转人工。"),
+                    answer_reply,
+                );
+                self.say(reply.with_buttons(["反映问题", "转人工"]));
+                true
+            }
+            Diversion::D1
+            | Diversion::D2
+            | Diversion::D3
+            | Diversion::D4
+            | Diversion::D5
+            | Diversion::D6
+            | Diversion::D7
+            | Diversion::D8
+            | Diversion::D9 => {
+                let Some(answer) = &reading.reply else { return false };
+                self.step("safety");
+                self.remember_matter(words);
+                self.state.awaiting = Awaiting::CaseOffer;
+                let mut reply = answer_reply(answer);
+                if matches!(diversion, Diversion::D4 | Diversion::D6 | Diversion::D8) {
+                    reply = reply.with_buttons(["转人工"]);
+                } else {
+                    reply = reply.with_buttons(["仍要登记", "转人工"]);
+                }
+                self.say(reply);
+                true
+            }
+        }
+    }
+
+    pub(super) fn smalltalk(&mut self, reading: &Reading) {
+        self.step("clarify");
+        self.state.smalltalk = self.state.smalltalk.saturating_add(1);
+        let reply = reading.reply.as_ref().map_or_else(
+            || Reply::say("您好，我是直通服务助手（机器人）。请说说您要办的事，或者点下面的入口。"),
+            answer_reply,
+        );
+        let reply = if reply.quick_replies.is_empty() { reply.with_buttons(ENTRIES) } else { reply };
+        self.say(reply.with_buttons(["转人工"]));
+        if self.state.smalltalk >= 3 {
+            self.say(Reply::say("如果不方便打字，可以直接回复“转人工”。"));
+        }
+    }
+
+    /// A form from some words, without a word to the visitor; for officers.
+    pub(super) fn draft_form(&mut self, words: &str) {
+        let reading = self.read(words);
+        self.open_form(reading.matters, words, None, "");
+    }
+
+    pub(super) fn open_form(
+        &mut self,
+        matters: Vec<ReadingMatter>,
+        original: &str,
+        answered_before: Option<AnsweredBefore>,
+        lead: &str,
+    ) {
+        self.step("case");
+        let matters = if matters.is_empty() { vec![plain_matter(original, CaseType::Coordination)] } else { matters };
+        let mut form = CaseForm {
+            original: original.to_owned(),
+            answered_before,
+            rule_set_hash: self.env.knowledge.rule_set_hash().to_owned(),
+            anonymous: extract::wants_anonymity(original),
+            ..CaseForm::default()
+        };
+        let region = self.region();
+        for matter in &matters {
+            form.add_matter(matter, region.as_deref(), self.env.knowledge);
+        }
+        self.state.facts.absorb(extract::facts(original, self.env.today));
+        form.take_facts(&self.state.facts, false);
+        self.state.last_matter = Some(original.to_owned());
+        self.state.clarify_rounds = 0;
+        self.state.form = Some(form);
+        self.state.awaiting = Awaiting::Form;
+        self.ask_for_missing(lead);
+        if matters.iter().any(|m| m.urgency != Urgency::Normal)
+            && let Some(last) = self.replies.last_mut()
+        {
+            last.text.push_str("\n情况紧急可以随时回复“转人工”。");
+        }
+    }
+}

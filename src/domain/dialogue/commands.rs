@@ -1,0 +1,324 @@
+//! Orders to the bot: one-word commands, commands inside a sentence, the four entries, marks on an answer, progress.
+
+use super::{
+    Awaiting, Effect, HandoffReason, MessageKind, Reading, Reply,
+    draft::AnsweredBefore,
+    ladder::Turn,
+    words::{self, Own},
+};
+use crate::domain::kinds::{CaseType, Command};
+
+impl Turn<'_> {
+    // ---- commands --------------------------------------------------------------------------------------
+
+    /// A message that is nothing but a command. `false` when it means nothing here.
+    pub(super) fn own_command(&mut self, own: Own) -> bool {
+        let has_form = self.state.form.is_some();
+        let awaiting = self.state.awaiting.clone();
+        match own {
+            Own::Submit => self.submit(),
+            Own::Human => self.human(HandoffReason::Asked),
+            Own::LeaveQueue => return false,
+            Own::Cancel => return self.cancel(),
+            Own::Progress => self.progress(),
+            Own::Entry(CaseType::Consultation | CaseType::Coordination | CaseType::Suggestion) if has_form => {
+                return false;
+            }
+            Own::Entry(kind) => self.entry(kind),
+            Own::Solved => return self.solved_if_asked(),
+            Own::Unsolved => self.unsolved(),
+            Own::AddToCase => {
+                let Awaiting::Duplicate { number } = awaiting else { return false };
+                self.add_to_case(number);
+            }
+            Own::FileAnother => {
+                if !matches!(awaiting, Awaiting::Duplicate { .. }) {
+                    return false;
+                }
+                self.file_another();
+            }
+            Own::FileForMe => self.file_for_me(),
+            Own::KeepForm => {
+                if !has_form {
+                    return false;
+                }
+                self.state.awaiting = Awaiting::Form;
+                self.show_form("登记单还在，请接着填。");
+            }
+            Own::Anonymous => {
+                if !has_form {
+                    return false;
+                }
+                self.stay_anonymous();
+            }
+            Own::Yes => match awaiting {
+                Awaiting::CaseOffer => self.file_for_me(),
+                Awaiting::CancelForm => self.drop_form(),
+                Awaiting::Form => self.show_form("内容没有问题的话，请回复“提交”。没有提交前不会登记。"),
+                Awaiting::Nothing
+                | Awaiting::Region { .. }
+                | Awaiting::Choice { .. }
+                | Awaiting::Matter { .. }
+                | Awaiting::Duplicate { .. }
+                | Awaiting::ProgressNumber => return false,
+            },
+            Own::No => match awaiting {
+                Awaiting::CaseOffer => {
+                    self.step("command");
+                    self.state.awaiting = Awaiting::Nothing;
+                    self.say(Reply::say("好的，先不登记。还有别的事可以直接说。").with_buttons(["转人工"]));
+                }
+                Awaiting::CancelForm => {
+                    self.state.awaiting = Awaiting::Form;
+                    self.show_form("好的，登记单保留着。");
+                }
+                Awaiting::Nothing
+                | Awaiting::Region { .. }
+                | Awaiting::Choice { .. }
+                | Awaiting::Matter { .. }
+                | Awaiting::Duplicate { .. }
+                | Awaiting::ProgressNumber
+                | Awaiting::Form => return false,
+            },
+        }
+        true
+    }
+
+    /// A command the rules found in a sentence. `false` when the sentence is better read as a matter.
+    pub(super) fn command(&mut self, words: &str, reading: &Reading) -> bool {
+        let Some(command) = reading.command else { return false };
+        let tells_a_matter = reading.matters.iter().any(|m| m.answer.is_some() || m.topic.is_some());
+        match command {
+            Command::Human => {
+                if tells_a_matter {
+                    self.remember_matter(words);
+                }
+                self.human(HandoffReason::Asked);
+                true
+            }
+            Command::Progress => {
+                let numbers = super::progress_numbers(words);
+                if tells_a_matter
+                    && numbers.is_empty()
+                    && self.state.cases.is_empty()
+                    && reading.matters.iter().any(|m| m.answer.is_some())
+                {
+                    return false;
+                }
+                self.progress();
+                true
+            }
+            Command::Cancel => self.state.form.is_some() && !tells_a_matter && self.cancel(),
+            Command::Correct => self.state.form.is_some() && self.form_words(words, reading),
+            Command::Unsolved => {
+                if self.state.last_answer.is_none() && (tells_a_matter || self.state.last_matter.is_none()) {
+                    return false;
+                }
+                self.unsolved();
+                true
+            }
+            Command::Rate => {
+                if tells_a_matter {
+                    return false;
+                }
+                self.rate();
+                true
+            }
+            // Only the word 提交 files; a sentence that agrees is asked for it.
+            Command::Confirm => {
+                if self.state.form.is_some() && !tells_a_matter {
+                    self.show_form("内容没有问题的话，请回复“提交”。没有提交前不会登记。");
+                    return true;
+                }
+                if self.state.awaiting == Awaiting::CaseOffer && !tells_a_matter {
+                    self.file_for_me();
+                    return true;
+                }
+                false
+            }
+        }
+    }
+
+    pub(super) fn rate(&mut self) {
+        self.step("command");
+        let text = if self.state.cases.is_empty() {
+            "谢谢您愿意评价。这次的答复对您有帮助吗？办件的评价请在“查进度”页面凭编号和查询码提交。"
+        } else {
+            "办件答复后，您可以在“查进度”页面凭编号和查询码确认是否解决并评价。对机器人刚才的答复，您觉得："
+        };
+        self.say(Reply::say(text).with_buttons(["解决了", "没解决", "查进度"]));
+    }
+
+    pub(super) fn entry(&mut self, kind: CaseType) {
+        self.step("command");
+        self.state.awaiting = Awaiting::Matter { hint: Some(kind) };
+        self.state.clarify_rounds = 0;
+        let text = match kind {
+            CaseType::Consultation => {
+                "好的。请直接说您想了解的政策或事项，比如“稳岗返还怎么申请”“简易注销要公示多久”。"
+            }
+            CaseType::Suggestion => "谢谢您提建议。请说说针对哪件事、希望怎样改进。",
+            CaseType::Coordination
+            | CaseType::Help
+            | CaseType::Complaint
+            | CaseType::Report
+            | CaseType::Stuck
+            | CaseType::Arrears
+            | CaseType::Conduct
+            | CaseType::Risk
+            | CaseType::Praise
+            | CaseType::RatingReview
+            | CaseType::ServiceOrder => {
+                "请用一两句话说说：什么事、涉及哪个单位、什么时候的事、希望怎么解决。说不全也没关系。"
+            }
+        };
+        self.say(Reply::say(text).with_buttons(["转人工"]));
+    }
+
+    pub(super) fn solved_if_asked(&mut self) -> bool {
+        if self.state.last_answer.is_none() && self.state.form.is_some() {
+            return false;
+        }
+        self.solved();
+        true
+    }
+
+    pub(super) fn solved(&mut self) {
+        self.step("command");
+        self.effects.push(Effect::Feedback {
+            rule_id: self.state.last_answer.as_ref().map(|a| a.rule_id.clone()),
+            helpful: true,
+        });
+        self.state.clarify_rounds = 0;
+        self.state.awaiting = Awaiting::Nothing;
+        self.say(Reply::say("好的，很高兴帮上忙。还有别的事可以接着问。"));
+    }
+
+    /// 没解决 (T10): becomes a case without retyping.
+    pub(super) fn unsolved(&mut self) {
+        if self.state.form.is_some() {
+            self.show_form("登记单还没提交。提交后由工作人员办理；也可以转人工。");
+            return;
+        }
+        let answered = self.state.last_answer.take();
+        if let Some(answer) = &answered {
+            self.effects.push(Effect::Feedback { rule_id: Some(answer.rule_id.clone()), helpful: false });
+        }
+        let Some(question) = answered.as_ref().map(|a| a.question.clone()).or_else(|| self.state.last_matter.clone())
+        else {
+            self.step("clarify");
+            self.state.awaiting = Awaiting::Matter { hint: Some(CaseType::Coordination) };
+            self.say(
+                Reply::say("请用一两句话说说是什么事没有解决，我来帮您登记，由工作人员办理。")
+                    .with_buttons(["查进度", "转人工"]),
+            );
+            return;
+        };
+        let reading = self.read(&question);
+        let before = answered.map(|a| AnsweredBefore { rule_id: a.rule_id, version: a.version });
+        self.open_form(reading.matters, &question, before, "抱歉没能解决。我把您刚才说的整理成登记单，不用重新输入。");
+    }
+
+    /// 帮我登记: a case about the last matter.
+    pub(super) fn file_for_me(&mut self) {
+        if self.state.form.is_some() {
+            self.show_form("登记单已经拟好。");
+            return;
+        }
+        let Some(question) = self.state.last_matter.clone() else {
+            self.entry(CaseType::Coordination);
+            return;
+        };
+        let reading = self.read(&question);
+        let before = self
+            .state
+            .last_answer
+            .as_ref()
+            .filter(|a| a.question == question)
+            .map(|a| AnsweredBefore { rule_id: a.rule_id.clone(), version: a.version.clone() });
+        self.open_form(reading.matters, &question, before, "好的，我把您说的整理成登记单。");
+    }
+
+    // ---- progress --------------------------------------------------------------------------------------
+
+    pub(super) fn progress(&mut self) {
+        self.step("command");
+        if !self.env.progress.is_empty() {
+            self.show_progress();
+            return;
+        }
+        self.state.awaiting = Awaiting::ProgressNumber;
+        self.say(
+            Reply::say("请发来编号和查询码，一条消息里一起发（登记成功时给您的：编号以 ZT 开头，查询码 10 位）。")
+                .with_buttons(["转人工"]),
+        );
+    }
+
+    /// A message that is a case number, with or without its code and a few words. `false` for anything longer.
+    pub(super) fn number_told(&mut self, words: &str) -> bool {
+        let numbers = super::progress_numbers(words);
+        let Some((number, code)) = numbers.first() else { return false };
+        if !self.env.progress.is_empty() {
+            self.show_progress();
+            return true;
+        }
+        let rest = words.chars().count().saturating_sub(number.chars().count() + code.chars().count());
+        if rest > 16 {
+            return false;
+        }
+        if code.is_empty() {
+            self.step("command");
+            self.state.awaiting = Awaiting::ProgressNumber;
+            self.say(
+                Reply::say(format!("查 {number} 还要 10 位查询码，请把编号和查询码写在一条消息里发来。"))
+                    .with_buttons(["转人工"]),
+            );
+            return true;
+        }
+        self.progress_number_told(words)
+    }
+
+    /// Whether the words carry a number; the lookup was made before the turn.
+    pub(super) fn progress_number_told(&mut self, words: &str) -> bool {
+        if !self.env.progress.is_empty() {
+            self.show_progress();
+            return true;
+        }
+        if !super::progress_numbers(words).is_empty()
+            || words::bare(words).chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
+        {
+            self.step("command");
+            self.state.awaiting = Awaiting::ProgressNumber;
+            self.say(
+                Reply::say("没有查到。编号和查询码要同时对上，请核对后再发一次；记不清可以转人工核实。")
+                    .with_buttons(["转人工"]),
+            );
+            return true;
+        }
+        false
+    }
+
+    pub(super) fn show_progress(&mut self) {
+        self.step("command");
+        self.state.awaiting = if self.state.form.is_some() { Awaiting::Form } else { Awaiting::Nothing };
+        let cases = self.env.progress.to_vec();
+        let lines: Vec<String> = cases
+            .iter()
+            .map(|c| {
+                let holder = c.holder.as_deref().map(|h| format!("，{h}")).unwrap_or_default();
+                let due = c.due_text.as_deref().map(|d| format!("，{d}")).unwrap_or_default();
+                format!("{}（{}）：{}{holder}{due}", c.number, c.title, c.status_label)
+            })
+            .collect();
+        let rate = cases.iter().any(|c| c.awaits_rating);
+        let mut reply = Reply {
+            kind: MessageKind::Card,
+            card: Some(super::Card::Progress { cases }),
+            ..Reply::say(lines.join("\n"))
+        };
+        if rate {
+            reply.text.push_str("\n答复已送达，请在“查进度”页面确认是否解决并评价。");
+        }
+        self.say(reply.with_buttons(["转人工"]));
+    }
+}
