@@ -75,11 +75,14 @@ pub fn run(args: &Args, global: &Global) -> anyhow::Result<ExitCode> {
             skip_line(&mut input)?;
         }
         let answer = if too_long {
-            error_line(&Value::Null, "line_too_long", "一行超过 1 MiB")
+            Err(error_line(&Value::Null, "line_too_long", "一行超过 1 MiB"))
         } else {
             answer_line(&loaded, &line, &region)
         };
-        serde_json::to_writer(&mut out, &answer)?;
+        match answer {
+            Ok(answer) => serde_json::to_writer(&mut out, &answer)?,
+            Err(error) => serde_json::to_writer(&mut out, &error)?,
+        }
         out.write_all(b"\n")?;
         // Whoever waits for an answer before sending the next line gets it.
         if input.buffer().is_empty() {
@@ -110,34 +113,30 @@ fn error_line(id: &Value, code: &str, detail: &str) -> Value {
     serde_json::json!({ "id": id, "error": { "code": code, "detail": detail } })
 }
 
-fn answer_line(loaded: &Loaded, line: &[u8], region: &str) -> Value {
-    let Ok(text) = std::str::from_utf8(line) else { return error_line(&Value::Null, "not_utf8", "不是 UTF-8 文本") };
+fn answer_line(loaded: &Loaded, line: &[u8], region: &str) -> Result<Line, Value> {
+    let text = std::str::from_utf8(line).map_err(|_| error_line(&Value::Null, "not_utf8", "不是 UTF-8 文本"))?;
     let text = text.trim_start_matches('\u{FEFF}');
-    let value: Value = match serde_json::from_str(text) {
-        Ok(value) => value,
-        Err(error) => return error_line(&Value::Null, "not_json", &format!("不是 JSON：{error}")),
-    };
+    let value: Value = serde_json::from_str(text)
+        .map_err(|error| error_line(&Value::Null, "not_json", &format!("不是 JSON：{error}")))?;
     let id = value.get("id").cloned().unwrap_or(Value::Null);
     if !value.is_object() {
-        return error_line(&id, "not_an_object", "每行要是一个 JSON 对象");
+        return Err(error_line(&id, "not_an_object", "每行要是一个 JSON 对象"));
     }
     if !(id.is_string() || id.is_number()) {
-        return error_line(&Value::Null, "no_id", "缺少 id");
+        return Err(error_line(&Value::Null, "no_id", "缺少 id"));
     }
-    let Some(text) = value.get("text").and_then(Value::as_str) else {
-        return error_line(&id, "no_text", "缺少文本字段 text");
-    };
+    let text = value
+        .get("text")
+        .and_then(Value::as_str)
+        .ok_or_else(|| error_line(&id, "no_text", "缺少文本字段 text"))?;
     let region = match value.get("region") {
         None | Some(Value::Null) => region.to_owned(),
         Some(Value::String(code)) if code.is_empty() => region.to_owned(),
         Some(Value::String(code)) => code.clone(),
         Some(Value::Number(code)) => code.to_string(),
-        Some(_) => return error_line(&id, "bad_region", "region 要是行政区划代码"),
+        Some(_) => return Err(error_line(&id, "bad_region", "region 要是行政区划代码")),
     };
-    match serde_json::to_value(classify(loaded, Some(id.clone()), text, &region)) {
-        Ok(value) => value,
-        Err(error) => error_line(&id, "internal", &error.to_string()),
-    }
+    Ok(classify(loaded, Some(id.clone()), text, &region))
 }
 
 /// The classification of one message, as the external contract has it.

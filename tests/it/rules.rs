@@ -60,6 +60,9 @@ fn the_reference_example_is_clean_and_passes_its_own_tests() {
     let report = set.run_examples(&ExampleEnv { today: TODAY, area: Some("440300".into()) });
     assert!(report.failures.is_empty(), "{:#?}", report.failures);
     assert_eq!((report.positives, report.negatives, report.chats), (9, 4, 1));
+    // A rule of another region is tested in its own.
+    let elsewhere = set.run_examples(&ExampleEnv { today: TODAY, area: Some("350000".into()) });
+    assert!(elsewhere.failures.is_empty(), "{:#?}", elsewhere.failures);
     let late = set.run_examples(&ExampleEnv { today: date(2027, 1, 1), area: Some("440300".into()) });
     assert!(late.failures.iter().all(|f| f.kind == "反例" || f.kind == "对话"), "{:#?}", late.failures);
     assert_eq!(late.out_of_force, 1);

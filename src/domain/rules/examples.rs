@@ -82,14 +82,11 @@ impl RuleSet {
 
     fn run_rule(&self, rule: &Rule, env: &ExampleEnv, report: &mut ExampleReport) {
         let area = example_area(rule, env);
-        let decide = |text: &str| {
-            self.decide(&Input {
-                text,
-                channel: rule.channels.first().copied().unwrap_or(Channel::Web),
-                area: area.as_deref(),
-                today: env.today,
-            })
+        let decide_in = |text: &str, area: Option<&str>| {
+            let channel = rule.channels.first().copied().unwrap_or(Channel::Web);
+            self.decide(&Input { text, channel, area, today: env.today })
         };
+        let decide = |text: &str| decide_in(text, area.as_deref());
         let [match_places, not_places, todo_places, chat_places] = &rule.tests.places;
         let place = |places: &[(usize, usize)], n: usize| places.get(n).copied().unwrap_or((rule.line, 1));
         let in_force = rule.valid_from.is_none_or(|from| from <= env.today)
@@ -122,7 +119,12 @@ impl RuleSet {
         }
         for (n, example) in rule.tests.not_matches.iter().enumerate() {
             report.negatives += 1;
-            let decision = decide(&example.text);
+            // The rule that should answer instead may hold in one region only: the example is told there.
+            let named = example.expect.as_deref().and_then(|id| self.rule(id)).filter(|other| !other.areas.is_empty());
+            let decision = match named {
+                Some(other) if rule.areas.is_empty() => decide_in(&example.text, example_area(other, env).as_deref()),
+                _ => decide(&example.text),
+            };
             let won = is_won(self, rule, &decision);
             let expected = match example.expect.as_deref() {
                 None => Ok(()),
