@@ -230,26 +230,23 @@ impl Groups {
         let own = path.len() == 1;
         for (member, at) in &group.members {
             if let Some(name) = member.strip_prefix('@') {
-                match by_name.get(name) {
-                    _ if path.contains(&name) => {
-                        if path.first() == Some(&name) {
-                            let circle = path.iter().map(|n| format!("@{n}")).collect::<Vec<_>>().join(" → ");
-                            out.push(file.finding("E005", Level::Error, *at, format!("同义词组互相包含：{circle} → @{name}"), None));
-                        }
+                if path.contains(&name) {
+                    if path.first() == Some(&name) {
+                        let circle = path.iter().map(|n| format!("@{n}")).collect::<Vec<_>>().join(" → ");
+                        let message = format!("同义词组互相包含：{circle} → @{name}");
+                        out.push(file.finding("E005", Level::Error, *at, message, None));
                     }
+                } else if let Some(inner) = by_name.get(name) {
                     // Each group is taken in once, however many ways lead to it.
-                    Some(inner) if !done.contains(&name) => {
+                    if !done.contains(&name) {
                         done.push(name);
                         path.push(&inner.name);
                         Self::gather(inner, by_name, path, done, list, texts, out);
                         path.pop();
                     }
-                    Some(_) => {}
-                    None if own => {
-                        let help = nearest(name, by_name.keys().copied()).map(|n| format!("是不是想写 @{n}？"));
-                        out.push(file.finding("E005", Level::Error, *at, format!("没有同义词组“{name}”"), help));
-                    }
-                    None => {}
+                } else if own {
+                    let help = nearest(name, by_name.keys().copied()).map(|n| format!("是不是想写 @{n}？"));
+                    out.push(file.finding("E005", Level::Error, *at, format!("没有同义词组“{name}”"), help));
                 }
                 continue;
             }
@@ -291,13 +288,13 @@ impl Groups {
                 };
                 if let Some(name) = item.strip_prefix('@') {
                     expanded.groups.insert(name.to_owned());
-                    match self.words.get(name) {
-                        Some(words) => into.push(words.iter().map(|word| view(word, raw.rule.han_view)).collect()),
-                        None => {
-                            let help = nearest(name, self.words.keys().map(String::as_str)).map(|n| format!("是不是想写 @{n}？"));
-                            complain("E005", format!("没有同义词组“{name}”"), help);
-                            into.push(Vec::new());
-                        }
+                    if let Some(words) = self.words.get(name) {
+                        into.push(words.iter().map(|word| view(word, raw.rule.han_view)).collect());
+                    } else {
+                        let known = self.words.keys().map(String::as_str);
+                        let help = nearest(name, known).map(|n| format!("是不是想写 @{n}？"));
+                        complain("E005", format!("没有同义词组“{name}”"), help);
+                        into.push(Vec::new());
                     }
                     continue;
                 }

@@ -127,12 +127,11 @@ impl RuleSet {
             };
             let won = is_won(self, rule, &decision);
             let expected = match example.expect.as_deref() {
-                None => Ok(()),
                 Some("none") if rule.kind == RuleKind::Answer => match winner(&decision) {
                     None => Ok(()),
                     Some(other) => Err(format!("应当没有答案，却由 {other} 作答")),
                 },
-                Some("none") => Ok(()),
+                None | Some("none") => Ok(()),
                 Some(id) => self.expected(id, &decision, env),
             };
             let outcome = if won {

@@ -20,7 +20,7 @@ pub(super) fn figures(text: &str) -> Vec<String> {
     while let Some(&c) = chars.get(n) {
         if c.is_ascii_digit() {
             let start = n;
-            while chars.get(n).is_some_and(|c| c.is_ascii_digit())
+            while chars.get(n).is_some_and(char::is_ascii_digit)
                 || (matches!(chars.get(n), Some('.' | ',')) && chars.get(n + 1).is_some_and(char::is_ascii_digit))
             {
                 n += 1;

@@ -118,26 +118,32 @@ fn read_table(
     }
     section.only(&["schema", "groups", "rule"]);
     if let Some((key, value)) = entry(table, "groups") {
-        match value.get_ref() {
-            DeValue::Table(groups) => {
-                for (name, members) in groups {
-                    let at = base + name.span().start;
-                    let mut spots = Spots::new();
-                    let mut broken = false;
-                    let mut section =
-                        Section { file, base, table: groups, prefix: String::new(), rule: None, spots: &mut spots, out, broken: &mut broken };
-                    let name: &str = name.get_ref();
-                    let _ = members;
-                    let words = section.strings(name);
-                    let members = words
-                        .into_iter()
-                        .enumerate()
-                        .map(|(n, word)| (word, spots.get(&format!("{name}[{n}]")).copied().unwrap_or(at)))
-                        .collect();
-                    raw.groups.push(RawGroup { name: name.to_owned(), members, at, file: number });
-                }
-            }
-            _ => out.push(file.finding("E002", Level::Error, base + key.span().start, "groups 要写成 [groups] 一节", None)),
+        let Some(groups) = value.get_ref().as_table() else {
+            out.push(file.finding("E002", Level::Error, base + key.span().start, "groups 要写成 [groups] 一节", None));
+            return;
+        };
+        for name in groups.keys() {
+            let at = base + name.span().start;
+            let name: &str = name.get_ref();
+            let mut spots = Spots::new();
+            let mut broken = false;
+            let mut section = Section {
+                file,
+                base,
+                table: groups,
+                prefix: String::new(),
+                rule: None,
+                spots: &mut spots,
+                out,
+                broken: &mut broken,
+            };
+            let words = section.strings(name);
+            let members = words
+                .into_iter()
+                .enumerate()
+                .map(|(n, word)| (word, spots.get(&format!("{name}[{n}]")).copied().unwrap_or(at)))
+                .collect();
+            raw.groups.push(RawGroup { name: name.to_owned(), members, at, file: number });
         }
     }
     let Some((key, rules)) = entry(table, "rule") else { return };
@@ -151,11 +157,12 @@ fn read_table(
         ));
         return;
     };
-    for rule in rules.iter() {
+    for rule in rules {
         let at = base + rule.span().start;
-        match rule.get_ref() {
-            DeValue::Table(table) => raw.rules.push(read_rule(number, file, base, at, table, out)),
-            _ => out.push(file.finding("E002", Level::Error, at, "规则要写成 [[rule]] 一节", None)),
+        if let Some(table) = rule.get_ref().as_table() {
+            raw.rules.push(read_rule(number, file, base, at, table, out));
+        } else {
+            out.push(file.finding("E002", Level::Error, at, "规则要写成 [[rule]] 一节", None));
         }
     }
 }
@@ -234,14 +241,12 @@ impl Section<'_, '_> {
 
     fn string(&mut self, key: &str) -> Option<String> {
         let value = self.value(key)?;
-        match value.get_ref() {
-            DeValue::String(text) => Some(text.to_string()),
-            other => {
-                let found = other.type_str();
-                self.wrong_type(key, "双引号里的文字", found);
-                None
-            }
+        let found = value.get_ref().type_str();
+        let text = value.get_ref().as_str().map(str::to_owned);
+        if text.is_none() {
+            self.wrong_type(key, "双引号里的文字", found);
         }
+        text
     }
 
     fn text(&mut self, key: &str) -> String {
@@ -250,26 +255,22 @@ impl Section<'_, '_> {
 
     fn bool(&mut self, key: &str) -> bool {
         let Some(value) = self.value(key) else { return false };
-        match value.get_ref() {
-            DeValue::Boolean(value) => *value,
-            other => {
-                let found = other.type_str();
-                self.wrong_type(key, " true 或 false", found);
-                false
-            }
+        let found = value.get_ref().type_str();
+        let value = value.get_ref().as_bool();
+        if value.is_none() {
+            self.wrong_type(key, " true 或 false", found);
         }
+        value.unwrap_or(false)
     }
 
     fn integer(&mut self, key: &str, least: i64, most: i64) -> Option<i64> {
         let value = self.value(key)?;
-        let parsed = match value.get_ref() {
-            DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix()).ok(),
-            other => {
-                let found = other.type_str();
-                self.wrong_type(key, "整数", found);
-                return None;
-            }
+        let found = value.get_ref().type_str();
+        let Some(number) = value.get_ref().as_integer() else {
+            self.wrong_type(key, "整数", found);
+            return None;
         };
+        let parsed = i64::from_str_radix(number.as_str(), number.radix()).ok();
         match parsed {
             Some(number) if (least..=most).contains(&number) => Some(number),
             _ => {
@@ -281,22 +282,18 @@ impl Section<'_, '_> {
 
     fn date(&mut self, key: &str) -> Option<Date> {
         let value = self.value(key)?;
-        let text = match value.get_ref() {
-            DeValue::Datetime(datetime) => datetime.to_string(),
-            DeValue::String(text) => text.to_string(),
-            other => {
-                let found = other.type_str();
-                self.wrong_type(key, "日期，如 2026-12-31（不加引号）", found);
-                return None;
-            }
+        let found = value.get_ref().type_str();
+        let written = value.get_ref();
+        let text = written.as_datetime().map(ToString::to_string).or_else(|| written.as_str().map(str::to_owned));
+        let Some(text) = text else {
+            self.wrong_type(key, "日期，如 2026-12-31（不加引号）", found);
+            return None;
         };
-        match text.parse::<Date>() {
-            Ok(date) => Some(date),
-            Err(_) => {
-                self.complain("E002", key, format!("“{key}”不是日期：{text}"), Some("写成：2026-12-31（不加引号）".to_owned()));
-                None
-            }
+        let date = text.parse::<Date>().ok();
+        if date.is_none() {
+            self.complain("E002", key, format!("“{key}”不是日期：{text}"), Some("写成：2026-12-31（不加引号）".to_owned()));
         }
+        date
     }
 
     fn strings(&mut self, key: &str) -> Vec<String> {
@@ -311,15 +308,14 @@ impl Section<'_, '_> {
             return Vec::new();
         };
         let mut out = Vec::with_capacity(items.len());
-        for item in items.iter() {
+        for item in items {
             self.spots.insert(format!("{path}[{}]", out.len()), base + item.span().start);
-            match item.get_ref() {
-                DeValue::String(text) => out.push(text.to_string()),
-                other => {
-                    let found = other.type_str();
-                    let at = format!("{key}[{}]", out.len());
-                    self.wrong_type(&at, "双引号里的文字", found);
-                }
+            if let Some(text) = item.get_ref().as_str() {
+                out.push(text.to_owned());
+            } else {
+                let found = item.get_ref().type_str();
+                let at = format!("{key}[{}]", out.len());
+                self.wrong_type(&at, "双引号里的文字", found);
             }
         }
         out
@@ -329,21 +325,18 @@ impl Section<'_, '_> {
     fn word<T: FromStr>(&mut self, key: &str, known: &[(&'static str, &'static str)], aliases: &[(&str, &str)]) -> Option<T> {
         let text = self.string(key)?;
         let wanted = aliases.iter().find(|(alias, _)| *alias == text).map_or(text.as_str(), |(_, slug)| *slug);
-        match wanted.parse() {
-            Ok(value) => Some(value),
-            Err(_) => {
-                let words = known.iter().flat_map(|&(slug, label)| [slug, label]);
-                let help = match nearest(&text, words) {
-                    Some(meant) => format!("是不是想写 {meant}？"),
-                    None => {
-                        let all: Vec<String> = known.iter().map(|(slug, label)| format!("{slug} {label}")).collect();
-                        format!("可以写：{}", all.join(" | "))
-                    }
-                };
-                self.complain("E002", key, format!("“{key}”不认识“{text}”"), Some(help));
-                None
-            }
+        let value = wanted.parse().ok();
+        if value.is_none() {
+            let words = known.iter().flat_map(|&(slug, label)| [slug, label]);
+            let help = if let Some(meant) = nearest(&text, words) {
+                format!("是不是想写 {meant}？")
+            } else {
+                let all: Vec<String> = known.iter().map(|(slug, label)| format!("{slug} {label}")).collect();
+                format!("可以写：{}", all.join(" | "))
+            };
+            self.complain("E002", key, format!("“{key}”不认识“{text}”"), Some(help));
         }
+        value
     }
 
     /// Reads a sub-table.
@@ -520,14 +513,15 @@ fn read_channels(section: &mut Section<'_, '_>) -> Vec<Channel> {
         match word.as_str() {
             "wechat" | "微信" => channels.extend([Channel::WechatOa, Channel::WechatWork, Channel::WechatKf]),
             "web" | "网页" => channels.extend([Channel::Web, Channel::Widget]),
-            _ => match word.parse() {
-                Ok(channel) => channels.push(channel),
-                Err(_) => {
+            _ => {
+                if let Ok(channel) = word.parse() {
+                    channels.push(channel);
+                } else {
                     let known = Channel::ALL.iter().flat_map(|c| [c.as_str(), c.label()]).chain(["wechat"]);
                     let help = nearest(&word, known).map(|meant| format!("是不是想写 {meant}？"));
                     section.complain("E002", &format!("channels[{n}]"), format!("不认识的渠道“{word}”"), help);
                 }
-            },
+            }
         }
     }
     channels
@@ -671,26 +665,24 @@ fn read_not_matches(section: &mut Section<'_, '_>) -> Vec<ExpectedExample> {
     let mut out = Vec::new();
     for (n, item) in items.iter().enumerate() {
         section.spots.insert(format!("{path}[{n}]"), base + item.span().start);
-        match item.get_ref() {
-            DeValue::String(text) => out.push(ExpectedExample { text: text.to_string(), expect: None }),
-            DeValue::Table(inner) => {
-                let mut section = Section {
-                    file: section.file,
-                    base,
-                    table: inner,
-                    prefix: format!("{path}[{n}]."),
-                    rule: section.rule.clone(),
-                    spots: section.spots,
-                    out: section.out,
-                    broken: section.broken,
-                };
-                section.only(&["text", "expect"]);
-                out.push(ExpectedExample { text: section.text("text"), expect: section.string("expect") });
-            }
-            other => {
-                let found = other.type_str();
-                section.wrong_type(&format!("not_match[{n}]"), "文字或 { text = \"…\", expect = \"…\" }", found);
-            }
+        if let Some(text) = item.get_ref().as_str() {
+            out.push(ExpectedExample { text: text.to_owned(), expect: None });
+        } else if let Some(inner) = item.get_ref().as_table() {
+            let mut section = Section {
+                file: section.file,
+                base,
+                table: inner,
+                prefix: format!("{path}[{n}]."),
+                rule: section.rule.clone(),
+                spots: section.spots,
+                out: section.out,
+                broken: section.broken,
+            };
+            section.only(&["text", "expect"]);
+            out.push(ExpectedExample { text: section.text("text"), expect: section.string("expect") });
+        } else {
+            let found = item.get_ref().type_str();
+            section.wrong_type(&format!("not_match[{n}]"), "文字或 { text = \"…\", expect = \"…\" }", found);
         }
     }
     out
@@ -710,15 +702,12 @@ fn read_chats(section: &mut Section<'_, '_>) -> Vec<Vec<String>> {
     let mut out = Vec::new();
     for (n, chat) in chats.iter().enumerate() {
         section.spots.insert(format!("{path}[{n}]"), base + chat.span().start);
-        let lines = match chat.get_ref() {
-            DeValue::Array(lines) => lines.iter().filter_map(|l| l.get_ref().as_str().map(str::to_owned)).collect(),
-            other => {
-                let found = other.type_str();
-                section.wrong_type(&format!("chat[{n}]"), "列表，如 [\"用户: …\", \"规则: …\"]", found);
-                continue;
-            }
+        let Some(lines) = chat.get_ref().as_array() else {
+            let found = chat.get_ref().type_str();
+            section.wrong_type(&format!("chat[{n}]"), "列表，如 [\"用户: …\", \"规则: …\"]", found);
+            continue;
         };
-        out.push(lines);
+        out.push(lines.iter().filter_map(|l| l.get_ref().as_str().map(str::to_owned)).collect());
     }
     out
 }

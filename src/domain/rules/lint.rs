@@ -100,7 +100,7 @@ pub(super) fn rules(
             never(&mut report, expanded);
             expressions(&mut report, expanded);
             let rendered = template(&mut report);
-            answer(&mut report, &rendered, env);
+            answer(&mut report, rendered.as_ref(), env);
             dates(&mut report, env);
             references(&mut report, env);
             personal(&mut report);
@@ -231,17 +231,16 @@ fn expressions(report: &mut Report<'_>, expanded: &Expanded) {
             report.error("E011", &at, "\\b 在汉字旁边不起作用".into(), Some("删掉 \\b"));
         }
         if let Err(error) = RegexBuilder::new(&fold(pattern)).size_limit(REGEX_SIZE_LIMIT).nest_limit(50).build() {
-            let message = match &error {
-                regex::Error::CompiledTooBig(_) => "正则太大（编译后超过 256 KiB），缩小重复次数".to_owned(),
-                _ if pattern.contains("(?=") || pattern.contains("(?!") || pattern.contains("(?<") => {
-                    "正则里有环视 (?=…) (?!…)，不支持".to_owned()
-                }
-                _ if pattern.contains("\\1") || pattern.contains("\\2") => "正则里有反向引用 \\1，不支持".to_owned(),
-                _ => {
-                    let text = error.to_string();
-                    let reason = text.lines().rev().find(|l| l.starts_with("error:")).unwrap_or("").trim_start_matches("error:").trim();
-                    format!("正则写错了：{reason}")
-                }
+            let message = if matches!(error, regex::Error::CompiledTooBig(_)) {
+                "正则太大（编译后超过 256 KiB），缩小重复次数".to_owned()
+            } else if ["(?=", "(?!", "(?<"].iter().any(|look| pattern.contains(look)) {
+                "正则里有环视 (?=…) (?!…)，不支持".to_owned()
+            } else if pattern.contains("\\1") || pattern.contains("\\2") {
+                "正则里有反向引用 \\1，不支持".to_owned()
+            } else {
+                let text = error.to_string();
+                let reason = text.lines().rev().find(|l| l.starts_with("error:")).unwrap_or("");
+                format!("正则写错了：{}", reason.trim_start_matches("error:").trim())
             };
             report.error("E011", &at, message, Some("尽量用 all/any 里的词，少用正则"));
         }
@@ -312,7 +311,7 @@ fn render(
 }
 
 /// E013, E014, E017, E019.
-fn answer(report: &mut Report<'_>, rendered: &Option<(String, Option<String>)>, env: &CompileEnv) {
+fn answer(report: &mut Report<'_>, rendered: Option<&(String, Option<String>)>, env: &CompileEnv) {
     let rule = &report.raw.rule;
     let Some((text, plain)) = rendered else { return };
     let citations = std::sync::Arc::clone(&rule.citations);

@@ -330,8 +330,7 @@ impl Scratch {
         self.items.clear();
         let mut before = '。';
         let mut expected = 1;
-        let mut chars = text.as_str().char_indices().peekable();
-        while let Some((at, c)) = chars.next() {
+        for (at, c) in text.as_str().char_indices() {
             let number = match c {
                 '1'..='9' => c as u32 - '0' as u32,
                 '一' => 1,

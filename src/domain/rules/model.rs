@@ -193,6 +193,7 @@ pub struct RuleTests {
 
 /// One checked rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a field of the rule file of its own")]
 pub struct Rule {
     /// Unique in the whole set, never used again.
     pub id: String,

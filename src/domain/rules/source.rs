@@ -286,7 +286,7 @@ fn explain(message: &str, line: &str) -> &'static str {
         "方括号没有成对，或少了逗号"
     } else if message.contains("key with no value") || message.contains('=') {
         "字段名后面少了等号或值"
-    } else if line.chars().any(|c| !c.is_ascii()) && message.contains("key") {
+    } else if !line.is_ascii() && message.contains("key") {
         "字段名只能用英文字母、数字和下划线"
     } else {
         "不符合 TOML 写法"
@@ -298,7 +298,7 @@ pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) 
     let mut best: Option<(usize, &str)> = None;
     for candidate in known {
         let distance = distance(word, candidate);
-        let allowed = (candidate.chars().count() / 3).max(1).min(3);
+        let allowed = (candidate.chars().count() / 3).clamp(1, 3);
         if distance <= allowed && best.is_none_or(|(d, _)| distance < d) {
             best = Some((distance, candidate));
         }

@@ -87,10 +87,10 @@ pub fn clauses_into(text: &Normalised, out: &mut Vec<Clause>) {
         let boundary = match c {
             '。' | '!' | ';' => Some(Boundary::Stop),
             '?' => Some(Boundary::Question),
-            ',' if previous.is_ascii_digit() && next.is_ascii_digit() => None,
-            ':' if previous.is_ascii_digit() && next.is_ascii_digit() => None,
-            '/' if !is_han(previous) || !is_han(next) => None,
-            ',' | ':' | '~' | '/' => Some(Boundary::Comma),
+            // 1,200 and 10:30 are one word.
+            ',' | ':' if !(previous.is_ascii_digit() && next.is_ascii_digit()) => Some(Boundary::Comma),
+            '/' if is_han(previous) && is_han(next) => Some(Boundary::Comma),
+            '~' => Some(Boundary::Comma),
             '.' if is_han(previous) && (is_han(next) || next == '\0' || next == '.') => Some(Boundary::Stop),
             '+' if is_han(previous) && is_han(next) => Some(Boundary::Plus),
             _ => None,

@@ -121,9 +121,9 @@ fn settle(c: char, simplified: &HashMap<char, char>) -> String {
 
 fn step(c: char, simplified: &HashMap<char, char>) -> Vec<char> {
     if let Some(mapped) = punctuation(c) {
-        return mapped.map_or_else(Vec::new, |c| vec![c]);
+        return vec![mapped];
     }
-    if is_dropped(c) {
+    if is_quotation(c) || is_dropped(c) {
         return Vec::new();
     }
     std::iter::once(c)
@@ -133,19 +133,25 @@ fn step(c: char, simplified: &HashMap<char, char>) -> Vec<char> {
         .collect()
 }
 
-/// Our own punctuation map; `Some(None)` drops the character.
-const fn punctuation(c: char) -> Option<Option<char>> {
+/// Our own punctuation map.
+const fn punctuation(c: char) -> Option<char> {
     Some(match c {
-        '\n' | '\r' | '\u{0B}' | '\u{0C}' | '\u{85}' | '\u{2028}' | '\u{2029}' | '｡' | '．' => Some('。'),
-        '\u{2025}' | '\u{2026}' | '\u{22EF}' | '﹐' | '､' => Some(','),
-        '—' | '–' | '―' | '‐' | '‑' | '‒' | '−' | '﹣' | '﹘' => Some('-'),
-        '•' | '‧' | '・' | '･' | '⋅' | '∙' => Some('·'),
-        '〜' | '∼' | '～' => Some('~'),
-        // Quotation marks and title marks stand inside words: “免申即享”政策, 《施工许可证》.
-        '"' | '\'' | '`' | '\u{B4}' | '“' | '”' | '„' | '‟' | '‘' | '’' | '‚' | '‛' | '「' | '」' | '『' | '』'
-        | '《' | '》' | '〈' | '〉' | '«' | '»' | '‹' | '›' | '〝' | '〞' | '＂' | '＇' => None,
+        '\n' | '\r' | '\u{0B}' | '\u{0C}' | '\u{85}' | '\u{2028}' | '\u{2029}' | '｡' | '．' => '。',
+        '\u{2025}' | '\u{2026}' | '\u{22EF}' | '﹐' | '､' => ',',
+        '—' | '–' | '―' | '‐' | '‑' | '‒' | '−' | '﹣' | '﹘' => '-',
+        '•' | '‧' | '・' | '･' | '⋅' | '∙' => '·',
+        '〜' | '∼' | '～' => '~',
         _ => return None,
     })
+}
+
+/// Quotation marks and title marks stand inside words (“免申即享”政策, 《施工许可证》) and disappear.
+const fn is_quotation(c: char) -> bool {
+    matches!(
+        c,
+        '"' | '\'' | '`' | '\u{B4}' | '“' | '”' | '„' | '‟' | '‘' | '’' | '‚' | '‛' | '「' | '」' | '『' | '』' | '《' | '》'
+            | '〈' | '〉' | '«' | '»' | '‹' | '›' | '〝' | '〞' | '＂' | '＇'
+    )
 }
 
 /// Spaces, controls, default-ignorable characters, combining marks, private use, emoji and dingbats.
