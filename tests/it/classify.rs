@@ -63,7 +63,7 @@ fn a_message_with_several_matters_is_cut_into_them() {
 fn one_story_stays_one_matter() {
     let content = shipped();
     for text in [
-        "房东没有产权证，我们的执照和环评都办不下来，园区也不管",
+        "房东涨租金三成，合同还有两年就要赶我们走",
         "技改补助公示结束两个多月了，钱一直没到账，打电话说财政没拨",
         "给镇里做的路灯验收两年了，尾款没付，每次去都说没钱",
         "出口退税卡在函调，资金周转不开，工资都快发不出了",
@@ -125,7 +125,7 @@ fn typical_messages_get_the_type_that_their_words_tell() {
         ("材料齐全，窗口就是不收件，跑了四趟", CaseType::Stuck),
         ("总包拖欠我们工程款一年多", CaseType::Arrears),
         ("验收的人暗示要好处费", CaseType::Conduct),
-        ("给窗口的小陈点赞，半天就办好了", CaseType::Praise),
+        ("表扬不动产窗口的小陈，抵押登记半天就办好了", CaseType::Praise),
         ("上周打了差评，没人回访", CaseType::RatingReview),
         ("想约专家上门讲研发费归集", CaseType::ServiceOrder),
         ("走访发现城西鞋厂有欠薪苗头", CaseType::Risk),
