@@ -545,7 +545,7 @@ fn promise_in(text: &str) -> bool {
         "给您打电话",
         "会给您",
     ];
-    const NEGATED: &[&str] = &["不会", "没法", "无法", "不能", "是否"];
+    const NEGATED: &[&str] = &["不", "不会", "没法", "无法", "不能", "是否"];
     PROMISES.iter().any(|p| {
         text.find(p).is_some_and(|at| {
             let before = text.get(..at).unwrap_or_default();

@@ -50,7 +50,7 @@ pub(super) async fn run(db: &Db, now: jiff::Timestamp) -> Result<Vec<String>, St
     let mut tx = db.write().await?;
     if !tx.is_sqlite() {
         // Two gateways that start at once: the second waits here.
-        on_backend!(&mut tx, |conn| sqlx::raw_sql("SELECT pg_advisory_xact_lock(722004)").execute(conn).await.map(|_| ()))?;
+        on_backend!(&mut tx, |conn| sqlx::raw_sql("SELECT pg_advisory_xact_lock(722004, hashtext(current_schema()))").execute(conn).await.map(|_| ()))?;
     }
     let table = "CREATE TABLE IF NOT EXISTS schema_migrations \
         (version BIGINT PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL, applied_at BIGINT NOT NULL)";

@@ -248,7 +248,7 @@ pub async fn claim(tx: &mut Tx, now: Timestamp, limit: i64) -> Result<Vec<Timer>
         RETURNING case_id, clock, turn, step, at";
     if !tx.is_sqlite() {
         // Two sweeps would take the same rows in different order and might end in a deadlock.
-        on_backend!(tx, |conn| sqlx::raw_sql("SELECT pg_advisory_xact_lock(722005)").execute(conn).await.map(|_| ()))?;
+        on_backend!(tx, |conn| sqlx::raw_sql("SELECT pg_advisory_xact_lock(722005, hashtext(current_schema()))").execute(conn).await.map(|_| ()))?;
     }
     let rows: Vec<TimerRow> = on_backend!(tx, |conn| sqlx::query_as(SQL)
         .bind(now.as_millisecond())

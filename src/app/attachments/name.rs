@@ -77,7 +77,7 @@ mod tests {
         let value = content_disposition("合同\"; x=1.pdf");
         assert_eq!(
             value,
-            "attachment; filename=\"_____ x_1.pdf\"; filename*=UTF-8''%E5%90%88%E5%90%8C%22%3B%20x%3D1.pdf"
+            "attachment; filename=\"____ x_1.pdf\"; filename*=UTF-8''%E5%90%88%E5%90%8C%22%3B%20x%3D1.pdf"
         );
         assert!(value.is_ascii());
     }

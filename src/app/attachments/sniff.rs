@@ -124,6 +124,11 @@ fn be32(bytes: &[u8], at: usize) -> Option<u64> {
     Some(u64::from(u32::from_be_bytes(bytes.get(at..at + 4)?.try_into().ok()?)))
 }
 
+fn le24(bytes: &[u8], at: usize) -> Option<u64> {
+    let part = bytes.get(at..at + 3)?;
+    Some(part.iter().rev().fold(0, |n, &byte| n << 8 | u64::from(byte)))
+}
+
 fn le32(bytes: &[u8], at: usize) -> Option<u64> {
     Some(u64::from(u32::from_le_bytes(bytes.get(at..at + 4)?.try_into().ok()?)))
 }
@@ -149,8 +154,8 @@ fn webp_pixels(head: &[u8]) -> Option<u64> {
             square(Some((bits & 0x3fff) + 1), Some(((bits >> 14) & 0x3fff) + 1))
         },
         b"VP8X" => square(
-            le32(head, 24).map(|w| (w & 0x00ff_ffff) + 1),
-            le32(head, 27).map(|h| (h & 0x00ff_ffff) + 1),
+            le24(head, 24).map(|w| w + 1),
+            le24(head, 27).map(|h| h + 1),
         ),
         _ => None,
     }
