@@ -87,7 +87,7 @@ impl Rate {
         let left_ms = self.window_ms - age;
         let weighted = i64::from(bucket.before) * left_ms / self.window_ms + i64::from(bucket.count);
         if weighted >= i64::from(self.most) {
-            return Err(u64::try_from(left_ms / 1_000).unwrap_or(0) + 1);
+            return Err(u64::try_from((left_ms + 999) / 1_000).unwrap_or(1));
         }
         bucket.count += add;
         Ok(())

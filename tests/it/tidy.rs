@@ -32,7 +32,7 @@ const ROOMS: &[Room] = &[
     Room { module: "ports", may_use: &["domain", "ports"], never: &["tokio", "sqlx", "axum", "reqwest"] },
     Room {
         module: "store",
-        may_use: &["domain", "ports", "store", "vocabulary", "on_backend", "store_test"],
+        may_use: &["domain", "ports", "store", "vocabulary", "on_backend", "store_test", "row_struct"],
         never: &["axum", "reqwest"],
     },
     Room { module: "channels", may_use: &["domain", "ports", "channels", "vocabulary"], never: &["sqlx"] },

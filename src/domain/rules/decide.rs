@@ -103,7 +103,7 @@ impl RuleSet {
         let smalltalk_chars = smalltalk.as_ref().map_or(0, |(_, fired)| fired.matched as usize);
         let told = |m: &Matter| {
             let topical = m.topics.first().is_some_and(|t| {
-                t.evidence.iter().map(|word| word.chars().count()).sum::<usize>() > smalltalk_chars
+                t.evidence.iter().map(|word| word.chars().count()).sum::<usize>() >= smalltalk_chars
             });
             topical || m.answer.is_some() || m.expired.is_some() || m.sensitive
         };
