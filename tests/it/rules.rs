@@ -216,7 +216,7 @@ fn groups_in_a_circle_are_found() {
 fn greetings_commands_and_noise() {
     let rules = "[[rule]]\nid = \"hi\"\ntitle = \"你好\"\nstatus = \"active\"\nkind = \"smalltalk\"\n[rule.when]\nany = [\"你好\", \"在吗\"]\n[rule.answer]\ntext = \"您好。\"\n\
         [[rule]]\nid = \"human\"\ntitle = \"转人工\"\nstatus = \"active\"\nkind = \"command\"\ncommand = \"human\"\n[rule.when]\nany = [\"转人工\"]\n\
-        [[rule]]\nid = \"pay\"\ntitle = \"补贴\"\nstatus = \"active\"\nkind = \"topic\"\ntopic = \"POLICY.PAY\"\n[rule.when]\nany = [\"补贴\"]\n";
+        [[rule]]\nid = \"pay\"\ntitle = \"补贴\"\nstatus = \"active\"\nkind = \"topic\"\ntopic = \"POLICY.PAY\"\n[rule.when]\nany = [\"补贴没到\"]\n";
     let set = compiled(rules).set.expect("the set is built");
     let decide = |text| set.decide(&Input { text, channel: Channel::Web, area: None, today: TODAY });
     assert_eq!(decide("你好，在吗").diversion, Some(Diversion::Smalltalk));
