@@ -197,7 +197,10 @@ async fn act(
             (StatusCode::FORBIDDEN, words.clone().or_else(|| known_words(code)))
         }
         AppError::Invalid { code, detail: words, errors } => {
-            let first = errors.first().map(|field| field.message.clone());
+            let plain = |message: &String| {
+                if message == "不能为空" { "请先写上要填的内容。".to_owned() } else { message.clone() }
+            };
+            let first = errors.first().map(|field| plain(&field.message));
             (StatusCode::UNPROCESSABLE_ENTITY, first.or_else(|| words.clone()).or_else(|| known_words(code)))
         }
         AppError::NotFound

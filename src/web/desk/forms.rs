@@ -534,8 +534,6 @@ pub fn action_form(action: CaseAction, facts: &FormFacts) -> Option<ActionForm> 
                 Field::line("call_record", "通话记录（时间、号码、通话人）"),
             ],
         ),
-        A::Rate => return None,
-        A::AcceptPlan => return None,
         A::ReportMilestone => (
             Tone::Primary,
             true,
@@ -642,7 +640,9 @@ pub fn action_form(action: CaseAction, facts: &FormFacts) -> Option<ActionForm> 
             "代企业登记补充说明，承办单位能看到。".into(),
             vec![Field::area("text", "补充的内容")],
         ),
-        A::Submit
+        A::Rate
+        | A::AcceptPlan
+        | A::Submit
         | A::LapseInfo
         | A::DeemSigned
         | A::ConfirmSilently

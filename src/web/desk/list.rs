@@ -1,5 +1,7 @@
 //! The list pane: conversations that wait, one's own, cases to be done and all cases, with what is due next first.
 
+use std::fmt::Write as _;
+
 use serde::Deserialize;
 
 use super::pages::{EmptyView, ItemView, ListView, TabView};
@@ -243,7 +245,7 @@ fn address(tab: &str, query: &DeskQuery, cursor: &str) -> String {
             if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
                 out.push(char::from(byte));
             } else {
-                out.push_str(&format!("%{byte:02X}"));
+                let _ = write!(out, "%{byte:02X}");
             }
         }
     }
