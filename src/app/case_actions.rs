@@ -43,7 +43,7 @@ pub async fn perform(
     loop {
         attempt += 1;
         match perform_once(app, officer, number, action, fields.clone(), idempotency_key).await {
-            Err(AppError::Store(error)) if error.is_transient() && attempt < ATTEMPTS => {},
+            Err(AppError::Store(error)) if error.is_transient() && attempt < ATTEMPTS => {}
             done => return done,
         }
     }
@@ -197,6 +197,7 @@ async fn follow_up(
 ///
 /// # Errors
 /// `NotFound`, `Forbidden`, `Conflict`, `Invalid`, `Store`.
+#[expect(clippy::too_many_arguments, reason = "what one use case holds while it runs, passed once")]
 pub(crate) async fn apply_in(
     tx: &mut Tx,
     app: &App,
@@ -234,7 +235,7 @@ pub async fn perform_timed(
         Ok(outcome) => {
             case_save::store_changed(tx, app, &setting, &outcome, None, &mut after).await?;
             Ok((true, TimedEffects(after)))
-        },
+        }
         Err(_) => Ok((false, TimedEffects(after))),
     }
 }
@@ -261,9 +262,56 @@ pub fn timed_input(action: CaseAction) -> Option<ActionInput> {
         CaseAction::RefuseExtension => ActionInput::RefuseExtension { reason: String::new() },
         CaseAction::ReportMilestone => {
             ActionInput::ReportMilestone { reached: false, text: "到期未报告节点结果".to_owned() }
-        },
+        }
         CaseAction::Archive => ActionInput::Archive,
-        _ => return None,
+        CaseAction::Submit
+        | CaseAction::Refuse
+        | CaseAction::Object
+        | CaseAction::RequestInfo
+        | CaseAction::SupplyInfo
+        | CaseAction::Accept
+        | CaseAction::AnswerOnSpot
+        | CaseAction::RequestHandling
+        | CaseAction::MarkOwnershipPending
+        | CaseAction::RuleOwnership
+        | CaseAction::Endorse
+        | CaseAction::Dispatch
+        | CaseAction::SignIn
+        | CaseAction::Assign
+        | CaseAction::RequestReturn
+        | CaseAction::GrantReturn
+        | CaseAction::RefuseReturn
+        | CaseAction::RecordContact
+        | CaseAction::RecordProgress
+        | CaseAction::AskAssist
+        | CaseAction::AnswerAssist
+        | CaseAction::WaiveAssist
+        | CaseAction::Pause
+        | CaseAction::RequestExtension
+        | CaseAction::GrantExtension
+        | CaseAction::Regrade
+        | CaseAction::DraftReply
+        | CaseAction::RejectDraft
+        | CaseAction::SignOff
+        | CaseAction::RefuseReply
+        | CaseAction::Confirm
+        | CaseAction::Rate
+        | CaseAction::AcceptPlan
+        | CaseAction::UpholdRating
+        | CaseAction::DismissRating
+        | CaseAction::RequestClose
+        | CaseAction::ApproveClose
+        | CaseAction::RefuseClose
+        | CaseAction::Reopen
+        | CaseAction::Withdraw
+        | CaseAction::Merge
+        | CaseAction::Split
+        | CaseAction::TransferOut
+        | CaseAction::Supervise
+        | CaseAction::EndSupervision
+        | CaseAction::Escalate
+        | CaseAction::Urge
+        | CaseAction::AddInfo => return None,
     };
     Some(input)
 }

@@ -8,8 +8,8 @@ use utoipa::ToSchema;
 use super::FieldError;
 use crate::domain::{
     case::{
-        ActionInput, Case, CaseAction, CaseNumber, Conclusion, ContactMethod, MilestoneInput, PauseReason, ReplyRefusal,
-        ReturnReason, SplitPart,
+        ActionInput, Case, CaseAction, CaseNumber, Conclusion, ContactMethod, MilestoneInput, PauseReason,
+        ReplyRefusal, ReturnReason, SplitPart,
     },
     ids::{OfficerId, TaskId},
     kinds::{CaseType, Complexity, Diversion, Urgency},
@@ -269,7 +269,9 @@ impl ActionFields {
         let assists = self.assists.clone().unwrap_or_default();
         Ok(match action {
             A::Submit => I::Submit,
-            A::Refuse => I::Refuse { code: need_word::<Diversion>("code", self.code.as_ref())?, path: text(self.path.as_ref()) },
+            A::Refuse => {
+                I::Refuse { code: need_word::<Diversion>("code", self.code.as_ref())?, path: text(self.path.as_ref()) }
+            }
             A::Object => I::Object { text: text(self.text.as_ref()) },
             A::RequestInfo => I::RequestInfo { items: self.items.unwrap_or_default() },
             A::SupplyInfo => I::SupplyInfo { text: text(self.text.as_ref()) },
@@ -287,7 +289,7 @@ impl ActionFields {
             A::RequestHandling => I::RequestHandling { words: opt(self.words.as_ref()) },
             A::MarkOwnershipPending => {
                 I::MarkOwnershipPending { candidates: self.candidates.unwrap_or_default(), reason }
-            },
+            }
             A::RuleOwnership => I::RuleOwnership {
                 lead: lead().unwrap_or_default(),
                 assists,
@@ -313,9 +315,10 @@ impl ActionFields {
             A::DeemSigned => I::DeemSigned,
             A::Assign => {
                 I::Assign { handler: known.handler.clone().ok_or_else(|| wrong("handler", "缺少这个字段"))? }
-            },
+            }
             A::RequestReturn => I::RequestReturn {
-                reason: word::<ReturnReason>("reason", self.reason.as_ref())?.ok_or_else(|| wrong("reason", "请选退单原因"))?,
+                reason: word::<ReturnReason>("reason", self.reason.as_ref())?
+                    .ok_or_else(|| wrong("reason", "请选退单原因"))?,
                 basis: text(self.basis.as_ref()),
                 proposed_unit: text(self.proposed_unit.as_ref()),
             },
@@ -326,7 +329,7 @@ impl ActionFields {
                     assists,
                     note: opt(self.note.as_ref()),
                 }
-            },
+            }
             A::RefuseReturn => I::RefuseReturn { reason },
             A::RecordContact => I::RecordContact {
                 method: word::<ContactMethod>("method", self.method.as_ref())?.unwrap_or(ContactMethod::Phone),
@@ -337,15 +340,13 @@ impl ActionFields {
             },
             A::RecordProgress => {
                 I::RecordProgress { text: text(self.text.as_ref()), public: self.public.unwrap_or(false) }
-            },
+            }
             A::AskAssist => I::AskAssist {
                 unit: text(self.unit.as_ref()),
                 question: text(self.question.as_ref()),
                 due_on: day("due_on", self.due_on.as_ref())?,
             },
-            A::AnswerAssist => {
-                I::AnswerAssist { task: self.task_of(known, false)?, text: text(self.text.as_ref()) }
-            },
+            A::AnswerAssist => I::AnswerAssist { task: self.task_of(known, false)?, text: text(self.text.as_ref()) },
             A::WaiveAssist => I::WaiveAssist { task: self.task_of(known, true)?, reason },
             A::Pause => I::Pause {
                 reason: need_word::<PauseReason>("reason", self.reason.as_ref())?,
@@ -394,17 +395,18 @@ impl ActionFields {
                     .unwrap_or_default()
                     .into_iter()
                     .map(|m| {
-                        let due_on = day("milestones", Some(&m.due_on))?.ok_or_else(|| wrong("milestones", "缺少日期"))?;
+                        let due_on =
+                            day("milestones", Some(&m.due_on))?.ok_or_else(|| wrong("milestones", "缺少日期"))?;
                         Ok(MilestoneInput { text: m.text, due_on })
                     })
                     .collect::<Checked<_>>()?,
             },
             A::ReportMilestone => {
                 I::ReportMilestone { reached: self.reached.unwrap_or(true), text: text(self.text.as_ref()) }
-            },
+            }
             A::UpholdRating => {
                 I::UpholdRating { facts: text(self.facts.as_ref()), rectify: text(self.rectify.as_ref()) }
-            },
+            }
             A::DismissRating => I::DismissRating {
                 finding: text(self.finding.as_ref()),
                 explanation: text(self.explanation.as_ref()),
@@ -431,7 +433,7 @@ impl ActionFields {
                 let (into, parent_open, same_enterprise) =
                     known.parent.clone().ok_or_else(|| wrong("into", "没有这个编号"))?;
                 I::Merge { into, same_enterprise, parent_open }
-            },
+            }
             A::Split => I::Split {
                 parts: self
                     .parts
@@ -449,10 +451,10 @@ impl ActionFields {
             },
             A::TransferOut => {
                 I::TransferOut { to: text(self.to.as_ref()), receipt: text(self.receipt.as_ref()), reason }
-            },
+            }
             A::Supervise => {
                 I::Supervise { level: need_number("level", self.level)?, letter: text(self.letter.as_ref()) }
-            },
+            }
             A::EndSupervision => I::EndSupervision { result: text(self.result.as_ref()) },
             A::Escalate => I::Escalate { rung: need_number("rung", self.rung)?, reason },
             A::Urge => I::Urge { words: opt(self.words.as_ref()) },

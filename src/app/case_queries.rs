@@ -9,9 +9,7 @@ use super::{App, AppError, Officer, case_save, content::Content};
 use crate::{
     domain::{
         access::{CaseScope, Role},
-        case::{
-            Actor, Case, CaseAction, CaseEvent, CaseNumber, CaseStatus, ClockKey, OfficerStamp, allowed_actions,
-        },
+        case::{Actor, Case, CaseAction, CaseEvent, CaseNumber, CaseStatus, ClockKey, OfficerStamp, allowed_actions},
         ids::OfficerId,
         kinds::{CaseType, Urgency},
         text,
@@ -129,7 +127,7 @@ fn mask(case: &mut Case) {
     case.title = hide(&case.title);
     case.original_words = hide(&case.original_words);
     case.demand = hide(&case.demand);
-    case.party.enterprise = SEALED_NAME.to_owned();
+    SEALED_NAME.clone_into(&mut case.party.enterprise);
     case.party.uscc = None;
     case.party.contact_name = String::new();
     case.party.contact_phone = String::new();
@@ -167,7 +165,7 @@ pub async fn file_with_history(
     if !file.sees_identity {
         for fact in history.iter_mut().flat_map(|event| event.facts.iter_mut()) {
             if matches!(fact.key.as_str(), "person" | "words" | "call_record") {
-                fact.value = SEALED_NAME.to_owned();
+                SEALED_NAME.clone_into(&mut fact.value);
             } else {
                 fact.value = text::mask_personal(&fact.value);
             }
@@ -322,11 +320,11 @@ pub async fn list_in_scope(app: &App, scope: &CaseScope, query: &ListQuery) -> R
     let more = rows.len() as i64 > limit;
     rows.truncate(limit as usize);
     let next_cursor = rows.last().filter(|_| more).map(|row| format!("{}.{}", row.sort_due, row.id));
-    let lines = rows.into_iter().map(|row| line(&content, scope, row, now)).collect::<Result<_, _>>()?;
+    let lines = rows.into_iter().map(|row| line(&content, scope, &row, now)).collect::<Result<_, _>>()?;
     Ok(CasePage { lines, next_cursor })
 }
 
-fn line(content: &Content, scope: &CaseScope, row: CaseLine, now: Timestamp) -> Result<ListLine, AppError> {
+fn line(content: &Content, scope: &CaseScope, row: &CaseLine, now: Timestamp) -> Result<ListLine, AppError> {
     let bad = |column: &'static str| {
         AppError::Store(crate::store::StoreError::Inconsistent { table: "cases", column, id: row.id.clone() })
     };
@@ -336,7 +334,9 @@ fn line(content: &Content, scope: &CaseScope, row: CaseLine, now: Timestamp) -> 
     let hidden = row.confidential && !scope.all && !(row.sealed && scope.sealed);
     let number: CaseNumber = row.number.parse().map_err(|_| bad("number"))?;
     let units = content.routing.units();
-    let hide = |text: &str| if hidden { text::mask_personal(text).replace(&row.enterprise, SEALED_NAME) } else { text.to_owned() };
+    let hide = |text: &str| {
+        if hidden { text::mask_personal(text).replace(&row.enterprise, SEALED_NAME) } else { text.to_owned() }
+    };
     Ok(ListLine {
         number: number.with_round(u16::try_from(row.round).unwrap_or(0)),
         status,

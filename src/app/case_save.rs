@@ -11,9 +11,7 @@ use super::{
 };
 use crate::{
     domain::{
-        case::{
-            ActionInput, Actor, Case, CaseEnv, CaseStatus, OutMessage, Outcome, Recipient, TransitionError, apply,
-        },
+        case::{ActionInput, Actor, Case, CaseEnv, CaseStatus, OutMessage, Outcome, Recipient, TransitionError, apply},
         ids::{CaseId, ConversationId, TaskId},
     },
     store::{
@@ -41,12 +39,7 @@ pub(crate) fn now_ms(app: &App) -> Timestamp {
 impl Setting {
     /// Takes what is in force now.
     pub(crate) fn new(app: &App, now: Timestamp) -> Self {
-        Self {
-            content: app.content.load(),
-            default_policy: app.config.sla.policy.clone(),
-            now,
-            task_ids: Vec::new(),
-        }
+        Self { content: app.content.load(), default_policy: app.config.sla.policy.clone(), now, task_ids: Vec::new() }
     }
 
     /// The same with ids for so many new tasks.
@@ -267,21 +260,15 @@ pub(crate) fn refusal(error: &TransitionError, allowed: Vec<String>) -> AppError
             detail,
             errors: vec![super::FieldError::new(format!("/{field}"), *message)],
         },
-        TransitionError::UnknownUnit(_) => AppError::Invalid {
-            code,
-            errors: vec![super::FieldError::new("/lead", error.message())],
-            detail,
-        },
-        TransitionError::ConclusionMismatch(_) => AppError::Invalid {
-            code,
-            errors: vec![super::FieldError::new("/conclusion", error.message())],
-            detail,
-        },
-        TransitionError::UnsafeText(_) => AppError::Invalid {
-            code,
-            errors: vec![super::FieldError::new("/text", error.message())],
-            detail,
-        },
+        TransitionError::UnknownUnit(_) => {
+            AppError::Invalid { code, errors: vec![super::FieldError::new("/lead", error.message())], detail }
+        }
+        TransitionError::ConclusionMismatch(_) => {
+            AppError::Invalid { code, errors: vec![super::FieldError::new("/conclusion", error.message())], detail }
+        }
+        TransitionError::UnsafeText(_) => {
+            AppError::Invalid { code, errors: vec![super::FieldError::new("/text", error.message())], detail }
+        }
         TransitionError::Forbidden { .. }
         | TransitionError::DrafterMayNotSign
         | TransitionError::HandlerMayNotVerify

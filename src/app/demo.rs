@@ -45,7 +45,10 @@ pub struct Demo {
 }
 
 /// The officers of the story, by login.
-pub(super) struct Cast(BTreeMap<String, (OfficerId, String, Vec<(Role, String)>)>);
+pub(super) struct Cast(BTreeMap<String, (OfficerId, String, Roles)>);
+
+/// Roles, each in a unit.
+type Roles = Vec<(Role, String)>;
 
 impl Cast {
     /// The officer with this login as actor.
@@ -69,7 +72,7 @@ impl Cast {
 const LEADS: [&str; 12] = ["zjj", "gdgs", "rsj", "czj", "scj", "swj", "zrzy", "hbj", "jrb", "gxj", "xfj", "zfb"];
 
 /// Who works in the demonstration: login, name, roles with units.
-fn people(app: &App) -> Vec<(String, String, Vec<(Role, String)>)> {
+fn people(app: &App) -> Vec<(String, String, Roles)> {
     let content = app.content.load();
     let units = content.routing.units();
     let centre = |login: &str, name: &str, role: Role| {
@@ -112,13 +115,12 @@ pub async fn load(app: &App) -> Result<Demo, AppError> {
         let mut tx = app.db.read().await?;
         instance::get(&mut tx, "demo_password").await?
     };
-    let password = match &known {
-        Some(password) => password.clone(),
-        None => {
-            let mut bytes = [0; 4];
-            app.ids.fill(&mut bytes);
-            format!("yanshi-{}", hex::encode(bytes))
-        },
+    let password = if let Some(password) = &known {
+        password.clone()
+    } else {
+        let mut bytes = [0; 4];
+        app.ids.fill(&mut bytes);
+        format!("yanshi-{}", hex::encode(bytes))
     };
     let cast = accounts(app, &password).await?;
     let mut demo = Demo {
@@ -167,7 +169,7 @@ async fn accounts(app: &App, password: &str) -> Result<Cast, AppError> {
                 Some(row) => {
                     let id = row.id.parse().map_err(|_| AppError::Internal("officer id".to_owned()))?;
                     cast.insert(login, (id, row.name, roles));
-                },
+                }
                 None => missing.push((login, name, roles)),
             }
         }
@@ -180,13 +182,8 @@ async fn accounts(app: &App, password: &str) -> Result<Cast, AppError> {
     let mut tx = app.db.write().await?;
     for (login, name, roles) in missing {
         let id = OfficerId::from_uuid(app.ids.uuid(now));
-        let new = officers::NewOfficer {
-            id,
-            login: &login,
-            name: &name,
-            password_hash: &hash,
-            must_change_password: false,
-        };
+        let new =
+            officers::NewOfficer { id, login: &login, name: &name, password_hash: &hash, must_change_password: false };
         officers::insert(&mut tx, &new, now).await?;
         officers::set_roles(&mut tx, id, &roles).await?;
         cast.insert(login, (id, name, roles));
@@ -252,7 +249,7 @@ async fn conversations_of(app: &App) -> Result<(), AppError> {
         ];
         conversations::insert_messages(&mut tx, &messages).await?;
         row.seq += 2;
-        row.state = "queued".to_owned();
+        "queued".clone_into(&mut row.state);
         row.handoff_reason = Some(reason.to_owned());
         row.handoff_note = Some("演示会话".to_owned());
         row.last_text = words.chars().take(80).collect();

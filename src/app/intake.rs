@@ -14,9 +14,7 @@ use super::{
 };
 use crate::{
     domain::{
-        case::{
-            ActionInput, Actor, Case, CaseNumber, CaseParty, CaseStatus, NewCase, QueryCode, SplitPart, register,
-        },
+        case::{ActionInput, Actor, Case, CaseNumber, CaseParty, CaseStatus, NewCase, QueryCode, SplitPart, register},
         dialogue::{CaseDraft, Contact, Evidence, FiledCase, KnownCase, OpenCasesOf, RouteProposal},
         ids::{CaseId, ConversationId},
         kinds::{CaseType, Channel, Urgency},
@@ -64,9 +62,8 @@ pub async fn file_cases(
     for draft in drafts {
         let number = cases::next_number(tx, today).await?;
         let new = new_case(app, &setting, draft, number, code.clone(), conversation, actor);
-        let outcome = setting
-            .run(|env| register(new, actor, env))
-            .map_err(|error| case_save::refusal(&error, Vec::new()))?;
+        let outcome =
+            setting.run(|env| register(new, actor, env)).map_err(|error| case_save::refusal(&error, Vec::new()))?;
         case_save::store_new(tx, app, &setting, &outcome, None, &mut filed.after).await?;
         filed.cases.push(receipt(setting.content(), &outcome.case, setting.now()));
     }
@@ -107,10 +104,13 @@ fn recused(content: &Content, draft: &CaseDraft) -> Vec<String> {
     }
     // The desks that must handle what nobody else may are never taken out of the game by a parent they share.
     let desks = content.routing.desks();
-    let direct: BTreeSet<String> = draft.objects.iter().filter_map(|name| units.find(name)).map(|u| u.slug.clone()).collect();
+    let direct: BTreeSet<String> =
+        draft.objects.iter().filter_map(|name| units.find(name)).map(|u| u.slug.clone()).collect();
     slugs
         .into_iter()
-        .filter(|slug| direct.contains(slug) || !(desks.conduct.contains(slug) || *slug == desks.centre || *slug == desks.duty))
+        .filter(|slug| {
+            direct.contains(slug) || !(desks.conduct.contains(slug) || *slug == desks.centre || *slug == desks.duty)
+        })
         .collect()
 }
 
@@ -270,8 +270,7 @@ pub(super) async fn file_part(
         duplicates_checked: true,
         repeat_of: None,
     };
-    let accepted =
-        setting.apply(&case, actor, &accept).map_err(|error| case_save::refusal(&error, Vec::new()))?;
+    let accepted = setting.apply(&case, actor, &accept).map_err(|error| case_save::refusal(&error, Vec::new()))?;
     case_save::store_changed(tx, app, setting, &accepted, None, after).await
 }
 
@@ -426,8 +425,7 @@ fn staff_draft(app: &App, content: &Content, filing: &StaffFiling) -> Result<Cas
     let today = content.schedule.civil(app.now()).date();
     let region = filing.region.clone().unwrap_or_else(|| app.config.region.code.clone());
     let channel = filing.channel.unwrap_or(Channel::Phone);
-    let decision =
-        content.rules.decide(&rules::Input { text: words, channel, area: Some(region.as_str()), today });
+    let decision = content.rules.decide(&rules::Input { text: words, channel, area: Some(region.as_str()), today });
     let matter = decision.matters.first();
     let case_type = filing.case_type.or(matter.map(|m| m.case_type)).unwrap_or(CaseType::Coordination);
     let anonymous_allowed = matches!(case_type, CaseType::Report | CaseType::Conduct | CaseType::Risk);

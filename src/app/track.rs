@@ -116,7 +116,10 @@ async fn full_view(tx: &mut Tx, content: &Content, case: Case, now: Timestamp) -
     // A merged case follows its parent.
     let shown = parent.as_ref().unwrap_or(&case);
     let units = content.routing.units();
-    let due_at = told_due(shown).filter(|_| shown.status.is_open());
+    // Once the reply is there, the limit of the answer is no news any more.
+    let waits =
+        !matches!(shown.status, CaseStatus::AwaitingConfirm | CaseStatus::AnsweredOnSpot | CaseStatus::ClosingReview);
+    let due_at = told_due(shown).filter(|_| shown.status.is_open() && waits);
     let policy = shown.clock(ClockKey::K5);
     let released = case.signature.as_ref().filter(|signature| signature.released_at.is_some());
     Ok(TrackView {
@@ -151,7 +154,11 @@ async fn full_view(tx: &mut Tx, content: &Content, case: Case, now: Timestamp) -
 fn due_words(content: &Content, case: &Case, due: Timestamp, now: Timestamp) -> String {
     let moment = content.schedule.due_text(due, now);
     let running = case.clock(ClockKey::K5).is_none_or(|clock| clock.state == ClockState::Running);
-    if running { format!("{moment}前，{}", content.schedule.remaining(now, due).in_words()) } else { format!("{moment}前") }
+    if running {
+        format!("{moment}前，{}", content.schedule.remaining(now, due).in_words())
+    } else {
+        format!("{moment}前")
+    }
 }
 
 fn wording(content: &Content, case: &Case) -> String {
@@ -171,7 +178,7 @@ fn wording(content: &Content, case: &Case) -> String {
         (CaseStatus::Closed | CaseStatus::Archived, _) => {
             let conclusion = case.closings.last().map_or("", |closing| closing.conclusion.label());
             format!("{}：{conclusion}", case.status.enterprise_wording())
-        },
+        }
         (CaseStatus::Withdrawn, _) if case.lapsed => "因未补充材料中止，补齐后可随时恢复".to_owned(),
         (CaseStatus::Merged, _) => case.overlay.parent.as_ref().map_or_else(
             || case.status.enterprise_wording().to_owned(),
@@ -185,10 +192,7 @@ fn wording(content: &Content, case: &Case) -> String {
 pub fn public_timeline(content: &Content, history: &[CaseEvent]) -> Vec<TrackStep> {
     let units = content.routing.units();
     let name = |slug: &str| units.short_name(slug);
-    history
-        .iter()
-        .filter_map(|event| event.public_line(&name).map(|text| TrackStep { at: event.at, text }))
-        .collect()
+    history.iter().filter_map(|event| event.public_line(&name).map(|text| TrackStep { at: event.at, text })).collect()
 }
 
 /// What the enterprise's page may do; everything else is the staff's.
@@ -216,7 +220,7 @@ pub async fn perform(
     loop {
         attempt += 1;
         match perform_once(app, number, code, action, fields.clone(), idempotency_key).await {
-            Err(AppError::Store(error)) if error.is_transient() && attempt < 4 => {},
+            Err(AppError::Store(error)) if error.is_transient() && attempt < 4 => {}
             done => return done,
         }
     }
@@ -244,12 +248,10 @@ async fn perform_once(
     }
     let actor = enterprise_actor(&case);
     let known = Known { case: &case, handler: None, parent: None, own_units: &[] };
-    let input =
-        fields.into_input(action, &known).map_err(|error| AppError::invalid("invalid_fields", vec![error]))?;
+    let input = fields.into_input(action, &known).map_err(|error| AppError::invalid("invalid_fields", vec![error]))?;
     let setting = Setting::new(app, now).with_tasks(app, input.new_tasks());
     let mut after = AfterCommit::default();
-    let case =
-        apply_in(&mut tx, app, &setting, &case, &actor, &input, request_id.as_deref(), &mut after).await?;
+    let case = apply_in(&mut tx, app, &setting, &case, &actor, &input, request_id.as_deref(), &mut after).await?;
     let view = full_view(&mut tx, setting.content(), case, now).await?;
     tx.commit().await?;
     after.tell(app);
@@ -260,12 +262,7 @@ async fn perform_once(
 ///
 /// # Errors
 /// `Store`.
-pub async fn progress(
-    tx: &mut Tx,
-    app: &App,
-    number: &str,
-    code: &str,
-) -> Result<Option<ProgressView>, AppError> {
+pub async fn progress(tx: &mut Tx, app: &App, number: &str, code: &str) -> Result<Option<ProgressView>, AppError> {
     match open(tx, number, code).await {
         Ok(case) => Ok(Some(progress_view(tx, app, case).await?)),
         Err(AppError::NotFound) => Ok(None),

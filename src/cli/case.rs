@@ -98,14 +98,14 @@ async fn execute(app: &App, command: &Command) -> anyhow::Result<ExitCode> {
                 ..ListQuery::default()
             };
             list(app, &query, *json).await?;
-        },
+        }
         Command::Show { number, json } => {
             let Ok(number) = number.parse::<CaseNumber>() else {
                 writeln!(std::io::stderr().lock(), "编号不对：{number}")?;
                 return Ok(ExitCode::from(1));
             };
             show(app, &number, *json).await?;
-        },
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -122,7 +122,14 @@ async fn list(app: &App, query: &ListQuery, json: bool) -> anyhow::Result<()> {
     for line in &page.lines {
         let unit = line.lead_name.as_deref().unwrap_or("服务中心");
         let due = line.due_text.as_deref().unwrap_or("—");
-        writeln!(out, "{}\t{}\t{}\t{unit}\t{due}\t{}", line.number, line.status.label(), line.case_type.label(), line.title)?;
+        writeln!(
+            out,
+            "{}\t{}\t{}\t{unit}\t{due}\t{}",
+            line.number,
+            line.status.label(),
+            line.case_type.label(),
+            line.title
+        )?;
     }
     if let Some(cursor) = &page.next_cursor {
         writeln!(out, "下一页：--cursor {cursor}")?;

@@ -51,15 +51,9 @@ impl Role {
     pub const fn permissions(self) -> &'static [Permission] {
         use Permission as P;
         match self {
-            Self::FrontDesk => &[
-                P::Converse,
-                P::FileCase,
-                P::ViewCases,
-                P::ActOnCases,
-                P::ViewRules,
-                P::ViewReports,
-                P::FollowEvents,
-            ],
+            Self::FrontDesk => {
+                &[P::Converse, P::FileCase, P::ViewCases, P::ActOnCases, P::ViewRules, P::ViewReports, P::FollowEvents]
+            }
             Self::Dispatcher => &[
                 P::Converse,
                 P::FileCase,
@@ -70,21 +64,12 @@ impl Role {
                 P::ViewRules,
                 P::FollowEvents,
             ],
-            Self::Verifier | Self::Supervisor => &[
-                P::ViewCases,
-                P::ActOnCases,
-                P::ExportCases,
-                P::ViewReports,
-                P::ViewRules,
-                P::FollowEvents,
-            ],
-            Self::UnitClerk | Self::Handler | Self::UnitLeader => &[
-                P::ViewCases,
-                P::ActOnCases,
-                P::ViewReports,
-                P::ViewRules,
-                P::FollowEvents,
-            ],
+            Self::Verifier | Self::Supervisor => {
+                &[P::ViewCases, P::ActOnCases, P::ExportCases, P::ViewReports, P::ViewRules, P::FollowEvents]
+            }
+            Self::UnitClerk | Self::Handler | Self::UnitLeader => {
+                &[P::ViewCases, P::ActOnCases, P::ViewReports, P::ViewRules, P::FollowEvents]
+            }
             Self::Leader => &[P::ViewCases, P::ActOnCases, P::ViewReports, P::FollowEvents],
             Self::Discipline => &[P::ViewCases, P::ActOnCases, P::FollowEvents],
             Self::RuleEditor => &[P::ViewRules, P::EditRules, P::FollowEvents],
@@ -99,14 +84,7 @@ impl Role {
                 P::ViewHealth,
                 P::FollowEvents,
             ],
-            Self::Auditor => &[
-                P::ViewCases,
-                P::ExportCases,
-                P::ViewReports,
-                P::ViewRules,
-                P::ViewAudit,
-                P::ViewHealth,
-            ],
+            Self::Auditor => &[P::ViewCases, P::ExportCases, P::ViewReports, P::ViewRules, P::ViewAudit, P::ViewHealth],
         }
     }
 
@@ -114,12 +92,7 @@ impl Role {
     pub const fn is_central(self) -> bool {
         matches!(
             self,
-            Self::FrontDesk
-                | Self::Dispatcher
-                | Self::Verifier
-                | Self::Supervisor
-                | Self::Leader
-                | Self::Auditor
+            Self::FrontDesk | Self::Dispatcher | Self::Verifier | Self::Supervisor | Self::Leader | Self::Auditor
         )
     }
 
@@ -131,9 +104,7 @@ impl Role {
 
 /// Whether any of the roles grants the permission.
 pub fn grants(roles: &[Role], permission: Permission) -> bool {
-    roles
-        .iter()
-        .any(|role| role.permissions().contains(&permission))
+    roles.iter().any(|role| role.permissions().contains(&permission))
 }
 
 /// Which cases an officer may see. The store turns it into SQL, so that lists, searches, counts and single

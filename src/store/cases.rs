@@ -52,8 +52,7 @@ impl CaseRow {
 pub async fn next_number(tx: &mut Tx, day: Date) -> Result<CaseNumber, StoreError> {
     const SQL: &str = "INSERT INTO case_numbers (day, last) VALUES ($1, 1) \
         ON CONFLICT (day) DO UPDATE SET last = case_numbers.last + 1 RETURNING last";
-    let (last,): (i64,) =
-        on_backend!(tx, |conn| sqlx::query_as(SQL).bind(day.to_string()).fetch_one(conn).await?);
+    let (last,): (i64,) = on_backend!(tx, |conn| sqlx::query_as(SQL).bind(day.to_string()).fetch_one(conn).await?);
     Ok(CaseNumber::new(day, u32::try_from(last).unwrap_or(u32::MAX)))
 }
 
@@ -139,7 +138,7 @@ async fn write(tx: &mut Tx, case: &Case, expected: i64) -> Result<(), StoreError
         .bind(case.case_type.as_str())
         .bind(case.topic.as_deref())
         .bind(case.urgency.as_str())
-        .bind(case.complexity.map(|c| c.as_str()))
+        .bind(case.complexity.map(crate::domain::kinds::Complexity::as_str))
         .bind(case.title.as_str())
         .bind(case.party.enterprise.as_str())
         .bind(case.party.uscc.as_deref())
@@ -288,8 +287,7 @@ pub async fn find_by_number(tx: &mut Tx, number: &CaseNumber) -> Result<Option<C
 pub async fn of_code(tx: &mut Tx, code: &QueryCode) -> Result<Vec<Case>, StoreError> {
     const SQL: &str = "SELECT id, number, query_code, version, original_words, detail FROM cases \
         WHERE query_code = $1 ORDER BY number";
-    let rows: Vec<CaseRow> =
-        on_backend!(tx, |conn| sqlx::query_as(SQL).bind(code.as_str()).fetch_all(conn).await?);
+    let rows: Vec<CaseRow> = on_backend!(tx, |conn| sqlx::query_as(SQL).bind(code.as_str()).fetch_all(conn).await?);
     rows.into_iter().map(CaseRow::read).collect()
 }
 
@@ -309,11 +307,7 @@ pub async fn of_conversation(tx: &mut Tx, conversation: ConversationId) -> Resul
 ///
 /// # Errors
 /// `Database`, `Inconsistent`.
-pub async fn open_of_enterprise(
-    tx: &mut Tx,
-    enterprise: &str,
-    uscc: Option<&str>,
-) -> Result<Vec<Case>, StoreError> {
+pub async fn open_of_enterprise(tx: &mut Tx, enterprise: &str, uscc: Option<&str>) -> Result<Vec<Case>, StoreError> {
     const SQL: &str = "SELECT id, number, query_code, version, original_words, detail FROM cases \
         WHERE open AND NOT sealed AND ((enterprise <> '' AND enterprise = $1) OR (uscc IS NOT NULL AND uscc = $2)) \
         ORDER BY number DESC LIMIT 30";

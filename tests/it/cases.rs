@@ -75,13 +75,7 @@ impl World {
         let mut tx = self.app.db.write().await.expect("a transaction");
         for (login, role, unit) in STAFF {
             let id = OfficerId::from_uuid(SystemIds.uuid(now));
-            let new = officers::NewOfficer {
-                id,
-                login,
-                name: login,
-                password_hash: "!",
-                must_change_password: false,
-            };
+            let new = officers::NewOfficer { id, login, name: login, password_hash: "!", must_change_password: false };
             officers::insert(&mut tx, &new, now).await.expect("an officer");
             officers::set_roles(&mut tx, id, &[(*role, (*unit).to_owned())]).await.expect("roles");
         }
@@ -260,7 +254,8 @@ async fn units_see_their_own_cases_and_sealed_ones_nobody_but_discipline() {
         {
             assert_eq!(sees(who, number.clone()).await, expected, "{who}");
         }
-        for (who, expected) in [("discipline", 200), ("dispatcher", 404), ("front", 404), ("leader", 404), ("auditor", 404)]
+        for (who, expected) in
+            [("discipline", 200), ("dispatcher", 404), ("front", 404), ("leader", 404), ("auditor", 404)]
         {
             assert_eq!(sees(who, sealed.clone()).await, expected, "{who} and the sealed case");
         }
@@ -429,7 +424,8 @@ async fn the_demonstration_loads_once_on_both_databases() {
         assert!(demo.sample.is_some());
         let again = demo::load(&world.app).await.expect("loads again");
         assert_eq!((again.cases, &again.password), (demo.cases, &demo.password));
-        let (secret, token) = ("shenji", auth::create_token(&world.app, "shenji", "test", None).await.expect("a token").1);
+        let (secret, token) =
+            ("shenji", auth::create_token(&world.app, "shenji", "test", None).await.expect("a token").1);
         let mut world = world;
         world.tokens.insert(secret.to_owned(), token);
         let page = World::expect(world.get("shenji", "/api/cases?limit=200").await, 200);

@@ -76,15 +76,17 @@ impl Step<'_> {
                 self.case.complexity = *complexity;
                 self.case.overlay.repeat_of.clone_from(repeat_of);
                 self.accept(*duplicates_checked)
-            },
+            }
             I::AnswerOnSpot { text, source } => self.answer_on_spot(text, source),
             I::RequestHandling { words } => self.request_handling(words.as_deref()),
             I::MarkOwnershipPending { candidates, reason } => self.mark_ownership_pending(candidates, reason),
             I::RuleOwnership { lead, assists, ruling, basis, participants } => {
                 self.rule_ownership(lead, assists, ruling, basis, participants)
-            },
+            }
             I::Endorse { opinion, lead, assists } => self.endorse(opinion, lead.as_deref(), assists),
-            I::Dispatch { lead, assists, complexity, note } => self.dispatch(lead, assists, *complexity, note.as_deref()),
+            I::Dispatch { lead, assists, complexity, note } => {
+                self.dispatch(lead, assists, *complexity, note.as_deref())
+            }
             I::SignIn { register_no, handler } => self.sign_in(register_no, handler.as_ref()),
             I::DeemSigned => self.deem_signed(),
             I::Assign { handler } => self.assign(handler),
@@ -93,21 +95,21 @@ impl Step<'_> {
             I::RefuseReturn { reason } => self.refuse_return(reason),
             I::RecordContact { method, person, reached, result, at } => {
                 self.record_contact(*method, person, *reached, result, *at)
-            },
+            }
             I::RecordProgress { text, public } => self.record_progress(text, *public),
             I::AskAssist { unit, question, due_on } => self.ask_assist(unit, question, *due_on),
             I::AnswerAssist { task, text } => self.answer_assist(*task, text),
             I::WaiveAssist { task, reason } => self.waive_assist(*task, reason),
             I::Pause { reason, explanation, document, until_on } => {
                 self.pause(*reason, explanation, document.as_deref(), *until_on)
-            },
+            }
             I::Resume { note } => self.resume(note.as_deref()),
             I::RequestExtension { days, reason } => self.request_extension(*days, reason),
             I::GrantExtension { days } => self.grant_extension(*days),
             I::RefuseExtension { reason } => self.refuse_extension(reason),
             I::Regrade { case_type, topic, complexity, reason, due_on } => {
                 self.regrade(*case_type, topic.as_deref(), *complexity, reason, *due_on)
-            },
+            }
             I::DraftReply { text, conclusion, from_bot } => self.draft_reply(text, *conclusion, *from_bot),
             I::RejectDraft { comment } => self.reject_draft(comment),
             I::SignOff => self.sign_off(),
@@ -115,10 +117,8 @@ impl Step<'_> {
             I::RefuseReply { reason, comment } => self.refuse_reply(*reason, comment),
             I::Confirm { solved, words, call_record } => {
                 self.confirm(*solved, words.as_deref(), call_record.as_deref())
-            },
-            I::Rate { grade, solved, reason, words } => {
-                self.rate(*grade, *solved, reason.as_deref(), words.as_deref())
-            },
+            }
+            I::Rate { grade, solved, reason, words } => self.rate(*grade, *solved, reason.as_deref(), words.as_deref()),
             I::ConfirmSilently => self.confirm_silently(),
             I::AcceptPlan { milestones } => self.accept_plan(milestones),
             I::ReportMilestone { reached, text } => self.report_milestone(*reached, text),
@@ -199,7 +199,11 @@ impl Step<'_> {
             facts: facts
                 .iter()
                 .filter(|(_, value, _)| !value.is_empty())
-                .map(|(key, value, public)| Fact { key: (*key).to_owned(), value: (*value).to_owned(), public: *public })
+                .map(|(key, value, public)| Fact {
+                    key: (*key).to_owned(),
+                    value: (*value).to_owned(),
+                    public: *public,
+                })
                 .collect(),
         });
     }

@@ -54,9 +54,7 @@ impl CaseEnv<'_> {
 
     /// Close of business of a day, or its last second when offices are closed.
     pub(super) fn end_of(&self, day: jiff::civil::Date) -> Option<Timestamp> {
-        self.schedule.close_of(day).or_else(|| {
-            self.schedule.zone().to_timestamp(day.at(23, 59, 59, 0)).ok()
-        })
+        self.schedule.close_of(day).or_else(|| self.schedule.zone().to_timestamp(day.at(23, 59, 59, 0)).ok())
     }
 }
 
@@ -73,9 +71,7 @@ impl Limit {
         match within {
             Within::Budget(budget) => Self::Budget(budget),
             Within::Immediate => Self::Until(from),
-            Within::SameDay => {
-                within.due(schedule, from).ok().and_then(|due| due.due).map_or(Self::Open, Self::Until)
-            },
+            Within::SameDay => within.due(schedule, from).ok().and_then(|due| due.due).map_or(Self::Open, Self::Until),
             Within::Statutory => Self::Open,
         }
     }
@@ -97,7 +93,7 @@ impl CaseClock {
                 schedule
                     .due(&request)
                     .map_err(|error| TransitionError::Clock { key: self.key, detail: error.to_string() })
-            },
+            }
         }
     }
 
@@ -214,21 +210,22 @@ impl Case {
 
     /// Lets the held policy clock run on with its original due date (DOMAIN 2.3 rule 3).
     pub(super) fn resume_policy_clock(&mut self) {
-        if let Some(clock) = self.clocks.iter_mut().rev().find(|clock| clock.key == ClockKey::K5) {
-            if clock.state == ClockState::Held {
-                clock.state = ClockState::Running;
-                clock.missed = false;
-            }
+        if let Some(clock) = self.clocks.iter_mut().rev().find(|clock| clock.key == ClockKey::K5)
+            && clock.state == ClockState::Held
+        {
+            clock.state = ClockState::Running;
+            clock.missed = false;
         }
     }
 
     /// The recheck did not bear out the enterprise: the clock stands where the reply had stopped it.
     pub(super) fn restore_policy_stop(&mut self) {
-        if let Some(clock) = self.clocks.iter_mut().rev().find(|clock| clock.key == ClockKey::K5) {
-            if clock.state == ClockState::Running && clock.stopped_at.is_some() {
-                clock.state = ClockState::Held;
-                clock.missed = clock.due_at.zip(clock.stopped_at).is_some_and(|(due, at)| at > due);
-            }
+        if let Some(clock) = self.clocks.iter_mut().rev().find(|clock| clock.key == ClockKey::K5)
+            && clock.state == ClockState::Running
+            && clock.stopped_at.is_some()
+        {
+            clock.state = ClockState::Held;
+            clock.missed = clock.due_at.zip(clock.stopped_at).is_some_and(|(due, at)| at > due);
         }
     }
 
@@ -236,7 +233,8 @@ impl Case {
     pub(super) fn recompute_policy_clock(&mut self, env: &CaseEnv<'_>) -> Result<Option<Timestamp>, TransitionError> {
         let pauses = self.sla_pauses();
         let paused = self.open_pause().is_some();
-        let Some(clock) = self.clocks.iter_mut().rev().find(|clock| clock.key == ClockKey::K5 && clock.is_open()) else {
+        let Some(clock) = self.clocks.iter_mut().rev().find(|clock| clock.key == ClockKey::K5 && clock.is_open())
+        else {
             return Ok(None);
         };
         let due = clock.compute(env.schedule, &pauses)?;
@@ -324,12 +322,12 @@ pub fn timed_actions(case: &Case, env: &CaseEnv<'_>) -> Result<Vec<TimedAction>,
         S::AnsweredOnSpot => add(A::ConfirmSilently, env.after_workdays(ClockKey::K8, case.entered_at, 2)?),
         S::Dispatched => {
             add(A::DeemSigned, env.after_workdays(ClockKey::K3, case.delivered_at.unwrap_or(case.entered_at), 1)?);
-        },
+        }
         S::Replied if !case.requirements.centre_verify => add(A::ReleaseReply, case.entered_at),
         S::AwaitingConfirm => {
             let due = case.clock(ClockKey::K8).filter(|clock| clock.is_open()).and_then(|clock| clock.due_at);
             add(A::ConfirmSilently, due.map_or_else(|| env.after_workdays(ClockKey::K8, case.entered_at, 5), Ok)?);
-        },
+        }
         S::PlanTracking => {
             let next = case
                 .tasks
@@ -340,12 +338,12 @@ pub fn timed_actions(case: &Case, env: &CaseEnv<'_>) -> Result<Vec<TimedAction>,
             if let Some(at) = next {
                 add(A::ReportMilestone, at);
             }
-        },
+        }
         S::Closed => {
             if let Some(closing) = case.closings.last() {
                 add(A::Archive, closing.at + jiff::SignedDuration::from_hours(30 * 24));
             }
-        },
+        }
         S::Draft
         | S::Submitted
         | S::NotAccepted
@@ -363,7 +361,7 @@ pub fn timed_actions(case: &Case, env: &CaseEnv<'_>) -> Result<Vec<TimedAction>,
         | S::Archived
         | S::Withdrawn
         | S::Merged
-        | S::Transferred => {},
+        | S::Transferred => {}
     }
     if case.status.is_open() {
         if let Some(until) = case.open_pause().and_then(|pause| pause.until) {

@@ -46,7 +46,7 @@ impl Step<'_> {
             Some(signature) => {
                 signature.released_at = Some(now);
                 (signature.text.clone(), format!("{}，{}", signature.signer_name, env.in_words(signature.at)))
-            },
+            }
             None => return Err(TransitionError::CloseNeeds(vec!["审签的答复"])),
         };
         self.record(
@@ -60,7 +60,8 @@ impl Step<'_> {
     fn start_confirm_window(&mut self) -> Guard {
         let env = self.env;
         let after = env.book.profile(&self.case.requirements.profile).map(|profile| profile.silent_confirm.after);
-        let within = after.filter(|within| within.budget().is_some()).unwrap_or(Within::Budget(Budget::working_days(5)));
+        let within =
+            after.filter(|within| within.budget().is_some()).unwrap_or(Within::Budget(Budget::working_days(5)));
         self.case.start_clock(ClockKey::K8, "centre", Limit::from_within(within, env.now, env.schedule), None, env)?;
         Ok(())
     }
@@ -116,13 +117,12 @@ impl Step<'_> {
     /// The enterprise agrees: on to the centre's check, or closed at once where nothing else is asked for.
     fn agree(&mut self, confirmation: Confirmation) -> Guard {
         let now = self.now();
-        match self.case.status {
-            CaseStatus::AnsweredOnSpot => return self.close_on_spot(false),
-            CaseStatus::ClosingReview => {
-                self.case.confirmation = Some(confirmation);
-                return self.go(CaseStatus::ClosingReview);
-            },
-            _ => {},
+        if self.case.status == CaseStatus::AnsweredOnSpot {
+            return self.close_on_spot(false);
+        }
+        if self.case.status == CaseStatus::ClosingReview {
+            self.case.confirmation = Some(confirmation);
+            return self.go(CaseStatus::ClosingReview);
         }
         self.case.stop_clock(ClockKey::K8, now);
         self.case.confirmation = Some(confirmation);
@@ -152,13 +152,7 @@ impl Step<'_> {
         }
     }
 
-    pub(super) fn rate(
-        &mut self,
-        grade: u8,
-        solved: Option<bool>,
-        reason: Option<&str>,
-        words: Option<&str>,
-    ) -> Guard {
+    pub(super) fn rate(&mut self, grade: u8, solved: Option<bool>, reason: Option<&str>, words: Option<&str>) -> Guard {
         let Some((_, label)) = GRADES.iter().find(|(value, _)| *value == grade) else {
             return Err(TransitionError::Field { field: "grade", message: "评价须为1至5" });
         };
@@ -173,32 +167,27 @@ impl Step<'_> {
         };
         let bad = rating.is_bad();
         self.case.ratings.push(rating);
-        match self.case.status {
-            CaseStatus::AnsweredOnSpot if bad => {
-                self.back_to_handling(words)?;
-                self.record_rating(label, reason, words);
-                Ok(())
-            },
-            CaseStatus::AwaitingConfirm | CaseStatus::ClosingReview if bad => {
-                self.open_recheck(reason.unwrap_or("不满意"), words)?;
-                self.record_rating(label, reason, words);
-                Ok(())
-            },
-            CaseStatus::AnsweredOnSpot | CaseStatus::AwaitingConfirm => {
-                self.agree(Confirmation::ByEnterprise(now))?;
-                self.record_rating(label, reason, words);
-                self.finish_agreement();
-                Ok(())
-            },
-            status => {
-                self.go(status)?;
-                self.record_rating(label, reason, words);
-                if bad {
-                    self.tell_centre("bad_rating", "办结后收到差评，请回访");
-                }
-                Ok(())
-            },
+        let status = self.case.status;
+        let on_spot = status == CaseStatus::AnsweredOnSpot;
+        let waits = on_spot || status == CaseStatus::AwaitingConfirm;
+        if bad && on_spot {
+            self.back_to_handling(words)?;
+            self.record_rating(label, reason, words);
+        } else if bad && (waits || status == CaseStatus::ClosingReview) {
+            self.open_recheck(reason.unwrap_or("不满意"), words)?;
+            self.record_rating(label, reason, words);
+        } else if waits {
+            self.agree(Confirmation::ByEnterprise(now))?;
+            self.record_rating(label, reason, words);
+            self.finish_agreement();
+        } else {
+            self.go(status)?;
+            self.record_rating(label, reason, words);
+            if bad {
+                self.tell_centre("bad_rating", "办结后收到差评，请回访");
+            }
         }
+        Ok(())
     }
 
     fn record_rating(&mut self, label: &str, reason: Option<&str>, words: Option<&str>) {
@@ -220,13 +209,8 @@ impl Step<'_> {
         self.case.end_clock(ClockKey::K7, now, ClockState::Cancelled);
         self.case.confirmation = None;
         self.case.resume_policy_clock();
-        let due = self.case.start_clock(
-            ClockKey::K9,
-            "supervision",
-            Limit::Budget(Budget::working_days(3)),
-            None,
-            env,
-        )?;
+        let due =
+            self.case.start_clock(ClockKey::K9, "supervision", Limit::Budget(Budget::working_days(3)), None, env)?;
         let due = self.words(due);
         self.tell_centre("recheck_opened", &format!("企业反映“{reason}”，请在{due}前复核"));
         let number = self.case.display_number();
@@ -280,7 +264,8 @@ impl Step<'_> {
         for (milestone, id) in milestones.iter().zip(env.task_ids) {
             let text = need("milestones", &milestone.text)?;
             let due = env.end_of(milestone.due_on).filter(|due| *due > now);
-            let due = due.ok_or(TransitionError::Field { field: "milestones", message: "节点日期须晚于今天" })?;
+            let due =
+                due.ok_or(TransitionError::Field { field: "milestones", message: "节点日期须晚于今天" })?;
             planned.push((*id, text.to_owned(), due));
         }
         self.go(CaseStatus::PlanTracking)?;
@@ -319,10 +304,10 @@ impl Step<'_> {
             .filter(|task| task.kind == TaskKind::Milestone && task.state == TaskState::Open)
             .min_by_key(|task| task.due_at)
             .ok_or(TransitionError::NoSuchTask)?;
-        if let (true, Some(due)) = (timer, next.due_at) {
-            if now < due {
-                return Err(TransitionError::TooEarly { at: due });
-            }
+        if let (true, Some(due)) = (timer, next.due_at)
+            && now < due
+        {
+            return Err(TransitionError::TooEarly { at: due });
         }
         next.state = if reached { TaskState::Done } else { TaskState::Missed };
         next.answer = Some(text.clone());
@@ -348,8 +333,7 @@ impl Step<'_> {
         let (now, env) = (self.now(), self.env);
         self.case.stop_clock(ClockKey::K9, now);
         let unit = self.case.lead_unit.clone().unwrap_or_default();
-        let due =
-            self.case.start_clock(ClockKey::K9, &unit, Limit::Budget(Budget::working_days(5)), None, env)?;
+        let due = self.case.start_clock(ClockKey::K9, &unit, Limit::Budget(Budget::working_days(5)), None, env)?;
         self.case.signature = None;
         self.case.conclusion = None;
         self.case.verified_by = None;
@@ -385,10 +369,11 @@ impl Step<'_> {
     /// Who rechecks had no hand in it and does not belong to the handling unit.
     fn check_rechecker(&self) -> Guard {
         self.check_independent()?;
-        if let super::action::Actor::Officer(officer) = self.actor {
-            if self.case.lead_unit.as_deref().is_some_and(|unit| officer.is_of(unit)) && !self.case.sealed {
-                return Err(TransitionError::HandlerMayNotVerify);
-            }
+        if let super::action::Actor::Officer(officer) = self.actor
+            && self.case.lead_unit.as_deref().is_some_and(|unit| officer.is_of(unit))
+            && !self.case.sealed
+        {
+            return Err(TransitionError::HandlerMayNotVerify);
         }
         Ok(())
     }
@@ -535,7 +520,9 @@ impl Step<'_> {
             self.check_independent()?;
         }
         if self.case.lead_unit.is_none() {
-            return Err(TransitionError::Field { field: "action", message: "当场答复的件没有承办单位，请提交新诉求" });
+            return Err(TransitionError::Field {
+                field: "action", message: "当场答复的件没有承办单位，请提交新诉求"
+            });
         }
         self.go(CaseStatus::Processing)?;
         let case = &mut self.case;

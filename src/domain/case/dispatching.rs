@@ -63,7 +63,9 @@ impl Step<'_> {
         let opinion = need("opinion", opinion)?.to_owned();
         if self.case.status == CaseStatus::Accepted {
             if self.case.requirements.chain == 0 {
-                return Err(TransitionError::Field { field: "action", message: "该口径没有报批程序，请直接分派" });
+                return Err(TransitionError::Field {
+                    field: "action", message: "该口径没有报批程序，请直接分派"
+                });
             }
             self.case.approvals = 0;
             self.go(CaseStatus::PreApproval)?;
@@ -96,7 +98,9 @@ impl Step<'_> {
         note: Option<&str>,
     ) -> Guard {
         if self.case.requirements.chain > self.case.approvals {
-            return Err(TransitionError::Field { field: "action", message: "该口径须先报批，请用“呈批”" });
+            return Err(TransitionError::Field {
+                field: "action", message: "该口径须先报批，请用“呈批”"
+            });
         }
         if complexity.is_some() {
             self.case.complexity = complexity;
@@ -129,7 +133,9 @@ impl Step<'_> {
         for unit in assists {
             self.check_unit(unit)?;
             if *unit == lead {
-                return Err(TransitionError::Field { field: "assists", message: "主办单位不能同时是协办单位" });
+                return Err(TransitionError::Field {
+                    field: "assists", message: "主办单位不能同时是协办单位"
+                });
             }
             if !others.contains(unit) {
                 others.push(unit.clone());
@@ -230,7 +236,9 @@ impl Step<'_> {
         }
         let basis = need("basis", basis)?.to_owned();
         if basis.chars().count() < 5 {
-            return Err(TransitionError::Field { field: "basis", message: "请写明职责依据（三定、权责清单条款）" });
+            return Err(TransitionError::Field {
+                field: "basis", message: "请写明职责依据（三定、权责清单条款）"
+            });
         }
         let proposed = need("proposed_unit", proposed_unit)?.to_owned();
         self.check_unit(&proposed)?;
@@ -321,7 +329,10 @@ impl Step<'_> {
         if let Some((start, due_before)) = self.case.clock(ClockKey::K5).map(|clock| (clock.started_at, clock.due_at)) {
             let limit = match due_on {
                 Some(day) => env.end_of(day).map(Limit::Until),
-                None => env.book.profile(&self.case.requirements.profile).map(|p| self.case.answer_limit(p, start, env).limit),
+                None => env
+                    .book
+                    .profile(&self.case.requirements.profile)
+                    .map(|p| self.case.answer_limit(p, start, env).limit),
             };
             if let (Some(limit), Some(clock)) =
                 (limit, self.case.clocks.iter_mut().rev().find(|clock| clock.key == ClockKey::K5))

@@ -102,18 +102,10 @@ impl From<&Actor> for ActorStamp {
                 name: Some(officer.name.clone()),
                 unit: Some(officer.unit().to_owned()),
             },
-            Actor::Proxy { name } => Self {
-                kind: actor.kind(),
-                id: None,
-                name: Some(name.clone()),
-                unit: None,
-            },
-            Actor::Enterprise | Actor::Bot | Actor::Timer => Self {
-                kind: actor.kind(),
-                id: None,
-                name: None,
-                unit: None,
-            },
+            Actor::Proxy { name } => Self { kind: actor.kind(), id: None, name: Some(name.clone()), unit: None },
+            Actor::Enterprise | Actor::Bot | Actor::Timer => {
+                Self { kind: actor.kind(), id: None, name: None, unit: None }
+            }
         }
     }
 }
@@ -153,20 +145,14 @@ pub struct CaseEvent {
 impl CaseEvent {
     /// The value of a particular.
     pub fn fact(&self, key: &str) -> Option<&str> {
-        self.facts
-            .iter()
-            .find(|fact| fact.key == key)
-            .map(|fact| fact.value.as_str())
+        self.facts.iter().find(|fact| fact.key == key).map(|fact| fact.value.as_str())
     }
 
     /// The line the enterprise reads, or `None` for what is internal. `unit_name` turns slugs into names.
     pub fn public_line(&self, unit_name: &dyn Fn(&str) -> String) -> Option<String> {
         use EventKind as K;
         let fact = |key: &str| {
-            self.facts
-                .iter()
-                .find(|fact| fact.public && fact.key == key)
-                .map_or("", |fact| fact.value.as_str())
+            self.facts.iter().find(|fact| fact.public && fact.key == key).map_or("", |fact| fact.value.as_str())
         };
         let unit = |key: &str| unit_name(fact(key));
         let line = match self.kind {
@@ -203,12 +189,9 @@ impl CaseEvent {
             K::Paused => format!("暂停计时（{}）：{}", fact("reason"), fact("explanation")),
             K::Resumed => format!("恢复计时，答复时限：{}", fact("due")),
             K::ExtensionRequested => format!("主办单位申请延期：{}", fact("reason")),
-            K::ExtensionGranted => format!(
-                "延期{}个工作日，原因：{}；新的时限：{}",
-                fact("days"),
-                fact("reason"),
-                fact("due")
-            ),
+            K::ExtensionGranted => {
+                format!("延期{}个工作日，原因：{}；新的时限：{}", fact("days"), fact("reason"), fact("due"))
+            }
             K::ExtensionRefused => "未同意延期，时限不变".to_owned(),
             K::Regraded => format!("分类分级调整，答复时限：{}", fact("due")),
             K::ReplyReleased => format!("答复已送达（签发：{}）：{}", fact("signer"), fact("text")),
@@ -218,10 +201,7 @@ impl CaseEvent {
             K::ConfirmedSilently => "未收到您的确认，进入办结核实；30天内可要求重新办理".to_owned(),
             K::PlanAccepted => format!("已接受办理方案：{}", fact("plan")),
             K::MilestoneReported => format!("方案节点：{}", fact("text")),
-            K::RatingUpheld => format!(
-                "复核：您反映的情况成立，已要求整改，{}前重新办理",
-                fact("due")
-            ),
+            K::RatingUpheld => format!("复核：您反映的情况成立，已要求整改，{}前重新办理", fact("due")),
             K::RatingDismissed => format!("复核说明：{}", fact("explanation")),
             K::CloseRequested => "主办单位申请办结，中心核实中".to_owned(),
             K::Closed => format!("已办结：{}", fact("conclusion")),

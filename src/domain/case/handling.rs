@@ -9,7 +9,9 @@ use crate::domain::{
         action::{Actor, Party},
         event::EventKind,
         input::ContactMethod,
-        model::{CaseTask, ClockKey, ClockState, Draft, Limit, Recipient, Signature, TaskKind, TaskState, TransitionError},
+        model::{
+            CaseTask, ClockKey, ClockState, Draft, Limit, Recipient, Signature, TaskKind, TaskState, TransitionError,
+        },
         status::{CaseStatus, Conclusion},
     },
     ids::TaskId,
@@ -95,7 +97,7 @@ impl Step<'_> {
         let due = match due_on.and_then(|day| env.end_of(day)) {
             Some(due) if due <= self.now() => {
                 return Err(TransitionError::Field { field: "due_on", message: "协办期限不能早于现在" });
-            },
+            }
             Some(due) => due,
             None => self.assist_due()?,
         };
@@ -144,7 +146,9 @@ impl Step<'_> {
         self.case
             .tasks
             .iter_mut()
-            .find(|candidate| candidate.id == task && candidate.kind == TaskKind::Assist && candidate.state == TaskState::Open)
+            .find(|candidate| {
+                candidate.id == task && candidate.kind == TaskKind::Assist && candidate.state == TaskState::Open
+            })
             .ok_or(TransitionError::NoSuchTask)
     }
 

@@ -69,10 +69,7 @@ pub struct SplitPart {
 
 /// An action with its fields. Texts are trimmed by the edge; guards check the rest.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[expect(
-    missing_docs,
-    reason = "the variants and fields are the actions and fields of DOMAIN 3.2, one to one"
-)]
+#[expect(missing_docs, reason = "the variants and fields are the actions and fields of DOMAIN 3.2, one to one")]
 pub enum ActionInput {
     Submit,
     Refuse {
@@ -127,9 +124,14 @@ pub enum ActionInput {
         complexity: Option<Complexity>,
         note: Option<String>,
     },
-    SignIn { register_no: String, handler: Option<(OfficerId, String)> },
+    SignIn {
+        register_no: String,
+        handler: Option<(OfficerId, String)>,
+    },
     DeemSigned,
-    Assign { handler: (OfficerId, String) },
+    Assign {
+        handler: (OfficerId, String),
+    },
     RequestReturn {
         reason: ReturnReason,
         basis: String,

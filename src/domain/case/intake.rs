@@ -9,7 +9,7 @@ use crate::domain::{
         clocks::CaseEnv,
         event::{ActorStamp, CaseEvent, EventKind, Fact},
         model::{
-            Case, ClockKey, ClockState, Closing, Confirmation, Overlay, Outcome, OutMessage, Party, Recipient,
+            Case, ClockKey, ClockState, Closing, Confirmation, OutMessage, Outcome, Overlay, Party, Recipient,
             Requirements, TransitionError,
         },
         number::{CaseNumber, QueryCode},
@@ -271,13 +271,12 @@ impl Step<'_> {
     }
 
     fn record_acceptance(&mut self) {
-        let due = match self.case.clock(ClockKey::K5) {
-            Some(clock) => self.words(clock.due_at),
-            None => {
-                let profile = self.env.book.profile(&self.case.requirements.profile);
-                let words = profile.map(|p| self.case.answer_limit(p, self.env.now, self.env).words);
-                format!("派到主办单位后{}", words.unwrap_or_default())
-            },
+        let due = if let Some(clock) = self.case.clock(ClockKey::K5) {
+            self.words(clock.due_at)
+        } else {
+            let profile = self.env.book.profile(&self.case.requirements.profile);
+            let words = profile.map(|p| self.case.answer_limit(p, self.env.now, self.env).words);
+            format!("派到主办单位后{}", words.unwrap_or_default())
         };
         let requirements = self.case.requirements.clone();
         let topic = self.case.topic.clone().unwrap_or_default();
@@ -300,7 +299,9 @@ impl Step<'_> {
         let text = need("text", text)?.to_owned();
         let source = need("source", source)?.to_owned();
         if self.is(ActingParty::Bot) && !source.starts_with("rule:") {
-            return Err(TransitionError::Field { field: "source", message: "机器人只能用已审核规则的答复" });
+            return Err(TransitionError::Field {
+                field: "source", message: "机器人只能用已审核规则的答复"
+            });
         }
         self.go(CaseStatus::AnsweredOnSpot)?;
         let now = self.now();
@@ -342,8 +343,7 @@ impl Step<'_> {
         let now = self.now();
         self.case.end_clock(ClockKey::K5, now, ClockState::Stopped);
         self.case.cancel_clocks(now);
-        self.case.confirmation =
-            Some(if silent { Confirmation::Silent(now) } else { Confirmation::ByEnterprise(now) });
+        self.case.confirmation = Some(if silent { Confirmation::Silent(now) } else { Confirmation::ByEnterprise(now) });
         self.case.closings.push(Closing {
             round: self.case.round,
             at: now,

@@ -10,33 +10,30 @@ mod apply;
 mod clocks;
 mod closing;
 mod dispatching;
-mod handling;
-mod intake;
-mod overlays;
-#[cfg(test)]
-mod tests;
 pub mod event;
+mod handling;
 pub mod input;
+mod intake;
 pub mod lifecycle;
 pub mod model;
 pub mod number;
+mod overlays;
 pub mod status;
+#[cfg(test)]
+mod tests;
 
 pub use action::{Actor, CaseAction, OfficerStamp, Party};
 pub use apply::apply;
-pub use closing::{GRADES, LAYERS};
 pub use clocks::{CaseEnv, TimedAction, timed_actions};
-pub use intake::{NewCase, register};
+pub use closing::{GRADES, LAYERS};
 pub use event::{ActorStamp, CaseEvent, EventKind, Fact};
-pub use input::{
-    ActionInput, ContactMethod, MilestoneInput, ReplyRefusal, ReturnReason, SplitPart,
-};
+pub use input::{ActionInput, ContactMethod, MilestoneInput, ReplyRefusal, ReturnReason, SplitPart};
+pub use intake::{NewCase, register};
 pub use lifecycle::{TRANSITIONS, To, Transition, allowed_actions};
 pub use model::{
-    Case, CaseClock, CaseTask, ClockKey, ClockState, Closing, Confirmation, Draft,
-    ExtensionRequest, Limit, OutMessage, Outcome, Overlay, Party as CaseParty, PauseReason, PauseRecord,
-    Rating, Recipient, Requirements, Responsible, ReturnRequest, Signature, TaskKind, TaskState,
-    TransitionError,
+    Case, CaseClock, CaseTask, ClockKey, ClockState, Closing, Confirmation, Draft, ExtensionRequest, Limit, OutMessage,
+    Outcome, Overlay, Party as CaseParty, PauseReason, PauseRecord, Rating, Recipient, Requirements, Responsible,
+    ReturnRequest, Signature, TaskKind, TaskState, TransitionError,
 };
 pub use number::{CaseNumber, InvalidNumber, QueryCode};
 pub use status::{CaseStatus, Conclusion, Stage};

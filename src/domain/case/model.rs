@@ -315,6 +315,7 @@ pub struct Closing {
 
 /// What the policy asks for, as of the version that was in force when the case was accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an independent fact with a name of its own")]
 pub struct Requirements {
     /// Name of the profile.
     pub profile: String,
@@ -371,6 +372,7 @@ pub struct Party {
 
 /// One case (诉求件).
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an independent fact with a name of its own")]
 pub struct Case {
     /// Key in the database.
     pub id: CaseId,
@@ -689,11 +691,11 @@ impl TransitionError {
         match self {
             Self::NotAllowed { status, action } => {
                 format!("当前状态“{}”不能“{}”", status.label(), action.label())
-            },
+            }
             Self::Forbidden { action, parties, .. } => {
                 let who: Vec<&str> = parties.iter().map(|party| party.label()).collect();
                 format!("“{}”须由{}操作", action.label(), who.join("、"))
-            },
+            }
             Self::Field { message, .. } => (*message).to_owned(),
             Self::ConclusionMismatch(conclusion) => format!("办理结论“{}”与事项类型不符", conclusion.label()),
             Self::OnlyOnce(what) => format!("{what}只能进行一次"),
@@ -744,19 +746,10 @@ impl Case {
             | S::Archived
             | S::Withdrawn
             | S::Merged
-            | S::Transferred => Responsible {
-                unit: None,
-                person: None,
-            },
-            S::Dispatched
-            | S::Signed
-            | S::Processing
-            | S::SignOffPending
-            | S::PlanTracking
-            | S::Rectifying => Responsible {
-                unit: self.lead_unit.clone(),
-                person: self.handler,
-            },
+            | S::Transferred => Responsible { unit: None, person: None },
+            S::Dispatched | S::Signed | S::Processing | S::SignOffPending | S::PlanTracking | S::Rectifying => {
+                Responsible { unit: self.lead_unit.clone(), person: self.handler }
+            }
         }
     }
 
@@ -767,9 +760,7 @@ impl Case {
 
     /// When the enterprise gets its answer at the latest (K5), or before acceptance when it hears from us (K1).
     pub fn due_at(&self) -> Option<Timestamp> {
-        self.clock(ClockKey::K5)
-            .or_else(|| self.clock(ClockKey::K1))
-            .and_then(|clock| clock.due_at)
+        self.clock(ClockKey::K5).or_else(|| self.clock(ClockKey::K1)).and_then(|clock| clock.due_at)
     }
 
     /// The pause that lasts now.
@@ -779,20 +770,14 @@ impl Case {
 
     /// Assist tasks nobody has answered or waived.
     pub fn open_assists(&self) -> usize {
-        self.tasks
-            .iter()
-            .filter(|task| task.kind == TaskKind::Assist && task.state == TaskState::Open)
-            .count()
+        self.tasks.iter().filter(|task| task.kind == TaskKind::Assist && task.state == TaskState::Open).count()
     }
 
     /// Whether the enterprise may withdraw it: not complaints and reports of public interest, nor what a leader
     /// assigned (T43).
     pub const fn may_be_withdrawn(&self) -> bool {
         !self.overlay.leader_assigned
-            && !matches!(
-                self.case_type,
-                CaseType::Complaint | CaseType::Report | CaseType::Conduct
-            )
+            && !matches!(self.case_type, CaseType::Complaint | CaseType::Report | CaseType::Conduct)
     }
 
     /// The number as shown: with `-R1` after a reopening.

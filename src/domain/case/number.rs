@@ -21,22 +21,14 @@ const CHECK_ALPHABET: &[u8; 31] = b"0123456789ABCDEFGHJKLMNPRTUVWXY";
 
 fn check_character(body: &str) -> char {
     let digits = body.bytes().filter(u8::is_ascii_digit);
-    let sum = digits
-        .enumerate()
-        .map(|(i, digit)| (i as u64 % 29 + 2) * u64::from(digit - b'0'))
-        .sum::<u64>();
+    let sum = digits.enumerate().map(|(i, digit)| (i as u64 % 29 + 2) * u64::from(digit - b'0')).sum::<u64>();
     char::from(CHECK_ALPHABET[(sum % 31) as usize])
 }
 
 impl CaseNumber {
     /// The number of the `sequence`-th case (from 1) of a day.
     pub fn new(day: Date, sequence: u32) -> Self {
-        let body = format!(
-            "ZT{:04}{:02}{:02}-{sequence:04}",
-            day.year(),
-            day.month(),
-            day.day()
-        );
+        let body = format!("ZT{:04}{:02}{:02}-{sequence:04}", day.year(), day.month(), day.day());
         let check = check_character(&body);
         Self(format!("{body}{check}"))
     }
@@ -48,11 +40,7 @@ impl CaseNumber {
 
     /// The number of a reopened case: `-R1`, `-R2` … after the original (T41); round 0 is the original itself.
     pub fn with_round(&self, round: u16) -> String {
-        if round == 0 {
-            self.0.clone()
-        } else {
-            format!("{}-R{round}", self.0)
-        }
+        if round == 0 { self.0.clone() } else { format!("{}-R{round}", self.0) }
     }
 }
 
@@ -69,11 +57,7 @@ impl FromStr for CaseNumber {
     fn from_str(text: &str) -> Result<Self, InvalidNumber> {
         let upper = text.trim().to_ascii_uppercase();
         let base = match upper.split_once("-R") {
-            Some((base, round))
-                if !round.is_empty() && round.bytes().all(|b| b.is_ascii_digit()) =>
-            {
-                base
-            }
+            Some((base, round)) if !round.is_empty() && round.bytes().all(|b| b.is_ascii_digit()) => base,
             Some(_) => return Err(InvalidNumber),
             None => upper.as_str(),
         };
@@ -92,11 +76,7 @@ impl FromStr for CaseNumber {
             return Err(InvalidNumber);
         }
         let body = format!("ZT{day}-{sequence}");
-        if check.chars().next() == Some(check_character(&body)) {
-            Ok(Self(base.to_owned()))
-        } else {
-            Err(InvalidNumber)
-        }
+        if check.starts_with(check_character(&body)) { Ok(Self(base.to_owned())) } else { Err(InvalidNumber) }
     }
 }
 
@@ -114,12 +94,7 @@ impl QueryCode {
 
     /// Makes a code; every byte contributes its lowest five bits.
     pub fn from_random(bytes: &[u8; CODE_LENGTH]) -> Self {
-        Self(
-            bytes
-                .iter()
-                .map(|byte| char::from(CODE_ALPHABET[usize::from(byte & 31)]))
-                .collect(),
-        )
+        Self(bytes.iter().map(|byte| char::from(CODE_ALPHABET[usize::from(byte & 31)])).collect())
     }
 
     /// Reads what a person typed: case, blanks and hyphens do not matter, `O` is `0`, `I` and `L` are `1`.
@@ -151,11 +126,7 @@ impl QueryCode {
 
     /// Compares without telling by its duration where the difference is.
     pub fn matches(&self, other: &Self) -> bool {
-        self.0
-            .bytes()
-            .zip(other.0.bytes())
-            .fold(0_u8, |diff, (a, b)| diff | (a ^ b))
-            == 0
+        self.0.bytes().zip(other.0.bytes()).fold(0_u8, |diff, (a, b)| diff | (a ^ b)) == 0
     }
 }
 
@@ -190,21 +161,12 @@ mod tests {
                 let mut wrong = text.to_vec();
                 wrong[i] = digit;
                 let wrong = String::from_utf8(wrong).expect("ASCII");
-                assert_eq!(
-                    wrong.parse::<CaseNumber>().is_ok(),
-                    digit == text[i],
-                    "{wrong}"
-                );
+                assert_eq!(wrong.parse::<CaseNumber>().is_ok(), digit == text[i], "{wrong}");
             }
             if text[i + 1].is_ascii_digit() && i + 1 < text.len() - 1 && text[i] != text[i + 1] {
                 let mut wrong = text.to_vec();
                 wrong.swap(i, i + 1);
-                assert!(
-                    String::from_utf8(wrong)
-                        .expect("ASCII")
-                        .parse::<CaseNumber>()
-                        .is_err()
-                );
+                assert!(String::from_utf8(wrong).expect("ASCII").parse::<CaseNumber>().is_err());
             }
         }
     }
@@ -229,14 +191,8 @@ mod tests {
     fn a_code_reads_back_however_it_is_typed() {
         let code = QueryCode::from_random(&[0, 1, 2, 30, 31, 32, 33, 255, 17, 9]);
         assert_eq!(code.as_str().len(), 10);
-        assert!(
-            QueryCode::parse(&code.grouped().to_lowercase())
-                .is_some_and(|typed| typed.matches(&code))
-        );
-        assert_eq!(
-            QueryCode::parse("OIL00-00000").map(|c| c.as_str().to_owned()),
-            Some("0110000000".to_owned())
-        );
+        assert!(QueryCode::parse(&code.grouped().to_lowercase()).is_some_and(|typed| typed.matches(&code)));
+        assert_eq!(QueryCode::parse("OIL00-00000").map(|c| c.as_str().to_owned()), Some("0110000000".to_owned()));
         assert!(QueryCode::parse("1234").is_none());
         assert_eq!(format!("{code:?}"), "QueryCode(…)");
     }

@@ -7,9 +7,7 @@ use crate::domain::{
     case::{
         action::Party,
         event::EventKind,
-        model::{
-            ClockKey, ClockState, ExtensionRequest, Limit, PauseReason, PauseRecord, Recipient, TransitionError,
-        },
+        model::{ClockKey, ClockState, ExtensionRequest, Limit, PauseReason, PauseRecord, Recipient, TransitionError},
         status::{CaseStatus, Conclusion},
     },
     sla::{Budget, Within},
@@ -57,36 +55,35 @@ impl Step<'_> {
                     return Ok(());
                 }
                 Some(env.after_workdays(ClockKey::K5, now, 5)?)
-            },
+            }
             PauseReason::P2 => {
                 if !self.is(Party::UnitLeader) {
-                    return Err(TransitionError::Field { field: "reason", message: "法定程序须由分管负责人提出" });
+                    return Err(TransitionError::Field {
+                        field: "reason", message: "法定程序须由分管负责人提出"
+                    });
                 }
                 need_some("document", document)?;
                 if until_on.is_none() {
                     return Err(TransitionError::Field { field: "until_on", message: "请写明到哪一天" });
                 }
                 None
-            },
+            }
             PauseReason::P3 => {
                 let recorded = centre && document.is_some_and(|text| !text.trim().is_empty());
                 if !(self.is(Party::Enterprise) || recorded) {
                     return Err(TransitionError::Field { field: "reason", message: "须有企业书面请求" });
                 }
                 Some(env.after_workdays(ClockKey::K5, now, 20)?)
-            },
+            }
             PauseReason::P4 => {
                 if !centre {
                     return Err(TransitionError::Field { field: "reason", message: "不可抗力须由中心确认" });
                 }
                 None
-            },
+            }
         };
-        let explanation = if explanation.trim().is_empty() {
-            asked.unwrap_or_default()
-        } else {
-            explanation.trim().to_owned()
-        };
+        let explanation =
+            if explanation.trim().is_empty() { asked.unwrap_or_default() } else { explanation.trim().to_owned() };
         need("explanation", &explanation)?;
         let wanted = until_on.and_then(|day| env.end_of(day));
         if wanted.is_some_and(|until| until <= now) {
@@ -95,7 +92,7 @@ impl Step<'_> {
         let until = match (wanted, longest) {
             (Some(wanted), Some(longest)) if wanted > longest => {
                 return Err(TransitionError::Field { field: "until_on", message: "超过该事由的最长期限" });
-            },
+            }
             (Some(wanted), _) => Some(wanted),
             (None, longest) => longest,
         };
@@ -179,10 +176,7 @@ impl Step<'_> {
         let status = self.case.status;
         self.go(status)?;
         self.case.start_stack_clock(ClockKey::K11, "centre", Budget::working_hours(4), env)?;
-        self.record(
-            EventKind::ExtensionRequested,
-            &[("days", &days.to_string(), true), ("reason", &reason, true)],
-        );
+        self.record(EventKind::ExtensionRequested, &[("days", &days.to_string(), true), ("reason", &reason, true)]);
         self.tell_enterprise("extension_requested");
         self.tell_centre("extension_requested", "有延期申请待审；4个工作小时内不答复视为不同意");
         self.case.overlay.extension = Some(ExtensionRequest { days, reason, by, at: now });
@@ -198,8 +192,7 @@ impl Step<'_> {
     }
 
     pub(super) fn grant_extension(&mut self, days: Option<u32>) -> Guard {
-        let request =
-            self.case.overlay.extension.clone().ok_or(TransitionError::NoExtension("没有待审的延期申请"))?;
+        let request = self.case.overlay.extension.clone().ok_or(TransitionError::NoExtension("没有待审的延期申请"))?;
         let days = days.unwrap_or(request.days);
         if days == 0 || days > request.days {
             return Err(TransitionError::Field { field: "days", message: "不能多于申请的天数" });
@@ -238,10 +231,10 @@ impl Step<'_> {
             return Err(TransitionError::NoExtension("没有待审的延期申请"));
         }
         let now = self.now();
-        if self.is(Party::Timer) {
-            if let Some(due) = self.case.clock(ClockKey::K11).and_then(|clock| clock.due_at) {
-                self.not_before(due)?;
-            }
+        if self.is(Party::Timer)
+            && let Some(due) = self.case.clock(ClockKey::K11).and_then(|clock| clock.due_at)
+        {
+            self.not_before(due)?;
         }
         let status = self.case.status;
         self.go(status)?;
@@ -353,7 +346,7 @@ impl Step<'_> {
             Some(unit) => {
                 let text = format!("【{}】企业补充了说明", self.case.display_number());
                 self.tell(Recipient::Unit(unit), "info_added", text);
-            },
+            }
             None => self.tell_centre("info_added", "企业补充了说明"),
         }
         Ok(())
@@ -373,8 +366,7 @@ fn check_extension_reason(reason: &str) -> Guard {
     let distinct: std::collections::BTreeSet<char> = rest.chars().filter(|c| c.is_alphanumeric()).collect();
     if meaningful(&rest) < EXTENSION_REASON_CHARS / 2 || distinct.len() < 8 {
         return Err(TransitionError::Field {
-            field: "reason",
-            message: "请写具体理由，不能只写“情况复杂”之类的套话",
+            field: "reason", message: "请写具体理由，不能只写“情况复杂”之类的套话"
         });
     }
     Ok(())

@@ -81,8 +81,8 @@ impl CaseStatus {
     /// The code of DOMAIN 3.1, `S00` to `S23`.
     pub const fn code(self) -> &'static str {
         const CODES: [&str; 24] = [
-            "S00", "S01", "S02", "S03", "S04", "S05", "S06", "S07", "S08", "S09", "S10", "S11",
-            "S12", "S13", "S14", "S15", "S16", "S17", "S18", "S19", "S20", "S21", "S22", "S23",
+            "S00", "S01", "S02", "S03", "S04", "S05", "S06", "S07", "S08", "S09", "S10", "S11", "S12", "S13", "S14",
+            "S15", "S16", "S17", "S18", "S19", "S20", "S21", "S22", "S23",
         ];
         CODES[self as usize]
     }
@@ -125,11 +125,7 @@ impl CaseStatus {
     /// The stage on the enterprise's progress bar; `None` where the case left the road (refused, withdrawn …).
     pub const fn stage(self) -> Option<Stage> {
         match self {
-            Self::Draft
-            | Self::NotAccepted
-            | Self::Withdrawn
-            | Self::Merged
-            | Self::Transferred => None,
+            Self::Draft | Self::NotAccepted | Self::Withdrawn | Self::Merged | Self::Transferred => None,
             Self::Submitted | Self::NeedInfo => Some(Stage::Raised),
             Self::Accepted => Some(Stage::Accepted),
             Self::OwnershipPending | Self::PreApproval | Self::Dispatched | Self::ReturnPending => {
@@ -213,13 +209,7 @@ impl Conclusion {
             }
             Self::Substantiated | Self::PartlySubstantiated | Self::Unsubstantiated => matches!(
                 case_type,
-                T::Complaint
-                    | T::Report
-                    | T::Conduct
-                    | T::Arrears
-                    | T::RatingReview
-                    | T::Risk
-                    | T::Stuck
+                T::Complaint | T::Report | T::Conduct | T::Arrears | T::RatingReview | T::Risk | T::Stuck
             ),
             Self::Answered => matches!(
                 case_type,
@@ -250,11 +240,7 @@ mod tests {
     #[test]
     fn open_lists_exactly_the_states_that_run() {
         for &status in CaseStatus::ALL {
-            assert_eq!(
-                status.is_open(),
-                CaseStatus::OPEN.contains(&status),
-                "{status}"
-            );
+            assert_eq!(status.is_open(), CaseStatus::OPEN.contains(&status), "{status}");
         }
     }
 

@@ -476,12 +476,18 @@ fn scenario_5_a_late_assistant_is_charged_alone() {
     let cast = cast();
     let mut story = Story::fujian("2026-11-02T09:00:00");
     story.processing();
-    let ask = ActionInput::AskAssist { unit: "xfdd".to_owned(), question: "喷淋检测是否合格".to_owned(), due_on: None };
+    let ask = ActionInput::AskAssist {
+        unit: "xfdd".to_owned(), question: "喷淋检测是否合格".to_owned(), due_on: None
+    };
     story.act(&cast.handler, ask);
     let task = story.case.tasks[0].clone();
     assert!(task.due_at.is_some_and(|due| due < story.due()), "the assistant answers before the lead must");
     story.refuses(&cast.handler, &draft(), "case.assist_open");
-    story.refuses(&cast.leader, &ActionInput::AnswerAssist { task: task.id, text: "合格".into() }, "case.role_not_allowed");
+    story.refuses(
+        &cast.leader,
+        &ActionInput::AnswerAssist { task: task.id, text: "合格".into() },
+        "case.role_not_allowed",
+    );
     story.now = task.due_at.expect("due") + SignedDuration::from_hours(20);
     story.act(&cast.assisting, ActionInput::AnswerAssist { task: task.id, text: "检测合格".to_owned() });
     assert!(story.case.tasks[0].late);
@@ -652,7 +658,8 @@ fn an_upheld_rating_leads_to_rectification_and_a_second_signature() {
     let cast = cast();
     let mut story = Story::fujian("2026-11-02T09:00:00");
     story.released().act(&Actor::Enterprise, confirm(false)).is(CaseStatus::Recheck);
-    let uphold = ActionInput::UpholdRating { facts: "未到现场".to_owned(), rectify: "三日内到现场办理".to_owned() };
+    let uphold =
+        ActionInput::UpholdRating { facts: "未到现场".to_owned(), rectify: "三日内到现场办理".to_owned() };
     story.act(&cast.supervisor, uphold).is(CaseStatus::Rectifying);
     story.act(&cast.handler, draft()).is(CaseStatus::SignOffPending);
     story.act(&cast.leader, ActionInput::SignOff).is(CaseStatus::Replied);
@@ -759,7 +766,10 @@ fn the_xiangshan_clock_starts_with_the_delivery_and_has_no_extension() {
     assert_eq!(story.due(), at("2026-11-06T17:30:00"));
     assert_eq!(story.k5().started_at, at("2026-11-03T10:00:00"));
     story.act(&cast.clerk, sign_in()).act(&cast.handler, contact(true));
-    let ask = ActionInput::RequestExtension { days: 1, reason: "检测机构重新出具检测报告需要三个工作日时间完成".to_owned() };
+    let ask = ActionInput::RequestExtension {
+        days: 1,
+        reason: "检测机构重新出具检测报告需要三个工作日时间完成".to_owned(),
+    };
     story.refuses(&cast.leader, &ask, "case.no_extension");
     let harder = |due_on| ActionInput::Regrade {
         case_type: None,
@@ -810,7 +820,11 @@ fn missing_material_lapses_and_can_be_taken_up_again() {
 
     let mut story = Story::fujian("2026-11-02T09:00:00");
     story.act(&Actor::Enterprise, ActionInput::Withdraw { reason: "自己解决了".to_owned() }).is(CaseStatus::Withdrawn);
-    story.refuses(&Actor::Enterprise, &ActionInput::SupplyInfo { text: "又想办".to_owned() }, "case.transition_not_allowed");
+    story.refuses(
+        &Actor::Enterprise,
+        &ActionInput::SupplyInfo { text: "又想办".to_owned() },
+        "case.transition_not_allowed",
+    );
 }
 
 #[test]
@@ -837,13 +851,18 @@ fn an_urge_counts_once_in_two_working_days() {
 #[test]
 fn the_answer_on_the_spot_closes_or_becomes_a_case_without_retyping() {
     let cast = cast();
-    let answer = || ActionInput::AnswerOnSpot { text: "请到二楼窗口".to_owned(), source: "rule:fire-accept".to_owned() };
+    let answer =
+        || ActionInput::AnswerOnSpot { text: "请到二楼窗口".to_owned(), source: "rule:fire-accept".to_owned() };
     let consult = || Story::begin("fujian", new_case(CaseType::Consultation), "2026-11-02T09:00:00");
     let mut story = consult();
     story.act(&cast.front, answer()).is(CaseStatus::AnsweredOnSpot);
     story.act(&Actor::Enterprise, confirm(true)).is(CaseStatus::Closed);
     let mut story = consult();
-    story.refuses(&Actor::Bot, &ActionInput::AnswerOnSpot { text: "大概可以".into(), source: "模型".into() }, "case.field");
+    story.refuses(
+        &Actor::Bot,
+        &ActionInput::AnswerOnSpot { text: "大概可以".into(), source: "模型".into() },
+        "case.field",
+    );
     story.act(&Actor::Bot, answer());
     story.act(&Actor::Enterprise, ActionInput::RequestHandling { words: None }).is(CaseStatus::Accepted);
     assert!(story.case.clock(ClockKey::K5).is_some());
@@ -888,7 +907,8 @@ fn merging_and_splitting_keep_their_rules() {
     let cast = cast();
     let mut story = Story::fujian("2026-11-02T09:00:00");
     let other = CaseNumber::new(jiff::civil::date(2026, 11, 1), 9);
-    let merge = |into: &CaseNumber, open| ActionInput::Merge { into: into.clone(), same_enterprise: true, parent_open: open };
+    let merge =
+        |into: &CaseNumber, open| ActionInput::Merge { into: into.clone(), same_enterprise: true, parent_open: open };
     story.refuses(&cast.dispatcher, &merge(&story.case.number.clone(), true), "case.cannot_merge");
     story.refuses(&cast.dispatcher, &merge(&other, false), "case.cannot_merge");
     let part = |title: &str| SplitPart {
@@ -910,10 +930,10 @@ fn merging_and_splitting_keep_their_rules() {
 #[test]
 fn a_reply_with_an_identity_number_or_a_secrecy_mark_is_not_signed() {
     let cast = cast();
-    for text in ["联系人身份证 11010519491231002X 已核", "机密★ 请勿外传", "卡号 622202020202020202 已退款"] {
+    for text in ["联系人身份证 11010519491231002X 已核", "机密★ 请勿外传", "卡号 622202020202020202 已退款"]
+    {
         let mut story = Story::fujian("2026-11-02T09:00:00");
-        let input =
-            ActionInput::DraftReply { text: text.to_owned(), conclusion: Conclusion::Solved, from_bot: false };
+        let input = ActionInput::DraftReply { text: text.to_owned(), conclusion: Conclusion::Solved, from_bot: false };
         story.processing().act(&cast.handler, input);
         story.refuses(&cast.leader, &ActionInput::SignOff, "case.unsafe_text");
     }

@@ -29,6 +29,7 @@ struct PartyDto {
 }
 
 #[derive(Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an independent fact with a name of its own")]
 struct RequirementsDto {
     profile: String,
     version: String,
@@ -172,6 +173,7 @@ struct ClosingDto {
 }
 
 #[derive(Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an independent fact with a name of its own")]
 struct CaseDto {
     status: String,
     round: u16,
@@ -240,6 +242,7 @@ fn opt_ms(at: Option<Timestamp>) -> Option<Ms> {
     at.map(ms)
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "so that it can stand where a closure is wanted")]
 fn text<T: ToString>(value: T) -> String {
     value.to_string()
 }
@@ -471,6 +474,7 @@ fn at(value: Ms) -> Option<Timestamp> {
 }
 
 /// `None` inside is an error, `None` outside is absence.
+#[expect(clippy::option_option, reason = "the outer one is the error, the inner one the absence")]
 fn opt_at(value: Option<Ms>) -> Option<Option<Timestamp>> {
     value.map_or(Some(None), |value| at(value).map(Some))
 }
@@ -479,6 +483,7 @@ fn word<T: std::str::FromStr>(value: &str) -> Option<T> {
     value.parse().ok()
 }
 
+#[expect(clippy::option_option, reason = "the outer one is the error, the inner one the absence")]
 fn opt_word<T: std::str::FromStr>(value: Option<&String>) -> Option<Option<T>> {
     value.map_or(Some(None), |value| word(value).map(Some))
 }

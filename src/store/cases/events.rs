@@ -125,7 +125,7 @@ pub async fn append(tx: &mut Tx, events: &[CaseEvent], request_id: Option<&str>)
             actor_unit: event.actor.unit.clone(),
             from_status: event.from.to_string(),
             to_status: event.to.to_string(),
-            facts: serde_json::to_string(&facts).expect("strings always serialise"),
+            facts: serde_json::to_value(&facts).unwrap_or_default().to_string(),
             request_id: if n == 0 { request_id.map(str::to_owned) } else { None },
             at: event.at.as_millisecond(),
             prev_hash,
@@ -161,8 +161,7 @@ pub async fn append(tx: &mut Tx, events: &[CaseEvent], request_id: Option<&str>)
 /// `Database`, `Inconsistent`.
 pub async fn list(tx: &mut Tx, case: CaseId) -> Result<Vec<CaseEvent>, StoreError> {
     let id = case.to_string();
-    let rows: Vec<EventRow> =
-        on_backend!(tx, |conn| sqlx::query_as(COLUMNS).bind(id.as_str()).fetch_all(conn).await?);
+    let rows: Vec<EventRow> = on_backend!(tx, |conn| sqlx::query_as(COLUMNS).bind(id.as_str()).fetch_all(conn).await?);
     rows.into_iter()
         .map(|row| {
             let seq = row.seq;

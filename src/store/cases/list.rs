@@ -187,8 +187,7 @@ pub async fn page(
     } else {
         BY_DUE
     };
-    let words: Vec<String> =
-        filter.q.unwrap_or_default().split_whitespace().take(3).map(pattern).collect();
+    let words: Vec<String> = filter.q.unwrap_or_default().split_whitespace().take(3).map(pattern).collect();
     let before = filter.due_before.map_or(FOREVER, Timestamp::as_millisecond);
     let (sort, id) = after.map_or((i64::MIN, ""), |cursor| (cursor.sort_due, cursor.id.as_str()));
     Ok(on_backend!(tx, |conn| sqlx::query_as(sql)

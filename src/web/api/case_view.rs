@@ -117,7 +117,11 @@ fn overlays(case: &Case, zone: &TimeZone) -> Vec<OverlayView> {
         list.push(OverlayView { kind, label, value, until: None });
     };
     if let Some(request) = &case.overlay.extension {
-        add("extension_pending", format!("申请延期{}个工作日：{}", request.days, request.reason), Some(request.days.to_string()));
+        add(
+            "extension_pending",
+            format!("申请延期{}个工作日：{}", request.days, request.reason),
+            Some(request.days.to_string()),
+        );
     }
     if let Some(items) = &case.overlay.pause_asked {
         add("pause_asked", format!("申请暂停：{items}"), None);
@@ -144,7 +148,11 @@ fn overlays(case: &Case, zone: &TimeZone) -> Vec<OverlayView> {
         add("repeat_of", format!("与 {number} 重复"), Some(number.to_string()));
     }
     if case.overlay.merged_children > 0 {
-        add("merged_children", format!("并入{}件", case.overlay.merged_children), Some(case.overlay.merged_children.to_string()));
+        add(
+            "merged_children",
+            format!("并入{}件", case.overlay.merged_children),
+            Some(case.overlay.merged_children.to_string()),
+        );
     }
     if let Some(number) = &case.overlay.split_from {
         add("split_from", format!("由 {number} 拆分"), Some(number.to_string()));
@@ -259,6 +267,7 @@ pub struct ReturnView {
 
 /// The policy a case comes under.
 #[derive(Debug, Serialize, ToSchema)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an independent fact with a name of its own")]
 pub struct PolicyView {
     /// Name.
     pub name: String,

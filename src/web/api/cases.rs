@@ -13,8 +13,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::case_view::{CaseListView, CaseView, TimelineView, rfc3339};
 use crate::{
     app::{
-        App, AppError, FieldError, Officer,
-        case_actions,
+        App, AppError, FieldError, Officer, case_actions,
         case_input::ActionFields,
         case_queries::{self, ListQuery},
         intake::{self, StaffFiling},
@@ -93,7 +92,7 @@ fn moment(app: &App, value: Option<&String>) -> Result<Option<Timestamp>, AppErr
 #[utoipa::path(get, path = "/api/cases", tag = "cases", params(CaseListParams),
     responses((status = 200, body = CaseListView), (status = 401, body = crate::web::error::Problem),
         (status = 403, body = crate::web::error::Problem), (status = 422, body = crate::web::error::Problem)))]
-pub async fn list(
+pub(crate) async fn list(
     State(app): State<App>,
     officer: Officer,
     Params(params): Params<CaseListParams>,
@@ -199,7 +198,7 @@ pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, App
     responses((status = 201, body = FiledView), (status = 401, body = crate::web::error::Problem),
         (status = 403, body = crate::web::error::Problem), (status = 409, body = crate::web::error::Problem),
         (status = 422, body = crate::web::error::Problem)))]
-pub async fn file(
+pub(crate) async fn file(
     State(app): State<App>,
     officer: Officer,
     headers: HeaderMap,
@@ -253,7 +252,7 @@ fn number_of(text: &str) -> Result<CaseNumber, AppError> {
 #[utoipa::path(get, path = "/api/cases/{number}", tag = "cases", params(("number" = String, Path)),
     responses((status = 200, body = CaseView), (status = 401, body = crate::web::error::Problem),
         (status = 403, body = crate::web::error::Problem), (status = 404, body = crate::web::error::Problem)))]
-pub async fn show(
+pub(crate) async fn show(
     State(app): State<App>,
     officer: Officer,
     Path(number): Path<String>,
@@ -267,7 +266,7 @@ pub async fn show(
 #[utoipa::path(get, path = "/api/cases/{number}/timeline", tag = "cases", params(("number" = String, Path)),
     responses((status = 200, body = TimelineView), (status = 401, body = crate::web::error::Problem),
         (status = 403, body = crate::web::error::Problem), (status = 404, body = crate::web::error::Problem)))]
-pub async fn timeline(
+pub(crate) async fn timeline(
     State(app): State<App>,
     officer: Officer,
     Path(number): Path<String>,
@@ -285,7 +284,7 @@ pub async fn timeline(
     responses((status = 200, body = CaseView), (status = 401, body = crate::web::error::Problem),
         (status = 403, body = crate::web::error::Problem), (status = 404, body = crate::web::error::Problem),
         (status = 409, body = crate::web::error::Problem), (status = 422, body = crate::web::error::Problem)))]
-pub async fn act(
+pub(crate) async fn act(
     State(app): State<App>,
     officer: Officer,
     Path((number, action)): Path<(String, String)>,

@@ -13,7 +13,12 @@ use super::{
     cases::{idempotency_key, slug_only},
 };
 use crate::{
-    app::{App, AppError, case_input::{ActionFields, MilestoneFields}, limits::refuse, track},
+    app::{
+        App, AppError,
+        case_input::{ActionFields, MilestoneFields},
+        limits::refuse,
+        track,
+    },
     web::{
         auth::{Access, Client},
         error::WebError,
@@ -24,10 +29,7 @@ use crate::{
 
 /// The routes of this area.
 pub fn routes() -> Vec<Route> {
-    vec![
-        get("/api/track/{number}", Access::Public, show),
-        post("/api/track/{number}/{action}", Access::Public, act),
-    ]
+    vec![get("/api/track/{number}", Access::Public, show), post("/api/track/{number}/{action}", Access::Public, act)]
 }
 
 /// The proof.
@@ -72,7 +74,7 @@ fn count(app: &App, client: &Client) -> Result<(), AppError> {
 #[utoipa::path(get, path = "/api/track/{number}", tag = "track", security(()), params(("number" = String, Path), TrackParams),
     responses((status = 200, body = TrackedCase), (status = 404, body = crate::web::error::Problem),
         (status = 429, body = crate::web::error::Problem)))]
-pub async fn show(
+pub(crate) async fn show(
     State(app): State<App>,
     client: Client,
     Path(number): Path<String>,
@@ -91,7 +93,7 @@ pub async fn show(
     responses((status = 200, body = TrackedCase), (status = 403, body = crate::web::error::Problem),
         (status = 404, body = crate::web::error::Problem), (status = 409, body = crate::web::error::Problem),
         (status = 422, body = crate::web::error::Problem), (status = 429, body = crate::web::error::Problem)))]
-pub async fn act(
+pub(crate) async fn act(
     State(app): State<App>,
     client: Client,
     Path((number, action)): Path<(String, String)>,
