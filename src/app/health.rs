@@ -26,8 +26,13 @@ async fn read(app: &App) -> Result<(), StoreError> {
     instance::get(&mut tx, "probe").await.map(|_| ())
 }
 
+/// Writes as much as a few messages take: a disk with room for one page only is still full.
 async fn write(app: &App) -> Result<(), StoreError> {
-    let mut tx = app.db.write().await?;
-    instance::set(&mut tx, "probe", &app.now().as_millisecond().to_string()).await?;
-    tx.commit().await
+    const ROOM: usize = 128 * 1024;
+    for value in ["0".repeat(ROOM), app.now().as_millisecond().to_string()] {
+        let mut tx = app.db.write().await?;
+        instance::set(&mut tx, "probe", &value).await?;
+        tx.commit().await?;
+    }
+    Ok(())
 }

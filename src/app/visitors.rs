@@ -74,6 +74,7 @@ pub async fn start(app: &App, new: &NewSession) -> Result<StartedSession, AppErr
     let mut tx = app.db.write().await?;
     conversations::insert(&mut tx, &row, now).await?;
     tx.commit().await?;
+    remember(app, hash_secret(&token), visitor, conversation, now);
     Ok(StartedSession { conversation, token })
 }
 
@@ -100,13 +101,18 @@ pub async fn authenticate(app: &App, token: &str) -> Result<(VisitorId, Conversa
     let bad = |_| AppError::Internal("id of a visitor".into());
     let visitor: VisitorId = row.visitor_id.parse().map_err(bad)?;
     let conversation: ConversationId = row.conversation_id.parse().map_err(bad)?;
+    remember(app, hash, visitor, conversation, now);
+    Ok((visitor, conversation))
+}
+
+/// Keeps a token in memory for ten minutes.
+fn remember(app: &App, hash: String, visitor: VisitorId, conversation: ConversationId, now: Timestamp) {
     let until = now.saturating_add(SignedDuration::from_mins(10)).unwrap_or(now);
     let mut cache = app.visitor_tokens.0.lock().unwrap_or_else(PoisonError::into_inner);
     if cache.len() >= MOST_CACHED {
         cache.clear();
     }
     cache.insert(hash, (visitor, conversation, until));
-    Ok((visitor, conversation))
 }
 
 /// The signature must be there and right; without a configured secret no identity is believed at all.

@@ -64,7 +64,7 @@ impl StoreError {
         match self {
             Self::Conflict => true,
             Self::Database(sqlx::Error::Database(error)) => {
-                matches!(error.code().as_deref(), Some("40001" | "40P01" | "57P01" | "5" | "517"))
+                matches!(error.code().as_deref(), Some("40001" | "40P01" | "55P03" | "57P01" | "5" | "517"))
             },
             Self::Database(error) => matches!(error, sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut),
             Self::Inconsistent { .. }

@@ -226,7 +226,7 @@ impl Db {
     pub(crate) async fn open_postgres(options: PgConnectOptions, connections: u32) -> Result<Self, StoreError> {
         let options = options
             .application_name("zhitong")
-            .options([("synchronous_commit", "on"), ("timezone", "UTC"), ("lock_timeout", "10s")])
+            .options([("synchronous_commit", "on"), ("timezone", "UTC"), ("lock_timeout", "30s")])
             .log_slow_statements(tracing::log::LevelFilter::Off, Duration::from_secs(1));
         let pool = PgPoolOptions::new()
             .max_connections(connections)

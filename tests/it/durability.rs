@@ -193,13 +193,13 @@ async fn fill_and_heal(app: &TestApp, heal: impl AsyncFnOnce(&TestApp)) {
 #[tokio::test]
 async fn a_database_without_room_refuses_and_heals() {
     let app = TestApp::start().await;
+    let token = app.visitor().await;
     let limit = async |pages: &'static str| {
         let Db::Sqlite { writer, .. } = &app.app.db else { return };
         sqlx::raw_sql(pages).execute(writer).await.expect("a limit");
     };
     limit("PRAGMA max_page_count = 250").await;
-    // A closed connection comes back without the limit, so it is set again while the disk is meant to be full.
-    let token = app.visitor().await;
+    // The refused transaction closes its connection; the next one comes without the limit, as if room had been made.
     let text = "满".repeat(3_000);
     let mut acknowledged = Vec::new();
     let mut refused = false;

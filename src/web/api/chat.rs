@@ -145,6 +145,7 @@ fn session_answer(client: &Client, token: String, conversation: ConversationInfo
 
 /// One message of the visitor.
 #[derive(Debug, Deserialize, ToSchema)]
+#[schema(as = ChatMessageRequest)]
 #[serde(deny_unknown_fields)]
 pub struct MessageRequest {
     /// The client's own id, 1 to 64 visible ASCII characters; a repeat returns the first answer and stores nothing.
@@ -204,6 +205,7 @@ pub async fn send(
 
 /// Which part of the history.
 #[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(default)]
 pub struct HistoryQuery {
     /// Only messages with a greater number.
@@ -467,6 +469,7 @@ pub async fn feedback(
 
 /// The form as filled in, with the explicit 提交.
 #[derive(Debug, Deserialize, ToSchema)]
+#[schema(as = ChatCaseRequest)]
 #[serde(deny_unknown_fields)]
 pub struct CaseRequest {
     /// The client's own id; a repeat returns the first answer.

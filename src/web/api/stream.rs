@@ -49,6 +49,7 @@ const CHECK_EVERY: Duration = Duration::from_secs(4);
 
 /// Where the stream begins.
 #[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(default)]
 pub struct StreamQuery {
     /// Only messages with a greater number; `Last-Event-ID` wins.
