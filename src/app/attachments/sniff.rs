@@ -133,10 +133,6 @@ fn le32(bytes: &[u8], at: usize) -> Option<u64> {
     Some(u64::from(u32::from_le_bytes(bytes.get(at..at + 4)?.try_into().ok()?)))
 }
 
-fn le24(bytes: &[u8], at: usize) -> Option<u64> {
-    Some(le16(bytes, at)? | u64::from(*bytes.get(at + 2)?) << 16)
-}
-
 fn le16(bytes: &[u8], at: usize) -> Option<u64> {
     Some(u64::from(u16::from_le_bytes(bytes.get(at..at + 2)?.try_into().ok()?)))
 }
