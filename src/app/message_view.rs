@@ -127,7 +127,7 @@ fn field_json(field: &FormCardField) -> Value {
         "required": field.required,
         "missing": field.missing,
         "error": field.error,
-        "source": field.source.map(|s| s.as_str()),
+        "source": field.source.map(super::super::domain::dialogue::form::FieldSource::as_str),
         "input": input,
     });
     if field.key == FieldKey::Confidential
@@ -194,10 +194,10 @@ pub fn decision_json(record: &DecisionRecord) -> Value {
         "rule_set_hash": record.rule_set_hash,
         "type": record.case_type.map(CaseType::as_str),
         "topic": record.topic,
-        "urgency": record.urgency.map(|u| u.as_str()),
+        "urgency": record.urgency.map(super::super::domain::kinds::Urgency::as_str),
         "confidence": record.confidence,
-        "command": record.command.map(|c| c.as_str()),
-        "diversion": record.diversion.map(|d| d.as_str()),
+        "command": record.command.map(super::super::domain::kinds::Command::as_str),
+        "diversion": record.diversion.map(super::super::domain::kinds::Diversion::as_str),
     })
 }
 
@@ -248,7 +248,7 @@ pub fn form_input(
         match key.parse::<FieldKey>() {
             Ok(field) => known.push((field, value)),
             Err(_) => {
-                mistakes.push(FormMistake { pointer: format!("/fields/{key}"), message: "没有这个字段".into() })
+                mistakes.push(FormMistake { pointer: format!("/fields/{key}"), message: "没有这个字段".into() });
             }
         }
     }

@@ -254,12 +254,9 @@ fn calendars(content: &Content, today: Date, findings: &mut Findings) {
     let advice = |year: i16| {
         format!("按国务院办公厅通知录入 rules/calendar/cn-{year}.toml（可照 cn-{}.toml 的样子写），录入后到期时间自动重算", year - 1)
     };
-    match calendar.year(today.year()) {
-        Some(notice) => findings.fine(AREA, format!("{} 年：{}", notice.year, notice.doc_no)),
-        None => {
-            let what = format!("{} 年的放假安排没有录入，所有到期时间都是暂算", today.year());
-            findings.add(AREA, Grade::Error, what, advice(today.year()));
-        }
+    if let Some(notice) = calendar.year(today.year()) { findings.fine(AREA, format!("{} 年：{}", notice.year, notice.doc_no)) } else {
+        let what = format!("{} 年的放假安排没有录入，所有到期时间都是暂算", today.year());
+        findings.add(AREA, Grade::Error, what, advice(today.year()));
     }
     let next = today.year() + 1;
     match calendar.year(next) {

@@ -119,7 +119,7 @@ pub(super) async fn apply(
         },
         Effect::PageDuty { code, note } => {
             let data = serde_json::json!({
-                "conversation_id": row.id, "code": code.map(|code| code.as_str()), "note": note,
+                "conversation_id": row.id, "code": code.map(crate::domain::kinds::Diversion::as_str), "note": note,
             });
             batch.events.push(StaffEvent {
                 kind: "alert",

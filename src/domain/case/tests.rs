@@ -890,9 +890,7 @@ fn the_approval_chain_comes_before_the_dispatch() {
     new.channel = Channel::MayorMailbox;
     let mut story = Story::begin("suqian_mayor", new, "2026-11-02T09:00:00");
     story.accepted();
-    if story.case.requirements.chain == 0 {
-        panic!("the mayor's mailbox has an approval chain");
-    }
+    assert!(story.case.requirements.chain != 0, "the mayor's mailbox has an approval chain");
     story.refuses(&cast.dispatcher, &dispatch("zjj"), "case.field");
     let endorse = || ActionInput::Endorse { opinion: "同意".to_owned(), lead: None, assists: Vec::new() };
     story.act(&cast.dispatcher, endorse()).is(CaseStatus::PreApproval);

@@ -32,12 +32,9 @@ impl Turn<'_> {
         }
         let mut matters = reading.matters;
         if matters.is_empty() {
-            match hint {
-                Some(kind) => matters.push(plain_matter(words, kind)),
-                None => {
-                    self.unclear(words);
-                    return;
-                }
+            if let Some(kind) = hint { matters.push(plain_matter(words, kind)) } else {
+                self.unclear(words);
+                return;
             }
         }
         if let Some(kind) = hint {

@@ -166,7 +166,7 @@ pub fn phone_number(written: &str, labelled: bool) -> Option<String> {
         return Some(digits);
     }
     // Without area code or of another country: only when the enterprise says that it is a telephone.
-    (labelled && matches!(digits.len(), 7 | 8 | 9 | 10) && !digits.starts_with('1')).then_some(digits)
+    (labelled && matches!(digits.len(), 7..=10) && !digits.starts_with('1')).then_some(digits)
 }
 
 fn is_mobile(digits: &str) -> bool {

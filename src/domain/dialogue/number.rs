@@ -90,7 +90,7 @@ pub(super) fn parse_han_number(text: &str) -> Option<f64> {
     }
     if let Some(rest) = pending {
         // 三万五 is 35 000, 三万零五 is 30 005, 3万500 is 30 500.
-        section += if last_unit > 10.0 && !explicit_zero && rest < 10.0 && rest >= 1.0 {
+        section += if last_unit > 10.0 && !explicit_zero && (1.0..10.0).contains(&rest) {
             rest * last_unit / 10.0
         } else {
             rest

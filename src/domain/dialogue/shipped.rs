@@ -170,7 +170,7 @@ impl Knowledge for Shipped<'_> {
         Reading {
             spans: matters
                 .iter()
-                .flat_map(|m| m.topics.first())
+                .filter_map(|m| m.topics.first())
                 .flat_map(|t| t.words.iter())
                 .filter_map(|word| text.find(word.as_str()).map(|at| (word.clone(), at, at + word.len())))
                 .collect(),

@@ -267,9 +267,9 @@ fn page(document: &Value) -> String {
     let mut schemas = String::new();
     for (name, schema) in document["components"]["schemas"].as_object().unwrap_or(&empty) {
         let shown = serde_json::to_string_pretty(schema).unwrap_or_default();
-        let _ = write!(
+        let _ = writeln!(
             schemas,
-            "<details><summary><code>{}</code></summary><pre>{}</pre></details>\n",
+            "<details><summary><code>{}</code></summary><pre>{}</pre></details>",
             escape(name),
             escape(&shown)
         );

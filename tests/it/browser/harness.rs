@@ -67,7 +67,7 @@ impl Gateway {
         let started = Instant::now();
         let address = format!("127.0.0.1:{}", self.port);
         while !http_ok(&address, "/readyz").await {
-            assert!(started.elapsed() < Duration::from_secs(60), "not ready:\n{}", self.log());
+            assert!(started.elapsed() < Duration::from_mins(1), "not ready:\n{}", self.log());
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
