@@ -170,7 +170,8 @@ fn main() {
                 let mut client = Client::connect(address).expect("a connection");
                 let (status, body) = client.call("POST", "/api/chat/sessions", "", "{}");
                 assert_eq!(status, 201, "{body}");
-                let token = body.split("\"token\":\"").nth(1).and_then(|t| t.split('"').next()).expect("a token").to_owned();
+                let token =
+                    body.split("\"token\":\"").nth(1).and_then(|t| t.split('"').next()).expect("a token").to_owned();
                 let mut times = Vec::new();
                 let mut refused = 0_u64;
                 for n in 0_usize.. {
@@ -214,7 +215,11 @@ fn main() {
     );
     if let (Some(pid), Some(cpu)) = (pid, cpu) {
         let used = cpu_seconds(pid) - cpu;
-        let _ = writeln!(out, "processor time of the gateway: {:.0} µs per message", used * 1e6 / times.len().max(1) as f64);
+        let _ = writeln!(
+            out,
+            "processor time of the gateway: {:.0} µs per message",
+            used * 1e6 / times.len().max(1) as f64
+        );
     }
     drop(gateway);
 }

@@ -19,8 +19,9 @@ const MESSAGE: &str = "您好，我们公司去年的技改补助公示三个月
 
 /// Characters that synthetic words are made of.
 const CHARS: &[char] = &[
-    '补', '贴', '税', '证', '照', '厂', '房', '贷', '款', '社', '保', '工', '伤', '消', '防', '验', '收', '环', '评', '水', '电', '气', '路', '网',
-    '招', '标', '采', '购', '合', '同', '罚', '检', '查', '申', '报', '认', '定', '登', '记', '变', '更', '注', '销', '公', '积', '金', '人', '才',
+    '补', '贴', '税', '证', '照', '厂', '房', '贷', '款', '社', '保', '工', '伤', '消', '防', '验', '收', '环', '评',
+    '水', '电', '气', '路', '网', '招', '标', '采', '购', '合', '同', '罚', '检', '查', '申', '报', '认', '定', '登',
+    '记', '变', '更', '注', '销', '公', '积', '金', '人', '才',
 ];
 
 /// A small generator with a fixed seed: the same set on every machine.
@@ -41,7 +42,9 @@ impl Draw {
 /// `count` rules with ten words each and shared synonym groups.
 fn files(count: usize) -> Vec<SourceFile> {
     let mut draw = Draw(7);
-    let mut groups = String::from("[groups]\n\"怎么办\" = [\"怎么申请\", \"怎么办\", \"什么时候\", \"找哪个部门\", \"要什么材料\"]\n");
+    let mut groups = String::from(
+        "[groups]\n\"怎么办\" = [\"怎么申请\", \"怎么办\", \"什么时候\", \"找哪个部门\", \"要什么材料\"]\n",
+    );
     for n in 0..40 {
         let words: Vec<String> = (0..12).map(|_| format!("\"{}\"", draw.word())).collect();
         let _ = writeln!(groups, "\"组{n}\" = [{}]", words.join(", "));
@@ -83,9 +86,8 @@ fn bench(c: &mut Criterion) {
     });
     for count in [1_000, 10_000] {
         let set = set(count);
-        let decide = |text: &str| {
-            set.decide(&Input { text, channel: Channel::Web, area: Some("350000"), today: TODAY })
-        };
+        let decide =
+            |text: &str| set.decide(&Input { text, channel: Channel::Web, area: Some("350000"), today: TODAY });
         group.bench_function(format!("message, {count} rules"), |b| b.iter(|| black_box(decide(black_box(MESSAGE)))));
         group.bench_function(format!("1,000-character letter, {count} rules"), |b| {
             b.iter(|| black_box(decide(black_box(&letter))));

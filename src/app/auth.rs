@@ -378,7 +378,7 @@ pub async fn change_account(app: &App, login: &str, change: &AccountChange) -> R
         Some(password) => {
             check_password(password, login)?;
             Some(hash_password(app, password).await?)
-        },
+        }
         None => None,
     };
     let mut tx = app.db.write().await?;
@@ -570,7 +570,8 @@ mod tests {
     #[tokio::test]
     async fn an_unknown_login_is_verified_against_a_hash_that_parses() {
         assert!(!verify("x", None).await.unwrap());
-        let hash = Argon2::default().hash_password_with_salt(b"correct horse", b"0123456789abcdef").unwrap().to_string();
+        let hash =
+            Argon2::default().hash_password_with_salt(b"correct horse", b"0123456789abcdef").unwrap().to_string();
         assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
         assert!(verify("correct horse", Some(hash.clone())).await.unwrap());
         assert!(!verify("wrong horse", Some(hash)).await.unwrap());

@@ -83,8 +83,7 @@ pub async fn note_opinion(app: &App, conversation: ConversationId, opinion: &Opi
     let now = app.now();
     let id = app.ids.uuid(now).to_string();
     let mut tx = app.db.write().await?;
-    let found =
-        conversations::find_message(&mut tx, conversation, opinion.message_id.as_deref(), opinion.seq).await?;
+    let found = conversations::find_message(&mut tx, conversation, opinion.message_id.as_deref(), opinion.seq).await?;
     let Some(message) = found else {
         tx.rollback().await?;
         return Err(AppError::NotFound);

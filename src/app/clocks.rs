@@ -69,7 +69,11 @@ fn rungs(
     Ok(moments.into_iter().filter(|(step, _)| *step <= highest).collect())
 }
 
-fn after(ladder: &Ladder, schedule: &Schedule, due: Timestamp) -> Result<Vec<(u8, Timestamp)>, crate::domain::sla::SlaError> {
+fn after(
+    ladder: &Ladder,
+    schedule: &Schedule,
+    due: Timestamp,
+) -> Result<Vec<(u8, Timestamp)>, crate::domain::sla::SlaError> {
     let request = DueRequest::new(due, crate::domain::sla::Budget::working_days(2));
     let moments = ladder.moments(schedule, &request, Some(due))?;
     Ok(moments.into_iter().filter(|(_, at)| *at > due).collect())

@@ -287,10 +287,9 @@ const fn input_of(key: FieldKey) -> (&'static str, &'static [&'static str]) {
 impl CardInfo {
     fn new(app: &App, card: &Card) -> Self {
         match card {
-            Card::Receipt { cases } => Self {
-                kind: "receipt".into(),
-                cases: cases.iter().map(|case| CardCase::filed(app, case)).collect(),
-            },
+            Card::Receipt { cases } => {
+                Self { kind: "receipt".into(), cases: cases.iter().map(|case| CardCase::filed(app, case)).collect() }
+            }
             Card::Progress { cases } => Self {
                 kind: "progress".into(),
                 cases: cases.iter().map(|case| CardCase::progress(app, case)).collect(),

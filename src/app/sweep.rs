@@ -291,7 +291,12 @@ impl Work {
                 EventKind::DueRecomputed,
                 setting.now(),
                 key == ClockKey::K5,
-                &[("clock", &clock), ("old", &old_words), ("due", &new_words), ("calendar", content.schedule.calendar().version())],
+                &[
+                    ("clock", &clock),
+                    ("old", &old_words),
+                    ("due", &new_words),
+                    ("calendar", content.schedule.calendar().version()),
+                ],
             );
             if key == ClockKey::K5 && old != new {
                 let text = format!("放假安排已公布，办理时限由{old_words}调整为{new_words}。");
@@ -370,8 +375,7 @@ mod tests {
     }
 
     fn the_content(now: Timestamp) -> Content {
-        let files: Vec<_> =
-            content::shipped_files().into_iter().filter(|f| !content::is_rule_file(&f.path)).collect();
+        let files: Vec<_> = content::shipped_files().into_iter().filter(|f| !content::is_rule_file(&f.path)).collect();
         let built = content::build(&files, &Config::default().time, now, Origin::Shipped, true);
         built.content.expect("the shipped tables build")
     }

@@ -35,7 +35,8 @@ pub fn list(app: &App) -> Vec<UnitInfo> {
             short_name: unit.short_name.clone(),
             parent: unit.parent.clone(),
             duties: unit.duties.clone(),
-            active: unit.valid_from.is_none_or(|first| first <= today) && unit.valid_to.is_none_or(|last| last >= today),
+            active: unit.valid_from.is_none_or(|first| first <= today)
+                && unit.valid_to.is_none_or(|last| last >= today),
         })
         .collect()
 }

@@ -66,7 +66,11 @@ pub fn run(args: &Args, global: &Global) -> anyhow::Result<ExitCode> {
     let mut line = Vec::new();
     loop {
         line.clear();
-        let read = input.by_ref().take(MAX_LINE_BYTES as u64 + 1).read_until(b'\n', &mut line).context("cannot read the input")?;
+        let read = input
+            .by_ref()
+            .take(MAX_LINE_BYTES as u64 + 1)
+            .read_until(b'\n', &mut line)
+            .context("cannot read the input")?;
         if read == 0 {
             break;
         }
@@ -125,10 +129,8 @@ fn answer_line(loaded: &Loaded, line: &[u8], region: &str) -> Result<Line, Value
     if !(id.is_string() || id.is_number()) {
         return Err(error_line(&Value::Null, "no_id", "缺少 id"));
     }
-    let text = value
-        .get("text")
-        .and_then(Value::as_str)
-        .ok_or_else(|| error_line(&id, "no_text", "缺少文本字段 text"))?;
+    let text =
+        value.get("text").and_then(Value::as_str).ok_or_else(|| error_line(&id, "no_text", "缺少文本字段 text"))?;
     let region = match value.get("region") {
         None | Some(Value::Null) => region.to_owned(),
         Some(Value::String(code)) if code.is_empty() => region.to_owned(),
@@ -215,7 +217,8 @@ pub(super) fn classify(loaded: &Loaded, id: Option<Value>, text: &str, region: &
 
 /// The line of a decision.
 pub(super) fn line_of(loaded: &Loaded, id: Option<Value>, text: &str, region: &str, decision: &Decision) -> Line {
-    let matters: Vec<MatterLine> = decision.matters.iter().map(|m| matter_line(loaded, m, region, decision.diversion)).collect();
+    let matters: Vec<MatterLine> =
+        decision.matters.iter().map(|m| matter_line(loaded, m, region, decision.diversion)).collect();
     let mut top = matters.first().cloned().unwrap_or_else(|| MatterLine::empty(decision));
     top.text = None;
     top.span = None;

@@ -99,7 +99,12 @@ pub fn run(args: &Args, global: &Global) -> anyhow::Result<ExitCode> {
             if file.exists() {
                 findings.fine("配置", format!("{} 可用", file.display()));
             } else {
-                findings.add("配置", Grade::Note, "没有配置文件，使用缺省值", "正式使用时复制 zhitong.example.toml 为 zhitong.toml 并修改");
+                findings.add(
+                    "配置",
+                    Grade::Note,
+                    "没有配置文件，使用缺省值",
+                    "正式使用时复制 zhitong.example.toml 为 zhitong.toml 并修改",
+                );
             }
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             runtime.block_on(database(&config, args.verify, &mut findings));
@@ -133,7 +138,12 @@ async fn database(config: &Config, verify: bool, findings: &mut Findings) {
         Ok(db) => db,
         Err(error) => {
             let error = anyhow::Error::new(error);
-            findings.add(AREA, Grade::Error, format!("打不开：{error:#}"), "检查 [database] url、文件权限或数据库服务；SQLite 要求 3.51.3 以上、WAL、synchronous=FULL");
+            findings.add(
+                AREA,
+                Grade::Error,
+                format!("打不开：{error:#}"),
+                "检查 [database] url、文件权限或数据库服务；SQLite 要求 3.51.3 以上、WAL、synchronous=FULL",
+            );
             return;
         }
     };
@@ -144,7 +154,12 @@ async fn database(config: &Config, verify: bool, findings: &mut Findings) {
     match migrations::pending(&db).await {
         Ok(pending) if pending.is_empty() => findings.fine(AREA, "表结构是最新的"),
         Ok(pending) => {
-            findings.add(AREA, Grade::Warning, format!("表结构落后 {} 步", pending.len()), "执行 zhitong db migrate（先备份）");
+            findings.add(
+                AREA,
+                Grade::Warning,
+                format!("表结构落后 {} 步", pending.len()),
+                "执行 zhitong db migrate（先备份）",
+            );
         }
         Err(_) => findings.add(AREA, Grade::Warning, "还没有建表", "执行 zhitong db migrate"),
     }
@@ -178,7 +193,12 @@ fn rules(config: &Config, now: Timestamp, findings: &mut Findings) {
         }
     };
     if origin == content::Origin::Shipped {
-        findings.add(AREA, Grade::Note, format!("没有 {} 目录，使用程序自带的规则", dir.display()), "要修改规则时，把发行包的 rules/ 放到该目录");
+        findings.add(
+            AREA,
+            Grade::Note,
+            format!("没有 {} 目录，使用程序自带的规则", dir.display()),
+            "要修改规则时，把发行包的 rules/ 放到该目录",
+        );
     }
     let built = content::build(&files, &config.time, now, origin, false);
     let count = |level: Level| built.diagnostics.iter().filter(|d| d.level == level).count();
@@ -234,7 +254,12 @@ fn expiry(content: &Content, today: Date, findings: &mut Findings) {
         let left = days_to(today, last);
         let what = format!("{}（{}）有效期至 {}", profile.title, profile.basis, chinese_date(last));
         if left < 0 {
-            findings.add("时限", Grade::Warning, format!("{what}，已过期"), "核对接续文件，更新 rules/sla/ 下的口径；办理中的诉求不受影响");
+            findings.add(
+                "时限",
+                Grade::Warning,
+                format!("{what}，已过期"),
+                "核对接续文件，更新 rules/sla/ 下的口径；办理中的诉求不受影响",
+            );
         } else if left <= 90 {
             findings.add("时限", Grade::Warning, what, "提前核对接续文件");
         }
@@ -252,9 +277,14 @@ fn calendars(content: &Content, today: Date, findings: &mut Findings) {
     const AREA: &str = "日历";
     let calendar = content.schedule.calendar();
     let advice = |year: i16| {
-        format!("按国务院办公厅通知录入 rules/calendar/cn-{year}.toml（可照 cn-{}.toml 的样子写），录入后到期时间自动重算", year - 1)
+        format!(
+            "按国务院办公厅通知录入 rules/calendar/cn-{year}.toml（可照 cn-{}.toml 的样子写），录入后到期时间自动重算",
+            year - 1
+        )
     };
-    if let Some(notice) = calendar.year(today.year()) { findings.fine(AREA, format!("{} 年：{}", notice.year, notice.doc_no)) } else {
+    if let Some(notice) = calendar.year(today.year()) {
+        findings.fine(AREA, format!("{} 年：{}", notice.year, notice.doc_no))
+    } else {
         let what = format!("{} 年的放假安排没有录入，所有到期时间都是暂算", today.year());
         findings.add(AREA, Grade::Error, what, advice(today.year()));
     }
@@ -276,7 +306,12 @@ fn channels(config: &Config, findings: &mut Findings) {
     const AREA: &str = "渠道";
     findings.fine(AREA, "网页对话可用");
     if config.server.public_url.is_none() {
-        findings.add(AREA, Grade::Note, "没有设置 public_url", "对外提供服务时在 [server] 设置，嵌入代码和通知里的链接由它决定");
+        findings.add(
+            AREA,
+            Grade::Note,
+            "没有设置 public_url",
+            "对外提供服务时在 [server] 设置，嵌入代码和通知里的链接由它决定",
+        );
     } else if config.server.public_url.as_deref().is_some_and(|url| url.starts_with("http://")) {
         findings.add(AREA, Grade::Warning, "public_url 不是 https", "对外提供服务须用 https，否则登录和会话可被窃听");
     }
@@ -296,7 +331,12 @@ fn channels(config: &Config, findings: &mut Findings) {
             let key = model.api_key_file.as_deref();
             match key {
                 Some(file) if !Path::new(file).exists() => {
-                    findings.add("模型", Grade::Error, format!("密钥文件 {file} 不存在"), "改正 [model] api_key_file，或去掉 [model] 只用规则");
+                    findings.add(
+                        "模型",
+                        Grade::Error,
+                        format!("密钥文件 {file} 不存在"),
+                        "改正 [model] api_key_file，或去掉 [model] 只用规则",
+                    );
                 }
                 Some(_) | None => findings.fine("模型", format!("配置了 {}", model.model)),
             }

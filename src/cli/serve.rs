@@ -47,7 +47,8 @@ pub fn run(args: &Args, global: &Global) -> anyhow::Result<ExitCode> {
         config.server.listen = listen;
     }
     start_log(&config);
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")?;
     runtime.block_on(serve(config, args.demo))
 }
 
@@ -70,8 +71,8 @@ async fn serve(config: Config, demo: bool) -> anyhow::Result<ExitCode> {
         tracing::info!(migrations = ran.len(), "the database was brought up to date");
     }
     let content = ContentStore::open(&config, &db, clock.now()).await.context("cannot load the rules")?;
-    let listener = web::serve::bind(config.server.listen)
-        .with_context(|| format!("cannot listen on {}", config.server.listen))?;
+    let listener =
+        web::serve::bind(config.server.listen).with_context(|| format!("cannot listen on {}", config.server.listen))?;
     let address = listener.local_addr().context("cannot tell the address")?;
     let app = App::new(config, db, content, Arc::new(clock), Arc::new(SystemIds));
 
@@ -143,16 +144,16 @@ async fn watch_content(app: App) {
             () = tokio::time::sleep(every) => {},
         }
         match app.content.refresh(&app.db, app.now()).await {
-            Ok(false) => {},
+            Ok(false) => {}
             Ok(true) => {
                 app.metrics.content_reloads.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
                 if let Err(error) = units::sync(&app).await {
                     tracing::warn!(error = &error as &dyn std::error::Error, "units were not brought up to date");
                 }
-            },
+            }
             Err(error) => {
                 tracing::warn!(error = &error as &dyn std::error::Error, "changed rules were not taken up");
-            },
+            }
         }
         let refused = !app.content.status().errors.is_empty();
         app.metrics.content_refused.store(refused, std::sync::atomic::Ordering::Relaxed);
@@ -166,7 +167,9 @@ async fn prepare_demo(app: &App) -> anyhow::Result<Vec<String>> {
         String::new(),
         format!("演示数据（人和企业都是虚构的）：{} 件诉求。演示账号的密码都是 {}", demo.cases, demo.password),
     ];
-    lines.extend(demo.accounts.iter().map(|account| format!("  {:<14} {}  {}", account.login, account.name, account.roles)));
+    lines.extend(
+        demo.accounts.iter().map(|account| format!("  {:<14} {}  {}", account.login, account.name, account.roles)),
+    );
     if let Some((number, code)) = &demo.sample {
         lines.push(format!("  查进度可用  编号 {number}  查询码 {code}"));
     }
@@ -174,7 +177,8 @@ async fn prepare_demo(app: &App) -> anyhow::Result<Vec<String>> {
 }
 
 fn print_start(app: &App, address: SocketAddr, password: Option<&str>, demo: &[String]) -> std::io::Result<()> {
-    let shown = if address.ip().is_unspecified() { format!("127.0.0.1:{}", address.port()) } else { address.to_string() };
+    let shown =
+        if address.ip().is_unspecified() { format!("127.0.0.1:{}", address.port()) } else { address.to_string() };
     let base = app.config.server.public_url.clone().unwrap_or_else(|| format!("http://{shown}"));
     let base = base.trim_end_matches('/');
     let mut out = std::io::stdout().lock();

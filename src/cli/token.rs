@@ -65,7 +65,7 @@ async fn execute(app: &App, command: &Command) -> anyhow::Result<ExitCode> {
         Command::Create { user, name, days } => {
             let (id, secret) = auth::create_token(app, user, name, *days).await.map_err(in_words)?;
             writeln!(out, "编号  {id}\n令牌  {secret}（只显示这一次）")?;
-        },
+        }
         Command::List { json } => {
             let tokens = auth::list_tokens(app).await?;
             if *json {
@@ -88,12 +88,12 @@ async fn execute(app: &App, command: &Command) -> anyhow::Result<ExitCode> {
                     writeln!(out, "{}\t{}\t{}\t{state}", token.id, token.login, token.name)?;
                 }
             }
-        },
+        }
         Command::Revoke { id } => {
             let id: TokenId = id.parse().map_err(|_| anyhow::anyhow!("令牌编号不对"))?;
             auth::revoke_token(app, id).await.map_err(in_words)?;
             writeln!(out, "已吊销 {id}")?;
-        },
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

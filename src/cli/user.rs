@@ -103,7 +103,8 @@ pub fn run(args: &Args, global: &Global) -> anyhow::Result<ExitCode> {
 /// When the configuration or the database cannot be used, or the work fails.
 pub fn with_app(global: &Global, work: impl AsyncFnOnce(App) -> anyhow::Result<ExitCode>) -> anyhow::Result<ExitCode> {
     let config = global.load_config()?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start the runtime")?;
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start the runtime")?;
     runtime.block_on(async {
         let db = Db::open(&config.database.url).await.context("cannot open the database")?;
         db.migrate(SystemClock.now()).await.context("cannot bring the database up to date")?;
@@ -121,8 +122,11 @@ pub fn in_words(error: AppError) -> anyhow::Error {
         AppError::NotFound => anyhow::anyhow!("没有找到"),
         AppError::Invalid { errors, detail, code } => {
             let words: Vec<_> = errors.iter().map(|error| error.message.clone()).collect();
-            anyhow::anyhow!("{}", if words.is_empty() { detail.unwrap_or_else(|| code.to_owned()) } else { words.join("；") })
-        },
+            anyhow::anyhow!(
+                "{}",
+                if words.is_empty() { detail.unwrap_or_else(|| code.to_owned()) } else { words.join("；") }
+            )
+        }
         AppError::Conflict { code: "login_taken", .. } => anyhow::anyhow!("这个登录名已被使用"),
         other => other.into(),
     }
@@ -144,7 +148,7 @@ async fn execute(app: &App, command: &Command) -> anyhow::Result<ExitCode> {
             if let Some(password) = password {
                 writeln!(out, "初始密码  {password}（只显示这一次，首次登录必须修改）")?;
             }
-        },
+        }
         Command::List { json } => {
             let accounts = auth::list_accounts(app).await?;
             if *json {
@@ -168,14 +172,18 @@ async fn execute(app: &App, command: &Command) -> anyhow::Result<ExitCode> {
                         .roles
                         .iter()
                         .map(|(role, unit)| {
-                            if unit.is_empty() { role.label().to_owned() } else { format!("{}·{}", app.unit_name(unit), role.label()) }
+                            if unit.is_empty() {
+                                role.label().to_owned()
+                            } else {
+                                format!("{}·{}", app.unit_name(unit), role.label())
+                            }
                         })
                         .collect();
                     let state = if account.active { "" } else { "（已停用）" };
                     writeln!(out, "{}\t{}{state}\t{}", account.login, account.name, roles.join("、"))?;
                 }
             }
-        },
+        }
         Command::Passwd { login, stdin } => {
             let change = AccountChange {
                 reset_password: !stdin,
@@ -187,13 +195,13 @@ async fn execute(app: &App, command: &Command) -> anyhow::Result<ExitCode> {
             if let Some(password) = password {
                 writeln!(out, "新密码  {password}（只显示这一次，登录后必须修改）")?;
             }
-        },
+        }
         Command::Disable { login } | Command::Enable { login } => {
             let active = matches!(command, Command::Enable { .. });
             let change = AccountChange { active: Some(active), ..AccountChange::default() };
             auth::change_account(app, login, &change).await.map_err(in_words)?;
             writeln!(out, "{} {login}", if active { "已恢复" } else { "已停用" })?;
-        },
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -216,10 +216,7 @@ mod tests {
 
     #[test]
     fn everything_but_consultation_and_suggestion_is_a_demand() {
-        let demands = CaseType::ALL
-            .iter()
-            .filter(|t| t.fujian_class() == FujianClass::Demand)
-            .count();
+        let demands = CaseType::ALL.iter().filter(|t| t.fujian_class() == FujianClass::Demand).count();
         assert_eq!(demands, CaseType::ALL.len() - 2);
     }
 }

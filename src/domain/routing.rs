@@ -203,16 +203,9 @@ impl RoutingTable {
             Ok(file) => file,
             Err(error) => return Err(vec![TableError::from_toml(path, text, &error)]),
         };
-        let mut check = Check {
-            path,
-            text,
-            faults: Vec::new(),
-        };
+        let mut check = Check { path, text, faults: Vec::new() };
         if file.schema != 1 {
-            check.fault(
-                &file.schema.to_string(),
-                format!("不认识的 schema：{}，应为 1", file.schema),
-            );
+            check.fault(&file.schema.to_string(), format!("不认识的 schema：{}，应为 1", file.schema));
         }
         let mut loose = Vec::new();
         let mut list = Vec::new();
@@ -279,10 +272,7 @@ impl RoutingTable {
             .collect();
         for &category in Category::ALL {
             if !fallbacks.iter().any(|f| f.category == category) {
-                check.faults.push(TableError::new(
-                    path,
-                    format!("兜底表缺“{}”", category.label()),
-                ));
+                check.faults.push(TableError::new(path, format!("兜底表缺“{}”", category.label())));
             }
         }
         let desks = Desks {
@@ -294,30 +284,13 @@ impl RoutingTable {
             service: file.desks.service,
             hard: file.desks.hard,
         };
-        for slug in [
-            &desks.duty,
-            &desks.centre,
-            &desks.citizens,
-            &desks.enforcement,
-            &desks.service,
-            &desks.hard,
-        ]
-        .into_iter()
-        .chain(&desks.conduct)
+        for slug in [&desks.duty, &desks.centre, &desks.citizens, &desks.enforcement, &desks.service, &desks.hard]
+            .into_iter()
+            .chain(&desks.conduct)
         {
             check.unit(&units, slug);
         }
-        if check.faults.is_empty() {
-            Ok(Self {
-                units,
-                rows,
-                specials,
-                fallbacks,
-                desks,
-            })
-        } else {
-            Err(check.faults)
-        }
+        if check.faults.is_empty() { Ok(Self { units, rows, specials, fallbacks, desks }) } else { Err(check.faults) }
     }
 
     /// The units.
@@ -355,8 +328,7 @@ struct Check<'a> {
 
 impl Check<'_> {
     fn fault(&mut self, near: &str, message: String) {
-        self.faults
-            .push(TableError::near(self.path, self.text, near, message));
+        self.faults.push(TableError::near(self.path, self.text, near, message));
     }
 
     fn word<T: std::str::FromStr>(&mut self, word: &str, what: &str, otherwise: T) -> T {
@@ -376,10 +348,7 @@ impl Check<'_> {
     }
 
     fn types(&mut self, words: &[String]) -> Vec<CaseType> {
-        words
-            .iter()
-            .map(|w| self.word(w, "类型", CaseType::Coordination))
-            .collect()
+        words.iter().map(|w| self.word(w, "类型", CaseType::Coordination)).collect()
     }
 
     fn unit(&mut self, units: &Units, slug: &str) {
@@ -395,18 +364,9 @@ impl Check<'_> {
         slugs
     }
 
-    fn row(
-        &mut self,
-        number: usize,
-        block: file::RowBlock,
-        units: &Units,
-        taxonomy: &Taxonomy,
-    ) -> Option<Row> {
+    fn row(&mut self, number: usize, block: file::RowBlock, units: &Units, taxonomy: &Taxonomy) -> Option<Row> {
         let Some(topic) = taxonomy.topic(&block.topic) else {
-            self.fault(
-                &block.topic,
-                format!("派单表第 {number} 行：没有主题“{}”", block.topic),
-            );
+            self.fault(&block.topic, format!("派单表第 {number} 行：没有主题“{}”", block.topic));
             return None;
         };
         self.unit(units, &block.lead);
@@ -417,13 +377,9 @@ impl Check<'_> {
             types: self.types(&block.types),
             assists: self.units(units, block.assists),
             next: self.units(units, block.next),
-            place_basis: block.place.map_or(topic.place_basis, |w| {
-                self.word(&w, "地点依据", topic.place_basis)
-            }),
+            place_basis: block.place.map_or(topic.place_basis, |w| self.word(&w, "地点依据", topic.place_basis)),
             level: self.word(&block.level, "层级", Level::County),
-            category: block.category.map_or(topic.category, |w| {
-                self.word(&w, "牵头类别", topic.category)
-            }),
+            category: block.category.map_or(topic.category, |w| self.word(&w, "牵头类别", topic.category)),
             board: block.board.unwrap_or_else(|| topic.board.clone()),
             valid_from: self.date(block.valid_from.as_deref()),
             valid_to: self.date(block.valid_to.as_deref()),

@@ -50,12 +50,7 @@ pub struct TableError {
 impl TableError {
     /// A fault without a place of its own.
     pub fn new(path: &str, message: impl Into<String>) -> Self {
-        Self {
-            path: path.to_owned(),
-            line: 0,
-            column: 0,
-            message: message.into(),
-        }
+        Self { path: path.to_owned(), line: 0, column: 0, message: message.into() }
     }
 
     /// A fault at the first occurrence of `needle` (a value as written) in the file.
@@ -80,11 +75,7 @@ impl TableError {
 fn line_and_column(text: &str, at: usize) -> (usize, usize) {
     let before = text.get(..at).unwrap_or(text);
     let line = before.matches('\n').count() + 1;
-    let column = before
-        .rsplit('\n')
-        .next()
-        .map_or(0, |tail| tail.chars().count())
-        + 1;
+    let column = before.rsplit('\n').next().map_or(0, |tail| tail.chars().count()) + 1;
     (line, column)
 }
 
@@ -149,36 +140,20 @@ impl Taxonomy {
         };
         let mut faults = Vec::new();
         if file.schema != 1 {
-            faults.push(TableError::new(
-                path,
-                format!("不认识的 schema：{}，应为 1", file.schema),
-            ));
+            faults.push(TableError::new(path, format!("不认识的 schema：{}，应为 1", file.schema)));
         }
         let mut out = Self::default();
         for block in file.types {
             let Ok(case_type) = block.slug.parse::<CaseType>() else {
-                faults.push(TableError::near(
-                    path,
-                    text,
-                    &block.slug,
-                    format!("不认识的类型：{}", block.slug),
-                ));
+                faults.push(TableError::near(path, text, &block.slug, format!("不认识的类型：{}", block.slug)));
                 continue;
             };
             let names = [case_type.as_str(), case_type.label(), block.code.as_str()];
-            for name in names
-                .into_iter()
-                .chain(block.aliases.iter().map(String::as_str))
-            {
+            for name in names.into_iter().chain(block.aliases.iter().map(String::as_str)) {
                 if let Some(other) = out.type_by_name.insert(name.to_owned(), case_type)
                     && other != case_type
                 {
-                    faults.push(TableError::near(
-                        path,
-                        text,
-                        name,
-                        format!("类型名“{name}”重复"),
-                    ));
+                    faults.push(TableError::near(path, text, name, format!("类型名“{name}”重复")));
                 }
             }
             out.types.push(TypeInfo {
@@ -191,18 +166,11 @@ impl Taxonomy {
             });
         }
         for &case_type in CaseType::ALL {
-            let times = out
-                .types
-                .iter()
-                .filter(|t| t.case_type == case_type)
-                .count();
+            let times = out.types.iter().filter(|t| t.case_type == case_type).count();
             if times != 1 {
                 faults.push(TableError::new(
                     path,
-                    format!(
-                        "类型“{}”应当写且只写一次，现在写了 {times} 次",
-                        case_type.label()
-                    ),
+                    format!("类型“{}”应当写且只写一次，现在写了 {times} 次", case_type.label()),
                 ));
             }
         }
@@ -212,12 +180,7 @@ impl Taxonomy {
                     let at = out.topics.len();
                     for name in std::iter::once(&topic.code).chain(&topic.aliases) {
                         if out.by_name.insert(name.clone(), at).is_some() {
-                            faults.push(TableError::near(
-                                path,
-                                text,
-                                name,
-                                format!("主题代码或别名“{name}”重复"),
-                            ));
+                            faults.push(TableError::near(path, text, name, format!("主题代码或别名“{name}”重复")));
                         }
                     }
                     out.topics.push(topic);
@@ -225,11 +188,7 @@ impl Taxonomy {
                 Err(fault) => faults.push(fault),
             }
         }
-        if faults.is_empty() {
-            Ok(out)
-        } else {
-            Err(faults)
-        }
+        if faults.is_empty() { Ok(out) } else { Err(faults) }
     }
 
     /// The topics in file order.
@@ -273,21 +232,10 @@ impl Taxonomy {
 impl Topic {
     fn check(path: &str, text: &str, block: file::TopicBlock) -> Result<Self, TableError> {
         let wrong = |word: &str, what: &str| {
-            TableError::near(
-                path,
-                text,
-                word,
-                format!("主题 {}：不认识的{what}“{word}”", block.code),
-            )
+            TableError::near(path, text, word, format!("主题 {}：不认识的{what}“{word}”", block.code))
         };
-        let place_basis = block
-            .place
-            .parse()
-            .map_err(|_| wrong(&block.place, "地点依据"))?;
-        let category = block
-            .category
-            .parse()
-            .map_err(|_| wrong(&block.category, "牵头类别"))?;
+        let place_basis = block.place.parse().map_err(|_| wrong(&block.place, "地点依据"))?;
+        let category = block.category.parse().map_err(|_| wrong(&block.category, "牵头类别"))?;
         let default_type = match &block.case_type {
             None => None,
             Some(word) => Some(word.parse().map_err(|_| wrong(word, "类型"))?),
@@ -317,8 +265,7 @@ mod tests {
 
     #[test]
     fn the_shipped_catalogue_has_13_types_and_75_topics_in_10_groups() {
-        let taxonomy =
-            Taxonomy::parse("rules/taxonomy.toml", SHIPPED).expect("shipped file is valid");
+        let taxonomy = Taxonomy::parse("rules/taxonomy.toml", SHIPPED).expect("shipped file is valid");
         assert_eq!(taxonomy.types().len(), 13);
         assert_eq!(taxonomy.topics().len(), 75);
         assert_eq!(taxonomy.groups().len(), 10);
@@ -326,25 +273,17 @@ mod tests {
 
     #[test]
     fn topics_are_found_by_code_and_by_other_names() {
-        let taxonomy =
-            Taxonomy::parse("rules/taxonomy.toml", SHIPPED).expect("shipped file is valid");
+        let taxonomy = Taxonomy::parse("rules/taxonomy.toml", SHIPPED).expect("shipped file is valid");
         for (name, code) in [
             ("POLICY.PAY", "POLICY.PAY"),
             ("稳岗返还", "LABOUR.SUBSIDY"),
             ("房产证", "REALTY"),
             ("ARREARS", "ARREARS.GOV"),
         ] {
-            assert_eq!(
-                taxonomy.topic(name).map(|t| t.code.as_str()),
-                Some(code),
-                "{name}"
-            );
+            assert_eq!(taxonomy.topic(name).map(|t| t.code.as_str()), Some(code), "{name}");
         }
         assert!(taxonomy.topic("天气").is_none());
-        assert_eq!(
-            taxonomy.topic("CONDUCT").and_then(|t| t.default_type),
-            Some(CaseType::Conduct)
-        );
+        assert_eq!(taxonomy.topic("CONDUCT").and_then(|t| t.default_type), Some(CaseType::Conduct));
         assert_eq!(taxonomy.case_type("BBCS"), Some(CaseType::Stuck));
         assert_eq!(taxonomy.case_type("投诉举报"), Some(CaseType::Complaint));
     }
@@ -354,12 +293,8 @@ mod tests {
         let text = SHIPPED.replacen("place = \"registered\"", "place = \"home\"", 1);
         let faults = Taxonomy::parse("t.toml", &text).expect_err("unknown place");
         assert_eq!(faults.len(), 1);
-        assert!(
-            faults[0].line > 1 && faults[0].message.contains("home"),
-            "{faults:?}"
-        );
-        let faults =
-            Taxonomy::parse("t.toml", "schema = 1\n[[type]]\nslug = 3\n").expect_err("wrong kind");
+        assert!(faults[0].line > 1 && faults[0].message.contains("home"), "{faults:?}");
+        let faults = Taxonomy::parse("t.toml", "schema = 1\n[[type]]\nslug = 3\n").expect_err("wrong kind");
         assert_eq!(faults[0].line, 3);
     }
 

@@ -128,12 +128,16 @@ async fn check_sqlite_file(path: &Path) -> Result<i64, BackupError> {
     let mut log = path.as_os_str().to_owned();
     log.push("-wal");
     if fs::metadata(&log).is_ok_and(|meta| meta.len() > 0) {
-        return Err(damaged("a -wal file lies beside it: it was copied from a running database, not backed up".to_owned()));
+        return Err(damaged(
+            "a -wal file lies beside it: it was copied from a running database, not backed up".to_owned(),
+        ));
     }
     let options = SqliteConnectOptions::new().filename(path).read_only(true).immutable(true);
     let mut conn = options.connect().await.map_err(|error| damaged(error.to_string()))?;
-    let findings: Vec<(String,)> =
-        sqlx::query_as("PRAGMA integrity_check").fetch_all(&mut conn).await.map_err(|error| damaged(error.to_string()))?;
+    let findings: Vec<(String,)> = sqlx::query_as("PRAGMA integrity_check")
+        .fetch_all(&mut conn)
+        .await
+        .map_err(|error| damaged(error.to_string()))?;
     if findings.len() != 1 || findings[0].0 != "ok" {
         return Err(damaged(findings.into_iter().map(|(line,)| line).collect::<Vec<_>>().join("; ")));
     }
@@ -164,12 +168,7 @@ fn newer(path: &Path, versions: impl Iterator<Item = i64>, backend: &'static str
 ///
 /// # Errors
 /// `Damaged`, `InUse`, `NotEmpty`, `File`, `Store`.
-pub async fn restore(
-    url: &str,
-    source: &Path,
-    replace: bool,
-    now: Timestamp,
-) -> Result<Option<PathBuf>, BackupError> {
+pub async fn restore(url: &str, source: &Path, replace: bool, now: Timestamp) -> Result<Option<PathBuf>, BackupError> {
     if url.starts_with("sqlite:") {
         let options = SqliteConnectOptions::from_str(url).map_err(|error| StoreError::Url(error.to_string()))?;
         restore_sqlite(options.get_filename(), source, replace, now).await
@@ -264,7 +263,8 @@ async fn tables(conn: &mut PgConnection) -> Result<Vec<String>, BackupError> {
             .cloned()
             .collect();
         if ready.is_empty() {
-            let inconsistent = StoreError::Inconsistent { table: "pg_constraint", column: "confrelid", id: "cycle".into() };
+            let inconsistent =
+                StoreError::Inconsistent { table: "pg_constraint", column: "confrelid", id: "cycle".into() };
             return Err(inconsistent.into());
         }
         for table in ready {
@@ -303,7 +303,9 @@ async fn dump(conn: &mut PgConnection, target: &Path, now: Timestamp) -> Result<
     let versions: Vec<(i64,)> =
         sqlx::query_as("SELECT version FROM schema_migrations ORDER BY version").fetch_all(&mut *tx).await?;
     let versions: Vec<i64> = versions.into_iter().map(|(v,)| v).collect();
-    lines.line(&json!({"format": MAGIC, "version": 1, "taken_at": now.to_string(), "migrations": versions}).to_string())?;
+    lines.line(
+        &json!({"format": MAGIC, "version": 1, "taken_at": now.to_string(), "migrations": versions}).to_string(),
+    )?;
     let mut counts = BTreeMap::new();
     for table in tables(&mut tx).await? {
         lines.line(&json!({"table": table}).to_string())?;
@@ -409,7 +411,8 @@ async fn insert(
     }
     let Some(table) = table else { return Err(damaged(source, "rows without a table")) };
     let name = quoted(table);
-    let sql = format!("INSERT INTO {name} SELECT * FROM jsonb_populate_recordset(CAST(NULL AS {name}), CAST($1 AS JSONB))");
+    let sql =
+        format!("INSERT INTO {name} SELECT * FROM jsonb_populate_recordset(CAST(NULL AS {name}), CAST($1 AS JSONB))");
     sqlx::query(sqlx::AssertSqlSafe(sql)).bind(format!("[{}]", rows.join(","))).execute(conn).await?;
     rows.clear();
     Ok(())
@@ -444,8 +447,13 @@ impl Db {
                 )
                 .fetch_one(pool)
                 .await?;
-                let (version, commit, fsync): (String, String, String) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
-                Ok(vec![format!("PostgreSQL {version}"), format!("synchronous_commit={commit}"), format!("fsync={fsync}")])
+                let (version, commit, fsync): (String, String, String) =
+                    (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+                Ok(vec![
+                    format!("PostgreSQL {version}"),
+                    format!("synchronous_commit={commit}"),
+                    format!("fsync={fsync}"),
+                ])
             }
         }
     }

@@ -233,10 +233,7 @@ pub async fn find_many(tx: &mut Tx, ids: &[String]) -> Result<Vec<ConversationRo
 ///
 /// # Errors
 /// `Database`.
-pub async fn find_repeats(
-    tx: &mut Tx,
-    pairs: &[(String, String)],
-) -> Result<Vec<(String, String, i64)>, StoreError> {
+pub async fn find_repeats(tx: &mut Tx, pairs: &[(String, String)]) -> Result<Vec<(String, String, i64)>, StoreError> {
     const SQL: &str = "SELECT m.conversation_id, m.client_id, m.seq FROM json_each($1) AS j \
         JOIN messages m ON m.conversation_id = j.value ->> 0 AND m.client_id = j.value ->> 1";
     let json = to_json(&pairs);
@@ -276,8 +273,7 @@ pub async fn insert_messages(tx: &mut Tx, messages: &[MessageRow]) -> Result<(),
         })
         .collect();
     let json = to_json(&rows);
-    let stored =
-        on_backend!(tx, |conn| sqlx::query(SQL).bind(json.as_str()).execute(conn).await?.rows_affected());
+    let stored = on_backend!(tx, |conn| sqlx::query(SQL).bind(json.as_str()).execute(conn).await?.rows_affected());
     if stored == messages.len() as u64 { Ok(()) } else { Err(StoreError::Conflict) }
 }
 
@@ -363,11 +359,8 @@ pub async fn last_messages(
 ) -> Result<Vec<MessageRow>, StoreError> {
     const SQL: &str = "SELECT conversation_id, seq, id, client_id, reply_to, sender, kind, text, body, officer_id, \
         rule_id, decision, at FROM messages WHERE conversation_id = $1 ORDER BY seq DESC LIMIT $2";
-    let mut rows: Vec<MessageRow> = on_backend!(tx, |conn| sqlx::query_as(SQL)
-        .bind(conversation.to_string())
-        .bind(limit)
-        .fetch_all(conn)
-        .await?);
+    let mut rows: Vec<MessageRow> =
+        on_backend!(tx, |conn| sqlx::query_as(SQL).bind(conversation.to_string()).bind(limit).fetch_all(conn).await?);
     rows.reverse();
     Ok(rows)
 }
@@ -382,7 +375,8 @@ pub async fn purge_text(
     seq: i64,
     replacement: &str,
 ) -> Result<(), StoreError> {
-    const SQL: &str = "UPDATE messages SET text = $3, body = NULL, decision = NULL WHERE conversation_id = $1 AND seq = $2";
+    const SQL: &str =
+        "UPDATE messages SET text = $3, body = NULL, decision = NULL WHERE conversation_id = $1 AND seq = $2";
     on_backend!(tx, |conn| sqlx::query(SQL)
         .bind(conversation.to_string())
         .bind(seq)
@@ -576,10 +570,7 @@ pub async fn insert_unanswered(
 ///
 /// # Errors
 /// `Database`.
-pub async fn unanswered(
-    tx: &mut Tx,
-    limit: i64,
-) -> Result<Vec<(String, String, Option<String>, i64)>, StoreError> {
+pub async fn unanswered(tx: &mut Tx, limit: i64) -> Result<Vec<(String, String, Option<String>, i64)>, StoreError> {
     const SQL: &str = "SELECT conversation_id, text, topic, at FROM unanswered ORDER BY at DESC, id LIMIT $1";
     Ok(on_backend!(tx, |conn| sqlx::query_as(SQL).bind(limit).fetch_all(conn).await?))
 }

@@ -65,13 +65,11 @@ impl StoreError {
             Self::Conflict => true,
             Self::Database(sqlx::Error::Database(error)) => {
                 matches!(error.code().as_deref(), Some("40001" | "40P01" | "55P03" | "57P01" | "5" | "517"))
-            },
+            }
             Self::Database(error) => matches!(error, sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut),
-            Self::Inconsistent { .. }
-            | Self::Unsafe(_)
-            | Self::Url(_)
-            | Self::File { .. }
-            | Self::Migration { .. } => false,
+            Self::Inconsistent { .. } | Self::Unsafe(_) | Self::Url(_) | Self::File { .. } | Self::Migration { .. } => {
+                false
+            }
         }
     }
 

@@ -63,9 +63,5 @@ pub async fn insert(
 /// `Database`.
 pub async fn forget(tx: &mut Tx, before: Timestamp) -> Result<u64, StoreError> {
     const SQL: &str = "DELETE FROM idempotency WHERE created_at < $1";
-    Ok(on_backend!(tx, |conn| sqlx::query(SQL)
-        .bind(before.as_millisecond())
-        .execute(conn)
-        .await?
-        .rows_affected()))
+    Ok(on_backend!(tx, |conn| sqlx::query(SQL).bind(before.as_millisecond()).execute(conn).await?.rows_affected()))
 }

@@ -50,7 +50,10 @@ pub(super) async fn run(db: &Db, now: jiff::Timestamp) -> Result<Vec<String>, St
     let mut tx = db.write().await?;
     if !tx.is_sqlite() {
         // Two gateways that start at once: the second waits here.
-        on_backend!(&mut tx, |conn| sqlx::raw_sql("SELECT pg_advisory_xact_lock(722004, hashtext(current_schema()))").execute(conn).await.map(|_| ()))?;
+        on_backend!(&mut tx, |conn| sqlx::raw_sql("SELECT pg_advisory_xact_lock(722004, hashtext(current_schema()))")
+            .execute(conn)
+            .await
+            .map(|_| ()))?;
     }
     let table = "CREATE TABLE IF NOT EXISTS schema_migrations \
         (version BIGINT PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL, applied_at BIGINT NOT NULL)";
@@ -61,7 +64,7 @@ pub(super) async fn run(db: &Db, now: jiff::Timestamp) -> Result<Vec<String>, St
         let sum = checksum(migration.sql);
         let problem = |problem: String| StoreError::Migration { name: migration.name.to_owned(), problem };
         match applied.iter().find(|(version, _, _)| *version == migration.version) {
-            Some((_, _, known)) if *known == sum => {},
+            Some((_, _, known)) if *known == sum => {}
             Some(_) => return Err(problem("was changed after it had been applied".to_owned())),
             None => {
                 on_backend!(&mut tx, |conn| sqlx::raw_sql(migration.sql).execute(conn).await.map(|_| ()))
@@ -77,7 +80,7 @@ pub(super) async fn run(db: &Db, now: jiff::Timestamp) -> Result<Vec<String>, St
                     .await
                     .map(|_| ()))?;
                 ran.push(migration.name.to_owned());
-            },
+            }
         }
     }
     tx.commit().await?;

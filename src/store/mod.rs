@@ -144,11 +144,11 @@ impl Tx {
         match &mut self.conn {
             Conn::Sqlite(conn) => {
                 sqlx::query("COMMIT").execute(&mut **conn).await?;
-            },
+            }
             // PostgreSQL answers COMMIT of an aborted transaction with success ("ROLLBACK"): SELECT 1 fails there.
             Conn::Postgres(conn) => {
                 sqlx::raw_sql("SELECT 1; COMMIT").execute(&mut **conn).await?;
-            },
+            }
         }
         self.open = false;
         Ok(())
@@ -257,13 +257,13 @@ impl Db {
                 let mut tx = Tx { conn: Conn::Sqlite(conn), open: true };
                 on_backend!(&mut tx, |conn| sqlx::query("BEGIN IMMEDIATE").execute(conn).await.map(|_| ()))?;
                 Ok(tx)
-            },
+            }
             Self::Postgres { pool } => {
                 let conn = pool.acquire().await?;
                 let mut tx = Tx { conn: Conn::Postgres(conn), open: true };
                 on_backend!(&mut tx, |conn| sqlx::query("BEGIN").execute(conn).await.map(|_| ()))?;
                 Ok(tx)
-            },
+            }
         }
     }
 
@@ -301,7 +301,7 @@ impl Db {
             Self::Sqlite { writer, readers, .. } => {
                 readers.close().await;
                 writer.close().await;
-            },
+            }
             Self::Postgres { pool } => pool.close().await,
         }
     }
@@ -317,7 +317,7 @@ fn prepare_file(file: &Path) -> std::io::Result<()> {
         Ok(_) => Ok(()),
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
             std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o600))
-        },
+        }
         Err(error) => Err(error),
     }
 }

@@ -427,12 +427,7 @@ pub async fn find_token(tx: &mut Tx, token_hash: &str, now: Timestamp) -> Result
 /// `Database`.
 pub async fn touch_token(tx: &mut Tx, token: &str, now: Timestamp) -> Result<(), StoreError> {
     const SQL: &str = "UPDATE api_tokens SET used_at = $2 WHERE id = $1";
-    on_backend!(tx, |conn| sqlx::query(SQL)
-        .bind(token)
-        .bind(now.as_millisecond())
-        .execute(conn)
-        .await
-        .map(|_| ()))?;
+    on_backend!(tx, |conn| sqlx::query(SQL).bind(token).bind(now.as_millisecond()).execute(conn).await.map(|_| ()))?;
     Ok(())
 }
 
@@ -490,12 +485,7 @@ pub async fn note_attempt(
 ///
 /// # Errors
 /// `Database`.
-pub async fn failures(
-    tx: &mut Tx,
-    login: &str,
-    address: &str,
-    since: Timestamp,
-) -> Result<(i64, i64), StoreError> {
+pub async fn failures(tx: &mut Tx, login: &str, address: &str, since: Timestamp) -> Result<(i64, i64), StoreError> {
     const SQL: &str = "SELECT CAST(COALESCE(SUM(CASE WHEN login = $1 THEN 1 ELSE 0 END), 0) AS BIGINT), \
         CAST(COALESCE(SUM(CASE WHEN address = $2 THEN 1 ELSE 0 END), 0) AS BIGINT) \
         FROM login_attempts WHERE at > $3 AND succeeded = FALSE";

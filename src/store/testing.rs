@@ -32,7 +32,8 @@ impl Drop for TestDb {
 /// # Panics
 /// If it cannot be made.
 pub async fn sqlite() -> TestDb {
-    let folder = std::env::temp_dir().join(format!("zhitong-test-{}", Uuid::new_v7(uuid::Timestamp::now(uuid::NoContext))));
+    let folder =
+        std::env::temp_dir().join(format!("zhitong-test-{}", Uuid::new_v7(uuid::Timestamp::now(uuid::NoContext))));
     let url = format!("sqlite://{}/zhitong.db", folder.display());
     let db = Db::open(&url).await.expect("a temporary SQLite database opens");
     db.migrate(jiff::Timestamp::UNIX_EPOCH).await.expect("migrations run on SQLite");

@@ -131,12 +131,7 @@ impl TimerRow {
 ///
 /// # Errors
 /// `Database`.
-pub async fn put_clocks(
-    tx: &mut Tx,
-    case: CaseId,
-    clocks: &[CaseClock],
-    calendar: &str,
-) -> Result<(), StoreError> {
+pub async fn put_clocks(tx: &mut Tx, case: CaseId, clocks: &[CaseClock], calendar: &str) -> Result<(), StoreError> {
     use crate::domain::case::model::Limit;
     const SQL: &str = "INSERT INTO clocks (case_id, key, turn, task_id, owner, started_at, limit_unit, limit_n, limit_at, \
             extension_days, due_at, provisional, state, stopped_at, missed, calendar) \
@@ -248,13 +243,13 @@ pub async fn claim(tx: &mut Tx, now: Timestamp, limit: i64) -> Result<Vec<Timer>
         RETURNING case_id, clock, turn, step, at";
     if !tx.is_sqlite() {
         // Two sweeps would take the same rows in different order and might end in a deadlock.
-        on_backend!(tx, |conn| sqlx::raw_sql("SELECT pg_advisory_xact_lock(722005, hashtext(current_schema()))").execute(conn).await.map(|_| ()))?;
+        on_backend!(tx, |conn| sqlx::raw_sql("SELECT pg_advisory_xact_lock(722005, hashtext(current_schema()))")
+            .execute(conn)
+            .await
+            .map(|_| ()))?;
     }
-    let rows: Vec<TimerRow> = on_backend!(tx, |conn| sqlx::query_as(SQL)
-        .bind(now.as_millisecond())
-        .bind(limit)
-        .fetch_all(conn)
-        .await?);
+    let rows: Vec<TimerRow> =
+        on_backend!(tx, |conn| sqlx::query_as(SQL).bind(now.as_millisecond()).bind(limit).fetch_all(conn).await?);
     let mut timers = rows.into_iter().map(TimerRow::read).collect::<Result<Vec<_>, _>>()?;
     timers.sort_by(|a, b| (a.at, &a.step, a.case).cmp(&(b.at, &b.step, b.case)));
     Ok(timers)
@@ -297,11 +292,7 @@ pub async fn next_at(tx: &mut Tx) -> Result<Option<Timestamp>, StoreError> {
 ///
 /// # Errors
 /// `Database`, `Inconsistent`.
-pub async fn cases_of_other_calendars(
-    tx: &mut Tx,
-    calendar: &str,
-    limit: i64,
-) -> Result<Vec<CaseId>, StoreError> {
+pub async fn cases_of_other_calendars(tx: &mut Tx, calendar: &str, limit: i64) -> Result<Vec<CaseId>, StoreError> {
     const SQL: &str = "SELECT DISTINCT case_id FROM clocks WHERE state IN ('running', 'paused', 'held') \
         AND calendar <> $1 ORDER BY case_id LIMIT $2";
     let rows: Vec<(String,)> =

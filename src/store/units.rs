@@ -33,7 +33,8 @@ row_struct! {
 /// # Errors
 /// `Database`.
 pub async fn list(tx: &mut Tx) -> Result<Vec<UnitRow>, StoreError> {
-    const SQL: &str = "SELECT slug, name, short_name, kind, level, parent, supervise_path, active FROM units ORDER BY slug";
+    const SQL: &str =
+        "SELECT slug, name, short_name, kind, level, parent, supervise_path, active FROM units ORDER BY slug";
     Ok(on_backend!(tx, |conn| sqlx::query_as(SQL).fetch_all(conn).await?))
 }
 

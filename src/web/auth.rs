@@ -17,7 +17,10 @@ use subtle::ConstantTimeEq as _;
 use super::error::WebError;
 use crate::{
     app::{self, App, AppError, Credential, Officer, visitors},
-    domain::{access::Permission, ids::{ConversationId, VisitorId}},
+    domain::{
+        access::Permission,
+        ids::{ConversationId, VisitorId},
+    },
 };
 
 /// Who may use a route.
@@ -71,11 +74,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Visitor {
     type Rejection = WebError;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, WebError> {
-        parts
-            .extensions
-            .get::<Self>()
-            .copied()
-            .ok_or(WebError(AppError::Unauthenticated { code: "chat_not_started" }))
+        parts.extensions.get::<Self>().copied().ok_or(WebError(AppError::Unauthenticated { code: "chat_not_started" }))
     }
 }
 
@@ -83,11 +82,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Officer {
     type Rejection = WebError;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, WebError> {
-        parts
-            .extensions
-            .get::<Self>()
-            .cloned()
-            .ok_or(WebError(AppError::Unauthenticated { code: "not_logged_in" }))
+        parts.extensions.get::<Self>().cloned().ok_or(WebError(AppError::Unauthenticated { code: "not_logged_in" }))
     }
 }
 
@@ -179,7 +174,7 @@ pub async fn guard(State(gate): State<Gate>, mut request: Request, next: Next) -
                 return Redirect::to(&format!("/login?next={}", percent(here))).into_response();
             }
             error.into_response()
-        },
+        }
     }
 }
 
@@ -200,7 +195,7 @@ async fn admit(gate: &Gate, request: &mut Request) -> Result<(), WebError> {
         Access::Public | Access::Signed => {
             // A public page may show who is logged in; nothing is demanded.
             Ok(())
-        },
+        }
         Access::Visitor => admit_visitor(&gate.app, request).await,
         Access::AnyOfficer => admit_officer(&gate.app, request, None).await,
         Access::Officer(permission) => admit_officer(&gate.app, request, Some(permission)).await,
@@ -290,17 +285,10 @@ fn is_foreign(app: &App, request: &Request) -> bool {
     if let Some(origin) = text(header::ORIGIN) {
         let by_host = text(header::HOST)
             .is_some_and(|host| origin == format!("http://{host}") || origin == format!("https://{host}"));
-        let by_config = app
-            .config
-            .server
-            .public_url
-            .as_deref()
-            .is_some_and(|url| url.trim_end_matches('/') == origin);
+        let by_config = app.config.server.public_url.as_deref().is_some_and(|url| url.trim_end_matches('/') == origin);
         return !(by_host || by_config);
     }
-    headers
-        .get("sec-fetch-site")
-        .is_some_and(|site| site != "same-origin" && site != "none")
+    headers.get("sec-fetch-site").is_some_and(|site| site != "same-origin" && site != "none")
 }
 
 #[cfg(test)]

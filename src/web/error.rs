@@ -96,7 +96,7 @@ impl IntoResponse for WebError {
             AppError::NotFound => Problem::new(status_of(&error), "not_found"),
             AppError::Unauthenticated { code } | AppError::TooLarge { code } | AppError::Unsupported { code } => {
                 Problem::new(status_of(&error), code)
-            },
+            }
             AppError::Forbidden { code, detail, allowed } | AppError::Conflict { code, detail, allowed } => {
                 let mut problem = Problem::new(status_of(&error), code);
                 problem.allowed.clone_from(allowed);
@@ -104,7 +104,7 @@ impl IntoResponse for WebError {
                     problem.detail.clone_from(detail);
                 }
                 problem
-            },
+            }
             AppError::Invalid { code, detail, errors } => {
                 let mut problem = Problem::new(status_of(&error), code);
                 if let Some(detail) = detail {
@@ -112,29 +112,29 @@ impl IntoResponse for WebError {
                 }
                 problem.errors = errors.iter().map(ProblemField::from).collect();
                 problem
-            },
+            }
             AppError::TooMany { code, retry_after_s } => {
                 retry = Some(*retry_after_s);
                 let mut problem = Problem::new(status_of(&error), code);
                 problem.detail = problem.detail.replace("{n}", &retry_after_s.to_string());
                 problem
-            },
+            }
             AppError::Unavailable { code } => {
                 retry = Some(2);
                 Problem::new(status_of(&error), code)
-            },
+            }
             AppError::Store(store) if store.is_transient() => {
                 retry = Some(1);
                 tracing::warn!(error = &error as &dyn std::error::Error, "the store was busy");
                 Problem::new(StatusCode::SERVICE_UNAVAILABLE, "store_busy")
-            },
+            }
             AppError::Store(_) | AppError::Internal(_) => {
                 let reference = reference();
                 tracing::error!(error = &error as &dyn std::error::Error, reference, "a request failed");
                 let mut problem = Problem::new(status_of(&error), "internal");
                 problem.reference = Some(reference);
                 problem
-            },
+            }
         };
         let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = problem_response(status, problem);

@@ -60,16 +60,13 @@ fn from_serde(error: &serde_json::Error) -> AppError {
                 "类型或取值不对"
             };
             let named = ["unknown field", "missing field", "duplicate field"].iter().any(|p| text.starts_with(p));
-            let pointer = if named { format!("/{}", field.replace('~', "~0").replace('/', "~1")) } else { String::new() };
+            let pointer =
+                if named { format!("/{}", field.replace('~', "~0").replace('/', "~1")) } else { String::new() };
             AppError::invalid("invalid_fields", vec![FieldError::new(pointer, message)])
-        },
-        serde_json::error::Category::Io
-        | serde_json::error::Category::Syntax
-        | serde_json::error::Category::Eof => malformed(&format!(
-            "请求内容不是有效的 JSON（第 {} 行第 {} 列）。",
-            error.line(),
-            error.column()
-        )),
+        }
+        serde_json::error::Category::Io | serde_json::error::Category::Syntax | serde_json::error::Category::Eof => {
+            malformed(&format!("请求内容不是有效的 JSON（第 {} 行第 {} 列）。", error.line(), error.column()))
+        }
     }
 }
 

@@ -176,11 +176,8 @@ fn shape_error(app: &App, response: Response, is_api: bool, wants_page: bool) ->
     let retry = response.headers().get(header::RETRY_AFTER).cloned();
     let allow = response.headers().get(header::ALLOW).cloned();
     let problem = problem.unwrap_or_else(|| problem_for_status(status));
-    let mut shaped = if is_api || !wants_page {
-        problem_response(status, problem)
-    } else {
-        page_error::page(app, status, &problem)
-    };
+    let mut shaped =
+        if is_api || !wants_page { problem_response(status, problem) } else { page_error::page(app, status, &problem) };
     for (name, value) in [(header::RETRY_AFTER, retry), (header::ALLOW, allow)] {
         if let Some(value) = value {
             shaped.headers_mut().insert(name, value);
@@ -203,7 +200,11 @@ fn secure_headers(app: &App, uri: &Uri, response: &mut Response) {
     let is_chat = matches!(uri.path(), "/" | "/chat");
     let origins = &app.config.server.embed_origins;
     let ancestors = if is_chat && !origins.is_empty() {
-        if origins.iter().any(|origin| origin == "*") { "*".to_owned() } else { format!("'self' {}", origins.join(" ")) }
+        if origins.iter().any(|origin| origin == "*") {
+            "*".to_owned()
+        } else {
+            format!("'self' {}", origins.join(" "))
+        }
     } else {
         if !is_chat {
             set(header::X_FRAME_OPTIONS, "SAMEORIGIN");
@@ -254,11 +255,11 @@ pub fn is_trusted(list: &[String], address: IpAddr) -> bool {
             (Ok(IpAddr::V4(network)), Ok(bits @ 0..=32), IpAddr::V4(address)) => {
                 let mask = u32::MAX.checked_shl(32 - bits).unwrap_or(0);
                 network.to_bits() & mask == address.to_bits() & mask
-            },
+            }
             (Ok(IpAddr::V6(network)), Ok(bits @ 0..=128), IpAddr::V6(address)) => {
                 let mask = u128::MAX.checked_shl(128 - bits).unwrap_or(0);
                 network.to_bits() & mask == address.to_bits() & mask
-            },
+            }
             _ => false,
         },
     })
@@ -276,7 +277,8 @@ mod tests {
     #[test]
     fn networks_contain_their_addresses_only() {
         let list = ["10.0.0.0/8".to_owned(), "127.0.0.1".to_owned(), "fd00::/8".to_owned()];
-        let check = |address: &str, expected| assert_eq!(is_trusted(&list, address.parse().unwrap()), expected, "{address}");
+        let check =
+            |address: &str, expected| assert_eq!(is_trusted(&list, address.parse().unwrap()), expected, "{address}");
         check("10.200.3.4", true);
         check("11.0.0.1", false);
         check("127.0.0.1", true);

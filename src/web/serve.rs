@@ -70,7 +70,7 @@ pub async fn serve(app: &App, listener: TcpListener, router: Router) {
                 tracing::warn!(error = &error as &dyn std::error::Error, "a connection could not be accepted");
                 tokio::time::sleep(Duration::from_millis(50)).await;
                 continue;
-            },
+            }
         };
         let address = peer.ip().to_canonical();
         let trusted = is_trusted(&app.config.server.trusted_proxies, address);

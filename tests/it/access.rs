@@ -41,7 +41,8 @@ async fn every_route_refuses_whoever_it_is_not_for() {
             if body.is_some() {
                 request = request.header(header::CONTENT_TYPE, "application/json");
             }
-            let request = request.body(body.map_or_else(Body::empty, |b| Body::from(b.to_string()))).expect("a request");
+            let request =
+                request.body(body.map_or_else(Body::empty, |b| Body::from(b.to_string()))).expect("a request");
             let response = tower::ServiceExt::oneshot(app.router(), request).await.expect("an answer");
             response.status().as_u16()
         };
@@ -134,9 +135,8 @@ async fn a_login_opens_a_session_that_ends_with_logout_and_needs_proof_of_meanin
 #[tokio::test]
 async fn guessing_passwords_is_stopped_after_five_tries() {
     let app = TestApp::start().await;
-    let tries = (0..12).map(|_| {
-        app.call("POST", "/api/login", None, Some(json!({ "login": "nobody", "password": "guess-guess" })))
-    });
+    let tries = (0..12)
+        .map(|_| app.call("POST", "/api/login", None, Some(json!({ "login": "nobody", "password": "guess-guess" }))));
     let answers = futures_util::future::join_all(tries).await;
     let evaluated = answers.iter().filter(|answer| answer.status.as_u16() == 401).count();
     assert_eq!(evaluated, 5);

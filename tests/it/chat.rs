@@ -103,7 +103,12 @@ async fn bad_input_is_refused_and_stores_nothing() {
         (json_kind, br#"{"client_id":"","text":"a"}"#.to_vec(), 422, "invalid_fields"),
         (json_kind, br#"{"client_id":"x","text":"   "}"#.to_vec(), 422, "invalid_fields"),
         (json_kind, br#"{"client_id":"x","text":"a\u0000b"}"#.to_vec(), 422, "invalid_fields"),
-        (json_kind, json!({"client_id": "x", "text": "长".repeat(5_000)}).to_string().into_bytes(), 413, "text_too_long"),
+        (
+            json_kind,
+            json!({"client_id": "x", "text": "长".repeat(5_000)}).to_string().into_bytes(),
+            413,
+            "text_too_long",
+        ),
         (json_kind, json!({"client_id": "x", "text": "a".repeat(70_000)}).to_string().into_bytes(), 413, "too_large"),
         ("text/plain", br#"{"client_id":"x","text":"a"}"#.to_vec(), 415, "unsupported_media_type"),
     ];
@@ -191,9 +196,8 @@ async fn files_are_known_by_content_and_leave_as_downloads() {
         let answer = app.upload(&token, name, bytes).await;
         assert!(matches!(answer.status.as_u16(), 415 | 422), "{name}: {}", answer.text());
     }
-    let left: Vec<_> = std::fs::read_dir(format!("{}/attachments", app.app.config.server.data_dir))
-        .expect("the folder")
-        .collect();
+    let left: Vec<_> =
+        std::fs::read_dir(format!("{}/attachments", app.app.config.server.data_dir)).expect("the folder").collect();
     assert_eq!(left.len(), 1, "refused uploads leave nothing: {left:?}");
 }
 

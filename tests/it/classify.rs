@@ -71,7 +71,12 @@ fn one_story_stays_one_matter() {
         "地址搬到隔壁区，税务不给迁出，执照也改不了",
     ] {
         let decision = decide(&content, text);
-        assert_eq!(decision.matters.len(), 1, "{text}: {:?}", decision.matters.iter().map(|m| &m.topic).collect::<Vec<_>>());
+        assert_eq!(
+            decision.matters.len(),
+            1,
+            "{text}: {:?}",
+            decision.matters.iter().map(|m| &m.topic).collect::<Vec<_>>()
+        );
     }
 }
 

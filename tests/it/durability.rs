@@ -60,7 +60,13 @@ async fn start(folder: &Path, port: u16) -> Server {
     panic!("the program does not get ready");
 }
 
-async fn call(client: &reqwest::Client, method: reqwest::Method, url: &str, token: &str, body: Option<Value>) -> Option<Value> {
+async fn call(
+    client: &reqwest::Client,
+    method: reqwest::Method,
+    url: &str,
+    token: &str,
+    body: Option<Value>,
+) -> Option<Value> {
     let mut request = client.request(method, url).bearer_auth(token);
     if let Some(body) = body {
         request = request.header("content-type", "application/json").body(body.to_string());
@@ -81,7 +87,8 @@ async fn nothing_acknowledged_is_lost_when_the_process_is_killed() {
     let url = |path: &str| format!("http://127.0.0.1:{port}/api/chat{path}");
     let mut tokens = Vec::new();
     for _ in 0..6 {
-        let started = call(&client, reqwest::Method::POST, &url("/sessions"), "", Some(json!({}))).await.expect("a session");
+        let started =
+            call(&client, reqwest::Method::POST, &url("/sessions"), "", Some(json!({}))).await.expect("a session");
         tokens.push(started["token"].as_str().expect("a token").to_owned());
     }
     for round in 0..3 {
@@ -92,7 +99,8 @@ async fn nothing_acknowledged_is_lost_when_the_process_is_killed() {
             .cloned()
             .enumerate()
             .map(|(who, token)| {
-                let (client, acknowledged, stop, url) = (client.clone(), acknowledged.clone(), stop.clone(), url("/messages"));
+                let (client, acknowledged, stop, url) =
+                    (client.clone(), acknowledged.clone(), stop.clone(), url("/messages"));
                 tokio::spawn(async move {
                     for n in 0.. {
                         if stop.load(Relaxed) {
@@ -125,9 +133,15 @@ async fn nothing_acknowledged_is_lost_when_the_process_is_killed() {
         for token in &tokens {
             let (mut after, mut expected) = (0, 1);
             loop {
-                let page = call(&client, reqwest::Method::GET, &url(&format!("/messages?limit=500&after={after}")), token, None)
-                    .await
-                    .expect("a history");
+                let page = call(
+                    &client,
+                    reqwest::Method::GET,
+                    &url(&format!("/messages?limit=500&after={after}")),
+                    token,
+                    None,
+                )
+                .await
+                .expect("a history");
                 for item in page["items"].as_array().expect("items") {
                     assert_eq!(item["seq"].as_i64(), Some(expected), "a gap or a repeat");
                     expected += 1;
@@ -217,7 +231,8 @@ async fn a_database_without_room_refuses_and_heals() {
     assert!(refused, "the database never got full");
     app.say(&token, "after", "又有空间了").await.expect(200);
     let mut tx = app.app.db.read().await.expect("a connection");
-    let (id, ()) = zhitong::app::visitors::authenticate(&app.app, &token).await.map(|(_, id)| (id, ())).expect("a visitor");
+    let (id, ()) =
+        zhitong::app::visitors::authenticate(&app.app, &token).await.map(|(_, id)| (id, ())).expect("a visitor");
     let rows = zhitong::store::conversations::messages_after(&mut tx, id, 0, 10_000).await.expect("messages");
     let seqs: Vec<i64> = rows.iter().map(|row| row.seq).collect();
     assert_eq!(seqs, (1..=rows.len() as i64).collect::<Vec<_>>());

@@ -71,7 +71,10 @@ fn the_reference_example_is_clean_and_passes_its_own_tests() {
 #[test]
 fn an_expired_rule_says_so_and_does_not_answer() {
     let set = compile(&sample(), &CompileEnv::lenient(TODAY)).set.expect("the set is built");
-    let decision = set.decide(&Input { text: "稳岗补贴怎么申请", channel: Channel::Web, area: None, today: date(2027, 1, 1) });
+    let decision =
+        set.decide(&Input {
+            text: "稳岗补贴怎么申请", channel: Channel::Web, area: None, today: date(2027, 1, 1)
+        });
     let matter = decision.matters.first().expect("there is a matter");
     assert_eq!(matter.answer, None);
     assert_eq!(matter.expired.as_deref(), Some("hq-wengang-apply"));
@@ -125,7 +128,8 @@ fn negation_takes_back_and_questions_do_not() {
 
 #[test]
 fn priority_then_specificity_then_clarification() {
-    let two = |a: &str, b: &str| format!("{}{}", rule("a", "all = [\"补贴\"]", a), rule("b", "all = [\"稳岗补贴\"]", b));
+    let two =
+        |a: &str, b: &str| format!("{}{}", rule("a", "all = [\"补贴\"]", a), rule("b", "all = [\"稳岗补贴\"]", b));
     assert_eq!(winner(&two("", ""), "稳岗补贴").as_deref(), Some("b"));
     assert_eq!(winner(&two("priority = 60", ""), "稳岗补贴").as_deref(), Some("a"));
     let tied = format!("{}{}", rule("a", "all = [\"稳岗\"]", ""), rule("b", "all = [\"补贴\"]", ""));
@@ -138,7 +142,11 @@ fn priority_then_specificity_then_clarification() {
 
 #[test]
 fn areas_dates_channels_and_length_are_gates() {
-    let fujian = rule("a", "all = [\"补贴\"]\nmax_chars = 20", "areas = [\"350000\"]\nvalid_from = 2026-01-01\nvalid_until = 2026-12-31\nchannels = [\"web\"]");
+    let fujian = rule(
+        "a",
+        "all = [\"补贴\"]\nmax_chars = 20",
+        "areas = [\"350000\"]\nvalid_from = 2026-01-01\nvalid_until = 2026-12-31\nchannels = [\"web\"]",
+    );
     let long = format!("补贴{}", "好".repeat(30));
     for (message, area, today, expected) in [
         ("补贴", Some("350102"), TODAY, Some("a")),
@@ -156,9 +164,13 @@ fn areas_dates_channels_and_length_are_gates() {
 
 #[test]
 fn an_expression_needs_a_literal_and_is_bounded() {
-    assert_eq!(winner(&rule("a", "all = [\"补助\"]\nregex = [\"第.{1,3}批\"]", ""), "第二批补助").as_deref(), Some("a"));
+    assert_eq!(
+        winner(&rule("a", "all = [\"补助\"]\nregex = [\"第.{1,3}批\"]", ""), "第二批补助").as_deref(),
+        Some("a")
+    );
     assert_eq!(winner(&rule("a", "all = [\"补助\"]\nregex = [\"第.{1,3}批\"]", ""), "补助多少"), None);
-    for pattern in ["(?=补贴)", "(补贴)\\\\1", "\\\\b补贴", "(((\\\\w{100}){100}){100})", "补(", &"补".repeat(201)] {
+    for pattern in ["(?=补贴)", "(补贴)\\\\1", "\\\\b补贴", "(((\\\\w{100}){100}){100})", "补(", &"补".repeat(201)]
+    {
         let text = rule("a", &format!("all = [\"补贴\"]\nregex = [\"{pattern}\"]"), "");
         assert_eq!(codes(&text), ["E011"], "{pattern}");
     }
@@ -180,7 +192,11 @@ fn faults_are_found_where_they_stand() {
         ("empty word", rule("a", "all = [\"　\"]", ""), "E004"),
         ("unknown group", rule("a", "all = [\"@没有\"]", ""), "E005"),
         ("never", rule("a", "all = [\"稳岗补贴\"]\nnone = [\"补贴\"]", ""), "E006"),
-        ("same conditions", format!("{}{}", rule("a", "all = [\"补贴\"]", ""), rule("b", "all = [\"補貼\"]", "")), "E008"),
+        (
+            "same conditions",
+            format!("{}{}", rule("a", "all = [\"补贴\"]", ""), rule("b", "all = [\"補貼\"]", "")),
+            "E008",
+        ),
         ("unknown variable", rule("a", "all = [\"补贴\"]", "").replace("答案。", "{{期限}}"), "E012"),
         ("figure", rule("a", "all = [\"补贴\"]", "").replace("答案。", "5个工作日。"), "E013"),
         ("no source", rule("a", "all = [\"补贴\"]", "topic = \"POLICY.PAY\""), "E014"),
@@ -307,7 +323,8 @@ fn rule_bombs_are_refused_or_cheap() {
         }
     }
     // Values of variables are not filled in again, and unknown ones are refused.
-    let text = rule("a", "all = [\"补贴\"]", "").replace("答案。", "{{甲}}") + "[rule.answer.vars]\n\"甲\" = \"{{乙}}\"\n";
+    let text =
+        rule("a", "all = [\"补贴\"]", "").replace("答案。", "{{甲}}") + "[rule.answer.vars]\n\"甲\" = \"{{乙}}\"\n";
     let set = compiled(&text).set.expect("the set is built");
     assert_eq!(set.rule("a").and_then(|r| r.answer.as_ref()).map(|a| a.text.as_str()), Some("{{乙}}"));
     assert_eq!(codes(&rule("a", "all = [\"补贴\"]", "").replace("答案。", "{{config.secret}}")), ["E012"]);

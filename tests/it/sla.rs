@@ -74,16 +74,56 @@ fn a_bad_line_answers_an_error_and_the_next_is_read() {
         ("[1]", "invalid_json", Value::Null),
         (r#"{"opened_at":"2026-09-30T16:20:00+08:00","policy":{"unit":"minutes","n":1}}"#, "invalid_id", Value::Null),
         (r#"{"id":"a","policy":{"unit":"minutes","n":1}}"#, "invalid_opened_at", "a".into()),
-        (r#"{"id":"b","opened_at":"2026-09-30T16:20:00","policy":{"unit":"minutes","n":1}}"#, "invalid_opened_at", "b".into()),
-        (r#"{"id":"c","opened_at":"2026-02-30T16:20:00+08:00","policy":{"unit":"minutes","n":1}}"#, "invalid_opened_at", "c".into()),
-        (r#"{"id":"d","opened_at":"2026-09-30T16:20:00Z","policy":{"unit":"weeks","n":1}}"#, "invalid_policy", "d".into()),
-        (r#"{"id":"e","opened_at":"2026-09-30T16:20:00Z","policy":{"unit":"minutes","n":-1}}"#, "invalid_policy", "e".into()),
-        (r#"{"id":"f","opened_at":"2026-09-30T16:20:00Z","policy":{"unit":"minutes","n":1},"convention":"day_count"}"#, "invalid_convention", "f".into()),
-        (r#"{"id":"g","opened_at":"2026-09-30T16:20:00Z","policy":{"unit":"minutes","n":1},"hours":[]}"#, "invalid_hours", "g".into()),
-        (r#"{"id":"h","opened_at":"2026-09-30T16:20:00Z","policy":{"unit":"minutes","n":1},"pauses":[["2026-10-02T00:00:00Z","2026-10-01T00:00:00Z"]]}"#, "invalid_pause", "h".into()),
-        (r#"{"id":"i","opened_at":"2026-09-30T16:20:00Z","policy":{"unit":"working_days","n":4000000000}}"#, "out_of_range", "i".into()),
-        (r#"{"id":"j","opened_at":"2026-09-30T16:20:00Z","policy":{"unit":"minutes","n":1},"warn":[{"soon":1}]}"#, "invalid_warn", "j".into()),
-        (r#"{"id":"k","opened_at":"2026-09-30T16:20:00Z","policy":{"unit":"minutes","n":1},"overrides":{"2026-13-01":true}}"#, "invalid_overrides", "k".into()),
+        (
+            r#"{"id":"b","opened_at":"2026-09-30T16:20:00","policy":{"unit":"minutes","n":1}}"#,
+            "invalid_opened_at",
+            "b".into(),
+        ),
+        (
+            r#"{"id":"c","opened_at":"2026-02-30T16:20:00+08:00","policy":{"unit":"minutes","n":1}}"#,
+            "invalid_opened_at",
+            "c".into(),
+        ),
+        (
+            r#"{"id":"d","opened_at":"2026-09-30T16:20:00Z","policy":{"unit":"weeks","n":1}}"#,
+            "invalid_policy",
+            "d".into(),
+        ),
+        (
+            r#"{"id":"e","opened_at":"2026-09-30T16:20:00Z","policy":{"unit":"minutes","n":-1}}"#,
+            "invalid_policy",
+            "e".into(),
+        ),
+        (
+            r#"{"id":"f","opened_at":"2026-09-30T16:20:00Z","policy":{"unit":"minutes","n":1},"convention":"day_count"}"#,
+            "invalid_convention",
+            "f".into(),
+        ),
+        (
+            r#"{"id":"g","opened_at":"2026-09-30T16:20:00Z","policy":{"unit":"minutes","n":1},"hours":[]}"#,
+            "invalid_hours",
+            "g".into(),
+        ),
+        (
+            r#"{"id":"h","opened_at":"2026-09-30T16:20:00Z","policy":{"unit":"minutes","n":1},"pauses":[["2026-10-02T00:00:00Z","2026-10-01T00:00:00Z"]]}"#,
+            "invalid_pause",
+            "h".into(),
+        ),
+        (
+            r#"{"id":"i","opened_at":"2026-09-30T16:20:00Z","policy":{"unit":"working_days","n":4000000000}}"#,
+            "out_of_range",
+            "i".into(),
+        ),
+        (
+            r#"{"id":"j","opened_at":"2026-09-30T16:20:00Z","policy":{"unit":"minutes","n":1},"warn":[{"soon":1}]}"#,
+            "invalid_warn",
+            "j".into(),
+        ),
+        (
+            r#"{"id":"k","opened_at":"2026-09-30T16:20:00Z","policy":{"unit":"minutes","n":1},"overrides":{"2026-13-01":true}}"#,
+            "invalid_overrides",
+            "k".into(),
+        ),
     ];
     let input: String = bad.iter().map(|(line, ..)| format!("{line}\n{good}\n")).collect();
     let answers = batch(&input);

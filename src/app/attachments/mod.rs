@@ -77,12 +77,7 @@ impl Upload {
     ///
     /// # Errors
     /// `Unsupported` (type), `Invalid` (empty or broken), `Store`, `Internal`.
-    pub async fn finish(
-        mut self,
-        app: &App,
-        conversation: ConversationId,
-        name: &str,
-    ) -> Result<FileInfo, AppError> {
+    pub async fn finish(mut self, app: &App, conversation: ConversationId, name: &str) -> Result<FileInfo, AppError> {
         if self.size == 0 {
             return Err(AppError::invalid("file_missing", Vec::new()));
         }

@@ -152,11 +152,8 @@ fn webp_pixels(head: &[u8]) -> Option<u64> {
         b"VP8L" => {
             let bits = le32(head, 21)?;
             square(Some((bits & 0x3fff) + 1), Some(((bits >> 14) & 0x3fff) + 1))
-        },
-        b"VP8X" => square(
-            le24(head, 24).map(|w| w + 1),
-            le24(head, 27).map(|h| h + 1),
-        ),
+        }
+        b"VP8X" => square(le24(head, 24).map(|w| w + 1), le24(head, 27).map(|h| h + 1)),
         _ => None,
     }
 }

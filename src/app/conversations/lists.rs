@@ -95,7 +95,10 @@ fn known(state: &DialogueState, row: &ConversationRow) -> Value {
     }
     if let Some(form) = &state.form {
         known.insert("demands".to_owned(), json!(form.kept().map(|m| m.demand.as_str()).collect::<Vec<_>>()));
-        known.insert("missing".to_owned(), json!(form.missing().into_iter().map(crate::domain::dialogue::form::FieldKey::label).collect::<Vec<_>>()));
+        known.insert(
+            "missing".to_owned(),
+            json!(form.missing().into_iter().map(crate::domain::dialogue::form::FieldKey::label).collect::<Vec<_>>()),
+        );
     }
     if state.risk {
         known.insert("risk".to_owned(), json!(true));

@@ -11,7 +11,8 @@ use crate::{
         access::Permission,
         case::Actor,
         dialogue::{
-            CaseDraft, ConversationState, DialogueState, Effect, FiledCase, KnownCase, Needs, ProgressQuery, ProgressView,
+            CaseDraft, ConversationState, DialogueState, Effect, FiledCase, KnownCase, Needs, ProgressQuery,
+            ProgressView,
         },
         ids::ConversationId,
     },
@@ -49,10 +50,10 @@ pub(super) async fn load(
                 if app.limits.track.take(conversation, app.now()).is_ok() {
                     loaded.progress.extend(track::progress(tx, app, number, code).await?);
                 }
-            },
+            }
             ProgressQuery::Conversation { .. } => {
                 loaded.progress.extend(track::progress_of_conversation(tx, app, conversation).await?);
-            },
+            }
         }
     }
     Ok(loaded)
@@ -102,21 +103,21 @@ pub(super) async fn apply(
             }
             row.handoff_reason = Some(reason.as_str().to_owned());
             row.handoff_note = Some(note);
-        },
+        }
         Effect::LeaveQueue => {
             if state.mode == ConversationState::Queued {
                 state.mode = ConversationState::Bot;
             }
             row.queued_at = None;
             row.fence += 1;
-        },
+        }
         Effect::Flag { flag } => {
             let mut flags: Vec<String> = serde_json::from_str(&row.flags).unwrap_or_default();
             if !flags.iter().any(|known| known == flag) {
                 flags.push(flag.to_owned());
                 row.flags = serde_json::to_string(&flags).unwrap_or_else(|_| "[]".to_owned());
             }
-        },
+        }
         Effect::PageDuty { code, note } => {
             let data = serde_json::json!({
                 "conversation_id": row.id, "code": code.map(crate::domain::kinds::Diversion::as_str), "note": note,
@@ -126,7 +127,7 @@ pub(super) async fn apply(
                 scope: Scope::Permission(Permission::Converse),
                 data: data.to_string(),
             });
-        },
+        }
         Effect::Feedback { rule_id, helpful } => {
             let id = batch.app.ids.uuid(now).to_string();
             let feedback = AnswerFeedback {
@@ -138,11 +139,11 @@ pub(super) async fn apply(
                 words: "",
             };
             conversations::insert_feedback(tx, &feedback, now).await?;
-        },
+        }
         Effect::Unanswered { text } => {
             let id = batch.app.ids.uuid(now).to_string();
             batch.unanswered.push((id, row.id.clone(), text, row.topic.clone()));
-        },
+        }
         Effect::Promise { text, due, case } => {
             let promise = NewPromise {
                 id: batch.app.ids.uuid(now).to_string(),
@@ -153,9 +154,9 @@ pub(super) async fn apply(
                 due,
             };
             promises::insert(tx, &promise, now).await?;
-        },
+        }
         // Carried out by the turn itself, which holds the messages.
-        Effect::FileCases(_) | Effect::AppendToCase { .. } | Effect::PurgeInput { .. } => {},
+        Effect::FileCases(_) | Effect::AppendToCase { .. } | Effect::PurgeInput { .. } => {}
     }
     Ok(())
 }

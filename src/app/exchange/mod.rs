@@ -106,9 +106,7 @@ impl Exchange {
     /// `Unavailable` (nothing was acknowledged; a repeat is safe), `NotFound`, `Invalid`, `Conflict`, `TooMany`.
     pub async fn send(&self, sent: Sent) -> Result<Answer, AppError> {
         let (answer, waiting) = oneshot::channel();
-        self.sender
-            .try_send(Waiting { sent, answer })
-            .map_err(|_| AppError::Unavailable { code: "store_busy" })?;
+        self.sender.try_send(Waiting { sent, answer }).map_err(|_| AppError::Unavailable { code: "store_busy" })?;
         match tokio::time::timeout(PATIENCE, waiting).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(_)) | Err(_) => Err(AppError::Unavailable { code: "message_not_stored" }),
@@ -159,7 +157,7 @@ async fn answer_batch(app: &App, batch: &mut Vec<Waiting>) {
                 });
             }
             answers
-        },
+        }
     };
     for (waiting, answer) in batch.drain(..).zip(answers) {
         // Whoever gave up waiting gets the same answer by repeating the client_id.
@@ -207,10 +205,10 @@ async fn decide(app: &App, sent: &[&Sent], failed: bool) -> Result<Vec<Result<An
                 app.metrics.messages.fetch_add(sent.len() as u64, Relaxed);
                 app.metrics.commit(start.elapsed());
                 return Ok(answers);
-            },
+            }
             Err(AppError::Store(error)) if tries < TRIES && (error.is_transient() || error.is_unique_violation()) => {
                 tokio::time::sleep(Duration::from_millis(2 << tries)).await;
-            },
+            }
             Err(error) => return Err(error),
         }
     }
@@ -242,9 +240,6 @@ pub fn check_client_id(id: &str) -> Result<(), AppError> {
     if (1..=64).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_graphic()) {
         Ok(())
     } else {
-        Err(AppError::invalid(
-            "invalid_fields",
-            vec![FieldError::new("/client_id", "用 1 到 64 个可见的 ASCII 字符")],
-        ))
+        Err(AppError::invalid("invalid_fields", vec![FieldError::new("/client_id", "用 1 到 64 个可见的 ASCII 字符")]))
     }
 }

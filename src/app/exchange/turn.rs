@@ -19,8 +19,8 @@ use crate::{
     domain::{
         access::Permission,
         dialogue::{
-            self, ConversationState, DialogueState, Effect, FiledCase, InputKind, Reply, Sender, TurnEnv,
-            TurnOutcome, shipped::Shipped,
+            self, ConversationState, DialogueState, Effect, FiledCase, InputKind, Reply, Sender, TurnEnv, TurnOutcome,
+            shipped::Shipped,
         },
         ids::{ConversationId, MessageId},
         kinds::Channel,
@@ -92,11 +92,8 @@ pub(super) async fn run(app: &App, sent: &[&Sent], failed: bool) -> Result<Vec<R
         let state_before = row.state.clone();
         open.insert(row.id.clone(), Open { row, state, state_before, changed: false });
     }
-    let pairs: Vec<(String, String)> = sent
-        .iter()
-        .zip(&of_message)
-        .filter_map(|(one, id)| Some((id.clone(), one.client_id.clone()?)))
-        .collect();
+    let pairs: Vec<(String, String)> =
+        sent.iter().zip(&of_message).filter_map(|(one, id)| Some((id.clone(), one.client_id.clone()?))).collect();
     let mut repeats: HashMap<(String, String), Plan> = HashMap::new();
     if !pairs.is_empty() {
         for (id, client_id, seq) in conversations::find_repeats(&mut tx, &pairs).await? {
@@ -121,14 +118,14 @@ pub(super) async fn run(app: &App, sent: &[&Sent], failed: bool) -> Result<Vec<R
                 Some(Plan::Repeat(seq)) => {
                     plans.push(Plan::Repeat(*seq));
                     continue;
-                },
+                }
                 Some(Plan::SameAs(first)) => {
                     plans.push(Plan::SameAs(*first));
                     continue;
-                },
+                }
                 Some(Plan::Decided { .. } | Plan::Refused(_)) | None => {
                     repeats.insert((id.clone(), client_id.clone()), Plan::SameAs(n));
-                },
+                }
             }
         }
         let Some(conversation) = open.get_mut(id) else {
@@ -199,7 +196,7 @@ pub(super) async fn run(app: &App, sent: &[&Sent], failed: bool) -> Result<Vec<R
             (Plan::Repeat(seq), Some(conversation)) => {
                 let (message, replies) = repeated.get(&(one.conversation, seq)).cloned().unwrap_or_default();
                 Ok(Answer { message, replies, conversation, filed: Vec::new(), repeated: true })
-            },
+            }
         };
         answers.push(answer);
     }
@@ -232,7 +229,11 @@ async fn one_message(
         return Ok(Plan::Refused(AppError::conflict("form_missing")));
     }
     let outcome = catch_unwind(AssertUnwindSafe(|| {
-        if failed { dialogue::failed_turn(env, &conversation.state) } else { dialogue::turn(env, &conversation.state, &sent.input) }
+        if failed {
+            dialogue::failed_turn(env, &conversation.state)
+        } else {
+            dialogue::turn(env, &conversation.state, &sent.input)
+        }
     }))
     .unwrap_or_else(|_| {
         tracing::error!("deciding a message panicked; it goes to a person");
@@ -281,12 +282,12 @@ async fn one_message(
                 conversation.state = state;
                 replies.push(receipt);
                 filed.extend(cases);
-            },
+            }
             Effect::AppendToCase { number, text, .. } => {
                 write_so_far(batch, tx, conversation).await?;
                 effects::append_to_case(batch, tx, &number, &text).await?;
                 reload(tx, conversation, sent.conversation).await?;
-            },
+            }
             Effect::PurgeInput { replacement } => {
                 if let Some(stored) = message.and_then(|n| batch.stored.get_mut(n)) {
                     replacement.clone_into(&mut stored.row.text);
@@ -294,11 +295,11 @@ async fn one_message(
                     stored.body = MessageBody::default();
                     stored.row.body = None;
                 }
-            },
+            }
             other => {
                 let Open { row, state, .. } = conversation;
                 effects::apply(batch, tx, row, state, sent.conversation, other).await?;
-            },
+            }
         }
     }
     let reply_to = message.and_then(|n| batch.stored.get(n)).map(|stored| stored.row.seq);
@@ -310,8 +311,7 @@ async fn one_message(
 
 /// Writes the messages that are not written yet.
 async fn write_messages(batch: &mut Batch<'_>, tx: &mut Tx) -> Result<(), AppError> {
-    let rows: Vec<MessageRow> =
-        batch.stored.iter().skip(batch.written).map(|stored| stored.row.clone()).collect();
+    let rows: Vec<MessageRow> = batch.stored.iter().skip(batch.written).map(|stored| stored.row.clone()).collect();
     conversations::insert_messages(tx, &rows).await?;
     batch.written = batch.stored.len();
     Ok(())
@@ -372,7 +372,12 @@ fn store(batch: &mut Batch<'_>, mut row: MessageRow, body: MessageBody) -> usize
     batch.stored.len() - 1
 }
 
-fn store_reply(batch: &mut Batch<'_>, conversation: &mut ConversationRow, reply: &Reply, reply_to: Option<i64>) -> usize {
+fn store_reply(
+    batch: &mut Batch<'_>,
+    conversation: &mut ConversationRow,
+    reply: &Reply,
+    reply_to: Option<i64>,
+) -> usize {
     let mut row = next_row(batch, conversation, None);
     row.reply_to = reply_to;
     reply.from.as_str().clone_into(&mut row.sender);

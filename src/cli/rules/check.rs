@@ -64,13 +64,25 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<ExitCode> {
     loaded.diagnostics.sort_by(|a, b| (&a.file, a.line, a.column, a.code).cmp(&(&b.file, b.line, b.column, b.code)));
     let count = |level: Level| loaded.diagnostics.iter().filter(|d| d.level == level).count();
     let (errors, warnings) = (count(Level::Error), count(Level::Warning));
-    let shown: Vec<&Diagnostic> =
-        loaded.diagnostics.iter().filter(|d| args.all || args.format == Format::Json || d.level > Level::Info).collect();
+    let shown: Vec<&Diagnostic> = loaded
+        .diagnostics
+        .iter()
+        .filter(|d| args.all || args.format == Format::Json || d.level > Level::Info)
+        .collect();
     let mut out = BufWriter::new(std::io::stdout().lock());
     match args.format {
         Format::Human => {
             for d in &shown {
-                writeln!(out, "{}:{}:{} {} {} {}", loaded.shown(&d.file), d.line, d.column, d.level.label(), d.code, d.message)?;
+                writeln!(
+                    out,
+                    "{}:{}:{} {} {} {}",
+                    loaded.shown(&d.file),
+                    d.line,
+                    d.column,
+                    d.level.label(),
+                    d.code,
+                    d.message
+                )?;
                 if let Some(help) = &d.help {
                     writeln!(out, "    建议：{help}")?;
                 }

@@ -165,7 +165,9 @@ fn messages(path: &Path) -> anyhow::Result<Vec<String>> {
     let mut out = Vec::new();
     for line in BufReader::new(file).lines() {
         let line = line.with_context(|| format!("cannot read {}", path.display()))?;
-        if let Some(text) = serde_json::from_str::<Value>(&line).ok().and_then(|v| Some(v.get("text")?.as_str()?.to_owned())) {
+        if let Some(text) =
+            serde_json::from_str::<Value>(&line).ok().and_then(|v| Some(v.get("text")?.as_str()?.to_owned()))
+        {
             out.push(text);
         }
     }

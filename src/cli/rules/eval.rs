@@ -109,7 +109,11 @@ impl Confusion {
     fn print(&self, out: &mut impl Write, title: &str) -> anyhow::Result<()> {
         writeln!(out, "{title}：{} 条，正确率 {:.3}，宏平均 F1 {:.3}", self.total(), self.accuracy(), self.macro_f1())?;
         for f in self.figures() {
-            writeln!(out, "  {:<16} 数量 {:>5}  精确 {:.3}  召回 {:.3}  F1 {:.3}", f.label, f.support, f.precision, f.recall, f.f1)?;
+            writeln!(
+                out,
+                "  {:<16} 数量 {:>5}  精确 {:.3}  召回 {:.3}  F1 {:.3}",
+                f.label, f.support, f.precision, f.recall, f.f1
+            )?;
         }
         Ok(())
     }
@@ -160,7 +164,8 @@ const fn wide(case_type: CaseType) -> &'static str {
 /// When the rules or the labelled messages cannot be read.
 pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<ExitCode> {
     let loaded = load(global, args.rules.as_deref(), None)?;
-    let file = std::fs::File::open(&args.labelled).with_context(|| format!("cannot open {}", args.labelled.display()))?;
+    let file =
+        std::fs::File::open(&args.labelled).with_context(|| format!("cannot open {}", args.labelled.display()))?;
     let mut rows: Vec<(String, Option<String>, Option<String>)> = Vec::new();
     let mut skipped = 0;
     for line in BufReader::new(file).lines() {
@@ -183,7 +188,8 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<ExitCode> {
         *support.entry(label).or_default() += 1;
     }
     let labelled: usize = support.values().sum();
-    let labels: BTreeSet<String> = support.into_iter().filter(|(_, n)| n * 100 >= labelled).map(|(label, _)| label).collect();
+    let labels: BTreeSet<String> =
+        support.into_iter().filter(|(_, n)| n * 100 >= labelled).map(|(label, _)| label).collect();
     let mut types = Confusion::default();
     let mut topics = Confusion::default();
     let mut groups = Confusion::default();
@@ -209,7 +215,9 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<ExitCode> {
             }
             types.add(&truth, &found);
         }
-        if let Some(topic) = topic.as_ref().filter(|t| t.chars().all(|c| c.is_ascii_uppercase() || c == '.' || c.is_ascii_digit())) {
+        if let Some(topic) =
+            topic.as_ref().filter(|t| t.chars().all(|c| c.is_ascii_uppercase() || c == '.' || c.is_ascii_digit()))
+        {
             let found = matter.and_then(|m| m.topic.clone()).unwrap_or_else(|| "无".into());
             let group = |code: &str| code.split('.').next().unwrap_or(code).to_owned();
             groups.add(&group(topic), &group(&found));

@@ -101,7 +101,8 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<ExitCode> {
                     },
                 );
                 let assists: Vec<&str> = route.assists.iter().map(|u| u.name.as_str()).collect();
-                let assists = if assists.is_empty() { String::new() } else { format!("，协办 {}", assists.join("、")) };
+                let assists =
+                    if assists.is_empty() { String::new() } else { format!("，协办 {}", assists.join("、")) };
                 writeln!(out, "去向    {}{assists}（{}）", route.lead_name, route.reason)?;
             }
         }

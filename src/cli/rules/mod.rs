@@ -1,7 +1,7 @@
 //! `zhitong rules`: check, test, explain, compare and measure rule files.
 
-pub(super) mod content;
 mod check;
+pub(super) mod content;
 mod diff;
 mod eval;
 mod explain;

@@ -52,9 +52,7 @@ pub(super) fn run(input: &mut dyn BufRead, output: &mut dyn Write, schedule: &Sc
 fn answer(line: &[u8], schedule: &Schedule) -> Value {
     let parsed: Result<Value, _> = serde_json::from_slice(line);
     let (id, result) = match &parsed {
-        Ok(Value::Object(object)) => {
-            (object.get("id").cloned().unwrap_or_default(), compute(object, schedule))
-        }
+        Ok(Value::Object(object)) => (object.get("id").cloned().unwrap_or_default(), compute(object, schedule)),
         Ok(_) => (Value::Null, refuse("invalid_json", "the line is no JSON object")),
         Err(error) => (Value::Null, refuse("invalid_json", format!("the line is no JSON: {error}"))),
     };

@@ -91,7 +91,10 @@ fn print(out: &mut dyn Write, calendar: &WorkCalendar, year: i16, days: &[Date])
         }
     } else {
         writeln!(out, "{year}年：放假安排尚未公布，以下为暂算，{count} 个工作日")?;
-        writeln!(out, "假定周末、1月1日、5月1日至2日、10月1日至3日不上班；春节、清明、端午、中秋及调休以国务院通知为准。")?;
+        writeln!(
+            out,
+            "假定周末、1月1日、5月1日至2日、10月1日至3日不上班；春节、清明、端午、中秋及调休以国务院通知为准。"
+        )?;
         writeln!(out, "公布后把通知录入 rules/calendar/cn-{year}.toml，所有暂算的到期时间会自动重算。")?;
     }
     writeln!(out)?;

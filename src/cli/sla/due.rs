@@ -71,7 +71,8 @@ pub(super) fn run(args: &Args, config: &Config) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let opened = args.opened.as_deref().unwrap_or_default();
-    let opened: Timestamp = opened.parse().with_context(|| format!("--opened {opened:?} is no RFC 3339 time with offset"))?;
+    let opened: Timestamp =
+        opened.parse().with_context(|| format!("--opened {opened:?} is no RFC 3339 time with offset"))?;
     let Some(case_type) = args.case_type else { bail!("--type is missing") };
     let book = super::book_of(config)?;
     let name = args.policy.as_deref().unwrap_or(&config.sla.policy);

@@ -9,13 +9,8 @@ use crate::domain::taxonomy::{Category, PlaceBasis};
 use crate::domain::text::normalised;
 
 /// Types in which an organ named in the text is taken to be the one complained of.
-const ADVERSE: &[CaseType] = &[
-    CaseType::Complaint,
-    CaseType::Conduct,
-    CaseType::Stuck,
-    CaseType::RatingReview,
-    CaseType::Arrears,
-];
+const ADVERSE: &[CaseType] =
+    &[CaseType::Complaint, CaseType::Conduct, CaseType::Stuck, CaseType::RatingReview, CaseType::Arrears];
 
 /// Topics whose complaints go to the organ that supervises enforcement.
 const ENFORCEMENT: &[&str] = &["INSPECT", "PENALTY", "FAIR"];
@@ -24,19 +19,11 @@ const ENFORCEMENT: &[&str] = &["INSPECT", "PENALTY", "FAIR"];
 pub fn route(table: &RoutingTable, q: &RouteQuery<'_>) -> Route {
     // Traditional characters, full-width letters and capitals must find the same rows and names.
     let plain = normalised(q.text);
-    let q = &RouteQuery {
-        text: &plain,
-        ..q.clone()
-    };
+    let q = &RouteQuery { text: &plain, ..q.clone() };
     let barred = barred(table, q);
     let row = pick_row(table, q);
     let natural = row.map(|r| table.units.current(&r.lead, q.today).to_owned());
-    let draft = Draft {
-        table,
-        q,
-        barred: &barred,
-        row,
-    };
+    let draft = Draft { table, q, barred: &barred, row };
     if let Some(route) = draft.safety() {
         return route;
     }
@@ -105,44 +92,18 @@ fn barred(table: &RoutingTable, q: &RouteQuery<'_>) -> BTreeSet<UnitSlug> {
 
 /// Whether the organ is named as the one that should act (“请税务局查一下”, “归住建局管”), not as the object.
 fn asked_for(text: &str, mention: &Mention) -> bool {
-    let before: String = text
-        .get(..mention.range.start)
-        .unwrap_or_default()
-        .chars()
-        .rev()
-        .take(4)
-        .collect();
+    let before: String = text.get(..mention.range.start).unwrap_or_default().chars().rev().take(4).collect();
     let before: String = before.chars().rev().collect();
-    let after: String = text
-        .get(mention.range.end..)
-        .unwrap_or_default()
-        .chars()
-        .take(8)
-        .collect();
+    let after: String = text.get(mention.range.end..).unwrap_or_default().chars().take(8).collect();
     before.ends_with('归')
         || before.ends_with("还是")
         || after.starts_with("还是")
-        || ["请", "希望", "盼", "恳请", "请求", "麻烦"]
-            .iter()
-            .any(|w| before.ends_with(w))
+        || ["请", "希望", "盼", "恳请", "请求", "麻烦"].iter().any(|w| before.ends_with(w))
         || (["找", "向", "是", "由"].iter().any(|w| before.ends_with(w))
-            && ["管吗", "管不管", "吗", "投诉", "举报", "负责吗"]
-                .iter()
-                .any(|w| after.starts_with(w)))
-        || [
-            "管不管",
-            "能不能管",
-            "能管吗",
-            "管一管",
-            "管管",
-            "查一查",
-            "查一下",
-            "处理一下",
-            "介入",
-            "协调一下",
-        ]
-        .iter()
-        .any(|w| after.starts_with(w))
+            && ["管吗", "管不管", "吗", "投诉", "举报", "负责吗"].iter().any(|w| after.starts_with(w)))
+        || ["管不管", "能不能管", "能管吗", "管一管", "管管", "查一查", "查一下", "处理一下", "介入", "协调一下"]
+            .iter()
+            .any(|w| after.starts_with(w))
 }
 
 /// The row that fits best: a region of its own first, then a case type, then the longest sub-matter words.
@@ -150,19 +111,12 @@ fn pick_row<'t>(table: &'t RoutingTable, q: &RouteQuery<'_>) -> Option<&'t Row> 
     let topic = q.topic?;
     let mut best: Option<(&Row, (bool, usize, bool))> = None;
     for row in table.rows.iter().filter(|r| r.topic == topic) {
-        let valid = row.valid_from.is_none_or(|d| d <= q.today)
-            && row.valid_to.is_none_or(|d| q.today <= d);
+        let valid = row.valid_from.is_none_or(|d| d <= q.today) && row.valid_to.is_none_or(|d| q.today <= d);
         let here = row.regions.is_empty()
-            || q.region
-                .is_some_and(|region| row.regions.iter().any(|r| region.starts_with(r.as_str())));
+            || q.region.is_some_and(|region| row.regions.iter().any(|r| region.starts_with(r.as_str())));
         let typed = row.types.is_empty() || row.types.contains(&q.case_type);
         let kept = row.none.iter().any(|w| q.text.contains(w.as_str()));
-        let matched: usize = row
-            .sub
-            .iter()
-            .filter(|w| q.text.contains(w.as_str()))
-            .map(|w| w.chars().count())
-            .sum();
+        let matched: usize = row.sub.iter().filter(|w| q.text.contains(w.as_str())).map(|w| w.chars().count()).sum();
         if !valid || !here || !typed || kept || (!row.sub.is_empty() && matched == 0) {
             continue;
         }
@@ -207,30 +161,19 @@ impl<'t> Draft<'t, '_> {
             .to_owned()
     }
 
-    fn build(
-        &self,
-        lead: UnitSlug,
-        assists: &[UnitSlug],
-        step: &'static str,
-        reason: String,
-    ) -> Route {
+    fn build(&self, lead: UnitSlug, assists: &[UnitSlug], step: &'static str, reason: String) -> Route {
         let mut seen = BTreeSet::from([lead.clone()]);
         let assists = assists
             .iter()
             .map(|slug| self.table.units.current(slug, self.q.today).to_owned())
             .filter(|slug| self.free(slug) && seen.insert(slug.clone()))
-            .map(|slug| UnitRef {
-                name: self.name(&slug),
-                slug,
-            })
+            .map(|slug| UnitRef { name: self.name(&slug), slug })
             .collect();
         Route {
             lead_name: self.name(&lead),
             lead,
             assists,
-            board: self
-                .row
-                .map_or_else(|| "公共".to_owned(), |r| r.board.clone()),
+            board: self.row.map_or_else(|| "公共".to_owned(), |r| r.board.clone()),
             category: self.row.map_or(Category::Service, |r| r.category),
             joint: self.row.is_some_and(|r| r.joint),
             profile: self.row.and_then(|r| r.profile.clone()),
@@ -248,14 +191,8 @@ impl<'t> Draft<'t, '_> {
     fn safety(&self) -> Option<Route> {
         let desks = &self.table.desks;
         let (lead, why) = match self.q.diversion? {
-            Diversion::D1 => (
-                &desks.duty,
-                "紧急险情：先报 119、110、120，同时由值班人员接手",
-            ),
-            Diversion::D4 => (
-                &desks.duty,
-                "涉及国家秘密、商业秘密或他人隐私：停止收集，由值班人员处理",
-            ),
+            Diversion::D1 => (&desks.duty, "紧急险情：先报 119、110、120，同时由值班人员接手"),
+            Diversion::D4 => (&desks.duty, "涉及国家秘密、商业秘密或他人隐私：停止收集，由值班人员处理"),
             Diversion::D9 => (&desks.citizens, "不是企业事项：转 12345 热线"),
             Diversion::D2
             | Diversion::D3
@@ -275,10 +212,7 @@ impl<'t> Draft<'t, '_> {
     /// Conduct goes to the supervising organs only, sealed, with nobody assisting.
     fn conduct(&self) -> Route {
         let lead = self.first_free(&self.table.desks.conduct);
-        let reason = format!(
-            "作风问题：只转{}，单独保密渠道，被反映单位不参与、不可见",
-            self.name(&lead)
-        );
+        let reason = format!("作风问题：只转{}，单独保密渠道，被反映单位不参与、不可见", self.name(&lead));
         let mut route = self.build(lead, &[], "special", reason);
         route.sensitive = true;
         route.joint = false;
@@ -306,9 +240,7 @@ impl<'t> Draft<'t, '_> {
             Vec::new()
         };
         let mut reason = format!("{}：由{}牵头", special.name, self.name(&lead));
-        if let Some(own) =
-            natural.filter(|slug| !assists.is_empty() && self.free(slug) && **slug != lead)
-        {
+        if let Some(own) = natural.filter(|slug| !assists.is_empty() && self.free(slug) && **slug != lead) {
             let _ = write!(reason, "，{}按职责协办", self.name(own));
         } else if natural.is_some_and(|slug| !self.free(slug)) {
             reason.push_str("，被反映单位回避");
@@ -326,12 +258,7 @@ impl<'t> Draft<'t, '_> {
         let basis = row.place_basis.label();
         if self.free(&lead) {
             let mut reason = format!("按派单表第 {} 行：主题“{}”", row.number, row.topic_label);
-            let words: Vec<&str> = row
-                .sub
-                .iter()
-                .map(String::as_str)
-                .filter(|w| self.q.text.contains(w))
-                .collect();
+            let words: Vec<&str> = row.sub.iter().map(String::as_str).filter(|w| self.q.text.contains(w)).collect();
             if !words.is_empty() {
                 let _ = write!(reason, "，来件提到“{}”", words.join("”“"));
             }
@@ -340,11 +267,7 @@ impl<'t> Draft<'t, '_> {
                 let _ = write!(reason, "；依据：{}", row.source);
             }
             if matches!(row.level, Level::City | Level::Province) {
-                let _ = write!(
-                    reason,
-                    "；权限在{}，上报后由本级单位保持联络",
-                    row.level.label()
-                );
+                let _ = write!(reason, "；权限在{}，上报后由本级单位保持联络", row.level.label());
             }
             if row.assists.iter().any(|slug| !self.free(slug)) {
                 reason.push_str("；被反映单位不参与协办");
@@ -367,9 +290,7 @@ impl<'t> Draft<'t, '_> {
     fn deputy(&self, row: &Row) -> UnitSlug {
         let desks = &self.table.desks;
         let enforced = ENFORCEMENT.contains(&row.topic.as_str())
-            || ["检查", "罚", "执法", "查封", "扣押"]
-                .iter()
-                .any(|w| self.q.text.contains(w));
+            || ["检查", "罚", "执法", "查封", "扣押"].iter().any(|w| self.q.text.contains(w));
         let manners = [
             "态度",
             "推诿",
@@ -413,43 +334,28 @@ impl<'t> Draft<'t, '_> {
             if named.len() == 1
                 && let Some(slug) = named.into_iter().next()
             {
-                let reason = format!(
-                    "没有对应的派单行，来件点名{}，由其先行核实",
-                    self.name(&slug)
-                );
+                let reason = format!("没有对应的派单行，来件点名{}，由其先行核实", self.name(&slug));
                 return self.build(slug, &[], "named", reason);
             }
         } else if !self.barred.is_empty() {
             let desks = &self.table.desks;
-            let enforced = ["检查", "罚", "执法", "查封", "扣押"]
-                .iter()
-                .any(|w| text.contains(w));
-            let chain: Vec<&UnitSlug> = if enforced {
-                vec![&desks.enforcement]
-            } else {
-                desks.conduct.iter().collect()
-            };
+            let enforced = ["检查", "罚", "执法", "查封", "扣押"].iter().any(|w| text.contains(w));
+            let chain: Vec<&UnitSlug> =
+                if enforced { vec![&desks.enforcement] } else { desks.conduct.iter().collect() };
             let lead = self.first_free(chain);
             let reason = format!("投诉单位的事项，被反映单位回避，由{}牵头", self.name(&lead));
             return self.build(lead, &[], "recusal", reason);
         }
         let mut best: Option<(&super::Fallback, usize)> = None;
         for fallback in &self.table.fallbacks {
-            let hits = fallback
-                .words
-                .iter()
-                .filter(|w| text.contains(w.as_str()))
-                .count();
+            let hits = fallback.words.iter().filter(|w| text.contains(w.as_str())).count();
             if hits > 0 && best.is_none_or(|(_, most)| hits > most) {
                 best = Some((fallback, hits));
             }
         }
         let Some((fallback, _)) = best else {
             let lead = self.first_free([&self.table.desks.centre]);
-            let reason = format!(
-                "没有对应的派单行，也看不出类别，由{}在 4 小时内判定",
-                self.name(&lead)
-            );
+            let reason = format!("没有对应的派单行，也看不出类别，由{}在 4 小时内判定", self.name(&lead));
             return self.build(lead, &[], "fallback", reason);
         };
         let lead = self.first_free([&fallback.lead, &self.table.desks.hard]);

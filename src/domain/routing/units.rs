@@ -168,12 +168,7 @@ impl Units {
             .match_kind(MatchKind::LeftmostLongest)
             .build(&words)
             .map_err(|e| format!("单位名过多：{e}"))?;
-        Ok(Self {
-            list,
-            by_name,
-            patterns,
-            matcher,
-        })
+        Ok(Self { list, by_name, patterns, matcher })
     }
 
     /// Every unit in file order.
@@ -183,9 +178,7 @@ impl Units {
 
     /// A unit by slug, name, short name or alias.
     pub fn find(&self, name: &str) -> Option<&Unit> {
-        self.by_name
-            .get(&name.to_lowercase())
-            .and_then(|&at| self.list.get(at))
+        self.by_name.get(&name.to_lowercase()).and_then(|&at| self.list.get(at))
     }
 
     /// Whether the slug is known.
@@ -195,8 +188,7 @@ impl Units {
 
     /// The short name to show for a slug (the slug itself when unknown).
     pub fn short_name(&self, slug: &str) -> String {
-        self.find(slug)
-            .map_or_else(|| slug.to_owned(), |u| u.short_name.clone())
+        self.find(slug).map_or_else(|| slug.to_owned(), |u| u.short_name.clone())
     }
 
     /// The unit that answers on `day`: the unit itself, or whoever succeeded it.
@@ -204,11 +196,7 @@ impl Units {
         let mut slug = slug;
         for _ in 0..self.list.len() {
             match self.find(slug) {
-                Some(Unit {
-                    valid_to: Some(last),
-                    successor: Some(next),
-                    ..
-                }) if *last < day => slug = next,
+                Some(Unit { valid_to: Some(last), successor: Some(next), .. }) if *last < day => slug = next,
                 _ => break,
             }
         }
@@ -220,11 +208,7 @@ impl Units {
     /// Loose words count only where what follows shows that the organ's people are meant.
     pub fn mentions(&self, text: &str) -> Vec<Mention> {
         let lower = text.to_lowercase();
-        let text = if lower.len() == text.len() {
-            lower.as_str()
-        } else {
-            text
-        };
+        let text = if lower.len() == text.len() { lower.as_str() } else { text };
         self.matcher
             .find_iter(text)
             .filter_map(|hit| {
@@ -234,11 +218,7 @@ impl Units {
                     return None;
                 }
                 let unit = self.list.get(at)?;
-                Some(Mention {
-                    slug: unit.slug.clone(),
-                    range: hit.range(),
-                    loose,
-                })
+                Some(Mention { slug: unit.slug.clone(), range: hit.range(), loose })
             })
             .collect()
     }
@@ -258,9 +238,7 @@ impl Units {
         while grown {
             grown = false;
             for unit in &self.list {
-                if unit.parent.as_ref().is_some_and(|p| below.contains(p))
-                    && below.insert(unit.slug.clone())
-                {
+                if unit.parent.as_ref().is_some_and(|p| below.contains(p)) && below.insert(unit.slug.clone()) {
                     grown = true;
                 }
             }

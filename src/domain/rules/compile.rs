@@ -81,7 +81,8 @@ impl Compiled {
 /// and calendars live beside them and have shapes of their own.
 pub fn is_rule_file(path: &str) -> bool {
     let toml = path.rsplit_once('.').is_some_and(|(_, ending)| ending.eq_ignore_ascii_case("toml"));
-    let other = matches!(path, "taxonomy.toml" | "routing.toml") || path.starts_with("sla/") || path.starts_with("calendar/");
+    let other =
+        matches!(path, "taxonomy.toml" | "routing.toml") || path.starts_with("sla/") || path.starts_with("calendar/");
     toml && !other && !path.split('/').any(|part| part.starts_with('.'))
 }
 
@@ -119,7 +120,8 @@ pub fn compile(files: &[SourceFile], env: &CompileEnv) -> Compiled {
     for (rule, expanded) in rules {
         let Some(file) = texts.get(rule.file) else { continue };
         let end = usable_end(&rule, file);
-        let bad = rule.broken || failed.iter().any(|&(path, line)| path == file.path && line >= rule.rule.line && line < end);
+        let bad =
+            rule.broken || failed.iter().any(|&(path, line)| path == file.path && line >= rule.rule.line && line < end);
         if !bad {
             usable.push((rule, expanded));
         }
@@ -190,7 +192,8 @@ impl Groups {
         for group in raw {
             let Some(file) = texts.get(group.file) else { continue };
             if let Some(first) = by_name.get(group.name.as_str()) {
-                let place = texts.get(first.file).map_or(String::new(), |f| format!("{}:{}", f.path, f.place(first.at).0));
+                let place =
+                    texts.get(first.file).map_or(String::new(), |f| format!("{}:{}", f.path, f.place(first.at).0));
                 out.push(file.finding(
                     "E005",
                     Level::Error,
@@ -325,8 +328,13 @@ fn build(
     env: &CompileEnv,
     hash: String,
 ) -> Result<RuleSet, aho_corasick::BuildError> {
-    let organs: Vec<String> =
-        env.units.values().flatten().map(|name| text::normalised(name)).filter(|name| name.chars().count() >= 2).collect();
+    let organs: Vec<String> = env
+        .units
+        .values()
+        .flatten()
+        .map(|name| text::normalised(name))
+        .filter(|name| name.chars().count() >= 2)
+        .collect();
     let mut builder = MatcherBuilder::new(organs.iter().map(String::as_str));
     let mut topics: Vec<Topic> = Vec::new();
     let mut groups: Vec<String> = Vec::new();

@@ -86,7 +86,9 @@ impl RuleSet {
             let matter = self.matter(input, scratch, &part, fired, &mut decision);
             // Parts that turn out to be about the same, or about nothing, are one matter with their neighbour.
             match judged.last_mut() {
-                Some((before, other)) if matter.topic == other.topic || matter.topic.is_none() || other.topic.is_none() => {
+                Some((before, other))
+                    if matter.topic == other.topic || matter.topic.is_none() || other.topic.is_none() =>
+                {
                     before.stretch = Stretch::of(scratch, before.stretch.first, part.stretch.last);
                     if before.stretch.first == 0 {
                         before.preface = None;
@@ -102,9 +104,10 @@ impl RuleSet {
         // topic that shows in fewer characters than the small talk does.
         let smalltalk_chars = smalltalk.as_ref().map_or(0, |(_, fired)| fired.matched as usize);
         let told = |m: &Matter| {
-            let topical = m.topics.first().is_some_and(|t| {
-                t.evidence.iter().map(|word| word.chars().count()).sum::<usize>() >= smalltalk_chars
-            });
+            let topical = m
+                .topics
+                .first()
+                .is_some_and(|t| t.evidence.iter().map(|word| word.chars().count()).sum::<usize>() >= smalltalk_chars);
             topical || m.answer.is_some() || m.expired.is_some() || m.sensitive
         };
         if !decision.matters.iter().any(told) {

@@ -56,16 +56,7 @@ pub struct Diagnostic {
 
 impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{}:{}:{} {} {} {}",
-            self.file,
-            self.line,
-            self.column,
-            self.level.label(),
-            self.code,
-            self.message
-        )?;
+        write!(f, "{}:{}:{} {} {} {}", self.file, self.line, self.column, self.level.label(), self.code, self.message)?;
         match &self.help {
             Some(help) => write!(f, "\n    建议：{help}"),
             None => Ok(()),

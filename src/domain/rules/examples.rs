@@ -180,7 +180,8 @@ impl RuleSet {
     /// Whether the rule named by `expect` has its way.
     fn expected(&self, id: &str, decision: &Decision, env: &ExampleEnv) -> Result<(), String> {
         let Some(other) = self.rule(id) else { return Err(format!("expect 里的规则“{id}”不存在")) };
-        let asleep = other.valid_until.is_some_and(|until| until < env.today) || other.valid_from.is_some_and(|from| env.today < from);
+        let asleep = other.valid_until.is_some_and(|until| until < env.today)
+            || other.valid_from.is_some_and(|from| env.today < from);
         if asleep || is_won(self, other, decision) || decision.matters.iter().any(|m| m.rules.iter().any(|r| r == id)) {
             return Ok(());
         }
@@ -188,7 +189,12 @@ impl RuleSet {
     }
 
     /// `用户:` lines are decided one by one; a `规则:` line names who must have answered the last of them.
-    fn run_chat(&self, rule: &Rule, lines: &[String], decide: &dyn Fn(&str) -> Decision) -> Result<(), (String, String)> {
+    fn run_chat(
+        &self,
+        rule: &Rule,
+        lines: &[String],
+        decide: &dyn Fn(&str) -> Decision,
+    ) -> Result<(), (String, String)> {
         let mut last: Option<(String, Decision)> = None;
         // A trigger of a form belongs to the rule that asked.
         let mut asked: Option<&Rule> = None;
@@ -240,9 +246,13 @@ impl RuleSet {
             });
         }
         for rule in self.rules() {
-            let lost: Vec<&ExampleFailure> =
-                report.failures.iter().filter(|f| f.rule == rule.id && f.kind == "正例" && f.winner.is_some()).collect();
-            if rule.kind == RuleKind::Answer && !rule.tests.matches.is_empty() && lost.len() == rule.tests.matches.len() {
+            let lost: Vec<&ExampleFailure> = report
+                .failures
+                .iter()
+                .filter(|f| f.rule == rule.id && f.kind == "正例" && f.winner.is_some())
+                .collect();
+            if rule.kind == RuleKind::Answer && !rule.tests.matches.is_empty() && lost.len() == rule.tests.matches.len()
+            {
                 let winners: Vec<String> = lost.iter().filter_map(|f| f.winner.clone()).collect();
                 out.push(finding(
                     "E007",
@@ -283,11 +293,14 @@ impl RuleSet {
                         RuleKind::Urgency => first.urgency == rule.urgency,
                         RuleKind::Command => first.command == rule.command,
                         RuleKind::Diversion | RuleKind::Smalltalk => first.diversion == rule.diversion,
-                        RuleKind::Answer => !first.areas.is_empty() && !rule.areas.is_empty() && first.areas != rule.areas,
+                        RuleKind::Answer => {
+                            !first.areas.is_empty() && !rule.areas.is_empty() && first.areas != rule.areas
+                        }
                     };
                 if !agree {
                     let place = rule.tests.places.first().and_then(|p| p.get(n)).copied().unwrap_or((rule.line, 1));
-                    let message = format!("例子“{example}”也是规则“{}”（{}:{}）的正例", first.id, first.file, first.line);
+                    let message =
+                        format!("例子“{example}”也是规则“{}”（{}:{}）的正例", first.id, first.file, first.line);
                     out.push(finding("E009", Level::Error, rule, place, message, Some("只留在一条规则里")));
                 }
             }
@@ -310,16 +323,33 @@ impl RuleSet {
             });
             let handled = decision.command.is_some()
                 || decision.diversion.is_some_and(|d| d != Diversion::Unclear)
-                || decision.matters.iter().any(|m| m.answer.is_some() || m.topic.is_some() || !m.clarify.is_empty() || !m.rules.is_empty());
+                || decision
+                    .matters
+                    .iter()
+                    .any(|m| m.answer.is_some() || m.topic.is_some() || !m.clarify.is_empty() || !m.rules.is_empty());
             if !handled {
                 let message = format!("快捷回复“{reply}”没有规则接得住");
-                out.push(finding("E016", Level::Error, rule, (rule.line, 1), message, Some("换成能被规则识别的问法，或补一条规则")));
+                out.push(finding(
+                    "E016",
+                    Level::Error,
+                    rule,
+                    (rule.line, 1),
+                    message,
+                    Some("换成能被规则识别的问法，或补一条规则"),
+                ));
             }
         }
     }
 }
 
-fn finding(code: &'static str, level: Level, rule: &Rule, place: (usize, usize), message: String, help: Option<&str>) -> Diagnostic {
+fn finding(
+    code: &'static str,
+    level: Level,
+    rule: &Rule,
+    place: (usize, usize),
+    message: String,
+    help: Option<&str>,
+) -> Diagnostic {
     Diagnostic {
         code,
         level,
@@ -334,7 +364,9 @@ fn finding(code: &'static str, level: Level, rule: &Rule, place: (usize, usize),
 
 /// The region in which a rule's examples are told: the gateway's own, or the rule's where it holds elsewhere.
 fn example_area(rule: &Rule, env: &ExampleEnv) -> Option<String> {
-    let covered = |area: &String| rule.areas.is_empty() || rule.areas.iter().any(|own| area.starts_with(own.trim_end_matches("00")));
+    let covered = |area: &String| {
+        rule.areas.is_empty() || rule.areas.iter().any(|own| area.starts_with(own.trim_end_matches("00")))
+    };
     match &env.area {
         Some(area) if covered(area) => Some(area.clone()),
         _ => rule.areas.first().map(|area| format!("{area:0<6}")).or_else(|| env.area.clone()),
@@ -362,19 +394,18 @@ fn is_won(set: &RuleSet, rule: &Rule, decision: &Decision) -> bool {
         RuleKind::Smalltalk => {
             decision.rules.contains(&rule.id)
                 || (decision.diversion == Some(rule.diversion.unwrap_or(Diversion::Smalltalk))
-                    && decision.reply.as_ref().and_then(|r| set.rule(&r.rule_id)).is_some_and(|r| r.kind == RuleKind::Smalltalk))
+                    && decision
+                        .reply
+                        .as_ref()
+                        .and_then(|r| set.rule(&r.rule_id))
+                        .is_some_and(|r| r.kind == RuleKind::Smalltalk))
         }
     }
 }
 
 /// The rule that answered, if one did.
 fn winner(decision: &Decision) -> Option<String> {
-    decision
-        .matters
-        .iter()
-        .find_map(|m| m.answer.as_ref())
-        .or(decision.reply.as_ref())
-        .map(|a| a.rule_id.clone())
+    decision.matters.iter().find_map(|m| m.answer.as_ref()).or(decision.reply.as_ref()).map(|a| a.rule_id.clone())
 }
 
 /// What came out, as far as it concerns a rule of this kind.
@@ -397,6 +428,8 @@ fn describe(decision: &Decision, rule: &Rule) -> String {
         }),
         RuleKind::Urgency => decision.matters.iter().map(|m| m.urgency).max().unwrap_or(Urgency::Normal).label().into(),
         RuleKind::Command => decision.command.map_or("无口令".into(), |c| c.label().into()),
-        RuleKind::Diversion | RuleKind::Smalltalk => decision.diversion.map_or("无分流".into(), |d| d.label().into()),
+        RuleKind::Diversion | RuleKind::Smalltalk => {
+            decision.diversion.map_or("无分流".into(), |d| d.label().into())
+        }
     }
 }

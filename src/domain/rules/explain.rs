@@ -88,10 +88,9 @@ impl RuleSet {
                 }
                 let stretches: Vec<Stretch> = match rule.kind {
                     RuleKind::Command | RuleKind::Diversion | RuleKind::Smalltalk => vec![whole],
-                    RuleKind::Answer | RuleKind::Type | RuleKind::Topic | RuleKind::Urgency => parts
-                        .iter()
-                        .flat_map(|part| std::iter::once(part.stretch).chain(part.preface))
-                        .collect(),
+                    RuleKind::Answer | RuleKind::Type | RuleKind::Topic | RuleKind::Urgency => {
+                        parts.iter().flat_map(|part| std::iter::once(part.stretch).chain(part.preface)).collect()
+                    }
                 };
                 let mut outcome: Result<Fired, Miss> = Err(Miss::NoneOfAny);
                 for stretch in stretches {
@@ -103,7 +102,9 @@ impl RuleSet {
                 let trace = self.trace(rule, n, &outcome, &decision, scratch);
                 if trace.fired { fired_rules.push(trace) } else { near.push(trace) }
             }
-            fired_rules.sort_by(|a, b| b.priority.cmp(&a.priority).then(b.matched.cmp(&a.matched)).then(a.rule_id.cmp(&b.rule_id)));
+            fired_rules.sort_by(|a, b| {
+                b.priority.cmp(&a.priority).then(b.matched.cmp(&a.matched)).then(a.rule_id.cmp(&b.rule_id))
+            });
             // The nearer a miss, the more of its conditions hold.
             near.sort_by_key(|t| {
                 let good = t.conditions.iter().filter(|c| c.good && c.found.is_some()).count();
@@ -136,10 +137,21 @@ impl RuleSet {
         })
     }
 
-    fn trace(&self, rule: &Rule, n: usize, outcome: &Result<Fired, Miss>, decision: &Decision, scratch: &Scratch) -> RuleTrace {
+    fn trace(
+        &self,
+        rule: &Rule,
+        n: usize,
+        outcome: &Result<Fired, Miss>,
+        decision: &Decision,
+        scratch: &Scratch,
+    ) -> RuleTrace {
         let won = match rule.kind {
-            RuleKind::Answer => decision.matters.iter().any(|m| m.answer.as_ref().is_some_and(|a| a.rule_id == rule.id)),
-            RuleKind::Type | RuleKind::Topic | RuleKind::Urgency => decision.matters.iter().any(|m| m.rules.contains(&rule.id)),
+            RuleKind::Answer => {
+                decision.matters.iter().any(|m| m.answer.as_ref().is_some_and(|a| a.rule_id == rule.id))
+            }
+            RuleKind::Type | RuleKind::Topic | RuleKind::Urgency => {
+                decision.matters.iter().any(|m| m.rules.contains(&rule.id))
+            }
             RuleKind::Command | RuleKind::Diversion | RuleKind::Smalltalk => decision.rules.contains(&rule.id),
         };
         let reason = match outcome {
@@ -147,7 +159,9 @@ impl RuleSet {
             Ok(fired) if fired.expired => {
                 Some(format!("已于 {} 到期", rule.valid_until.map_or_else(String::new, |d| d.to_string())))
             }
-            Ok(_) if !won && rule.kind == RuleKind::Answer => Some("让位于优先级或具体度更高的规则，或来信是投诉".into()),
+            Ok(_) if !won && rule.kind == RuleKind::Answer => {
+                Some("让位于优先级或具体度更高的规则，或来信是投诉".into())
+            }
             Ok(_) => None,
         };
         RuleTrace {
@@ -168,9 +182,10 @@ impl RuleSet {
     fn conditions_of(&self, rule: &Rule, n: usize, scratch: &Scratch) -> Vec<ConditionTrace> {
         let Some(conditions) = self.conditions.get(n) else { return Vec::new() };
         let found = |slot: Slot| {
-            scratch.hits(slot).last().map(|hit| {
-                (scratch.slice(hit.start, hit.end).to_owned(), scratch.text.char_index(hit.start as usize))
-            })
+            scratch
+                .hits(slot)
+                .last()
+                .map(|hit| (scratch.slice(hit.start, hit.end).to_owned(), scratch.text.char_index(hit.start as usize)))
         };
         let mut traces = Vec::new();
         for (written, &slot) in rule.when.all.iter().zip(&conditions.all) {
@@ -188,13 +203,21 @@ impl RuleSet {
             if hits.is_empty() {
                 traces.push(ConditionTrace { field: "any", written: String::new(), found: None, good: false });
             }
-            traces.extend(
-                hits.into_iter().map(|(written, found)| ConditionTrace { field: "any", written, found: Some(found), good: true }),
-            );
+            traces.extend(hits.into_iter().map(|(written, found)| ConditionTrace {
+                field: "any",
+                written,
+                found: Some(found),
+                good: true,
+            }));
         }
         for (written, &slot) in rule.when.none.iter().zip(&conditions.none) {
             if let Some(found) = found(slot) {
-                traces.push(ConditionTrace { field: "none", written: written.clone(), found: Some(found), good: false });
+                traces.push(ConditionTrace {
+                    field: "none",
+                    written: written.clone(),
+                    found: Some(found),
+                    good: false,
+                });
             }
         }
         traces
@@ -221,8 +244,13 @@ impl RuleSet {
             }
             Miss::Missing(at) => {
                 let written = when.all.get(at).map_or("", String::as_str);
-                let live = self.conditions.get(n).and_then(|c| c.all.get(at)).is_some_and(|&slot| scratch.is_live(slot));
-                if live { format!("all {written} 被忽略、否定，或不在这件事里") } else { format!("还差 all {written}") }
+                let live =
+                    self.conditions.get(n).and_then(|c| c.all.get(at)).is_some_and(|&slot| scratch.is_live(slot));
+                if live {
+                    format!("all {written} 被忽略、否定，或不在这件事里")
+                } else {
+                    format!("还差 all {written}")
+                }
             }
             Miss::NoneOfAny => "还差 any".into(),
             Miss::Apart => "词都有，但不在同一句或上一句（scope = \"clause\"），或被否定".into(),
@@ -267,11 +295,8 @@ impl Explanation {
             if decision.matters.len() > 1 {
                 let _ = writeln!(out, "事项 {}  {}", n + 1, matter.text);
             }
-            let topics: Vec<String> = matter
-                .topics
-                .iter()
-                .map(|t| format!("{} {}（{}）", t.topic, t.score, t.evidence.join("、")))
-                .collect();
+            let topics: Vec<String> =
+                matter.topics.iter().map(|t| format!("{} {}（{}）", t.topic, t.score, t.evidence.join("、"))).collect();
             let types: Vec<String> = matter
                 .types
                 .iter()
@@ -281,7 +306,12 @@ impl Explanation {
             let _ = writeln!(out, "主题    {}    {}", matter.topic.as_deref().unwrap_or("未识别"), topics.join("，"));
             let _ = writeln!(out, "紧急    {}    把握 {:.2}", matter.urgency.label(), matter.confidence);
             if matter.sensitive || !matter.objects.is_empty() {
-                let _ = writeln!(out, "敏感    {}    被反映单位 {}", if matter.sensitive { "是" } else { "否" }, matter.objects.join("、"));
+                let _ = writeln!(
+                    out,
+                    "敏感    {}    被反映单位 {}",
+                    if matter.sensitive { "是" } else { "否" },
+                    matter.objects.join("、")
+                );
             }
             let conclusion = match (&matter.answer, &matter.expired) {
                 (Some(answer), _) => answer.rule_id.clone(),

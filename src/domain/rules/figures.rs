@@ -3,12 +3,33 @@
 use super::model::Citation;
 
 /// Short numbers that are public hotlines and no figures.
-const HOTLINES: &[&str] =
-    &["110", "119", "120", "122", "12345", "12315", "12333", "12348", "12366", "12328", "12369", "12337", "12388", "12389", "12329", "12360", "95598", "12305", "12318", "12381"];
+const HOTLINES: &[&str] = &[
+    "110", "119", "120", "122", "12345", "12315", "12333", "12348", "12366", "12328", "12369", "12337", "12388",
+    "12389", "12329", "12360", "95598", "12305", "12318", "12381",
+];
 
 /// Units that make a Chinese numeral a figure. 一次性 and 两个部门 are none.
 const UNITS: &[&str] = &[
-    "个工作日", "工作日", "个月", "小时", "分钟", "周岁", "万元", "亿元", "元", "天", "日内", "日", "年", "倍", "成", "万", "亿", "%", "亩", "平方",
+    "个工作日",
+    "工作日",
+    "个月",
+    "小时",
+    "分钟",
+    "周岁",
+    "万元",
+    "亿元",
+    "元",
+    "天",
+    "日内",
+    "日",
+    "年",
+    "倍",
+    "成",
+    "万",
+    "亿",
+    "%",
+    "亩",
+    "平方",
 ];
 
 /// The figures of a text as plain numbers: digits, and Chinese numerals with a unit or behind 百分之.
@@ -45,8 +66,15 @@ pub(super) fn figures(text: &str) -> Vec<String> {
             let rest: String = chars.get(n..(n + 4).min(chars.len())).unwrap_or_default().iter().collect();
             let before: String = chars.get(start.saturating_sub(3)..start).unwrap_or_default().iter().collect();
             // 星期一, 第一条, 统一, 某一天 … are no figures.
-            let figure = before == "分之" || before.ends_with("分之") || UNITS.iter().any(|unit| rest.starts_with(unit));
-            let ordinal = before.ends_with('第') || before.ends_with("星期") || before.ends_with('周') || before.ends_with('同') || before.ends_with('某') || before.ends_with('每') || before.ends_with('统');
+            let figure =
+                before == "分之" || before.ends_with("分之") || UNITS.iter().any(|unit| rest.starts_with(unit));
+            let ordinal = before.ends_with('第')
+                || before.ends_with("星期")
+                || before.ends_with('周')
+                || before.ends_with('同')
+                || before.ends_with('某')
+                || before.ends_with('每')
+                || before.ends_with('统');
             if figure
                 && !ordinal
                 && let Some(value) = value(numeral)
@@ -111,7 +139,8 @@ const fn fold_digit(c: char) -> char {
 /// 07 and 7 are the same figure, 5.0 and 5 as well.
 fn trim_zeros(number: &str) -> String {
     let trimmed = number.trim_start_matches('0');
-    let trimmed = if trimmed.is_empty() || trimmed.starts_with('.') { format!("0{trimmed}") } else { trimmed.to_owned() };
+    let trimmed =
+        if trimmed.is_empty() || trimmed.starts_with('.') { format!("0{trimmed}") } else { trimmed.to_owned() };
     if trimmed.contains('.') { trimmed.trim_end_matches('0').trim_end_matches('.').to_owned() } else { trimmed }
 }
 
@@ -121,11 +150,13 @@ const fn is_numeral(c: char) -> bool {
 
 /// The value of a Chinese numeral below ten thousand; 二〇二六 is read digit by digit.
 fn value(numeral: &[char]) -> Option<u32> {
-    let digit = |c: char| "零一二三四五六七八九".chars().position(|d| d == c).map(|p| p as u32).or(match c {
-        '〇' => Some(0),
-        '两' => Some(2),
-        _ => None,
-    });
+    let digit = |c: char| {
+        "零一二三四五六七八九".chars().position(|d| d == c).map(|p| p as u32).or(match c {
+            '〇' => Some(0),
+            '两' => Some(2),
+            _ => None,
+        })
+    };
     if numeral.len() > 8 {
         return None;
     }

@@ -87,7 +87,11 @@ fn chunks(text: &str) -> Vec<(usize, &str)> {
     let mut at = 0;
     for line in text.split_inclusive('\n') {
         let head: String = line.chars().filter(|c| !c.is_whitespace()).take(8).collect();
-        if matches!(head.as_str(), "[[rule]]" | "【【rule】】" | "［［rule］］" | "[[规则]]" | "【rule】" | "[rule]" | "【【规则】】") && at > 0 {
+        if matches!(
+            head.as_str(),
+            "[[rule]]" | "【【rule】】" | "［［rule］］" | "[[规则]]" | "【rule】" | "[rule]" | "【【规则】】"
+        ) && at > 0
+        {
             starts.push(at);
         }
         at += line.len();
@@ -110,7 +114,8 @@ fn read_table(
 ) {
     let mut spots = Spots::new();
     let mut broken = false;
-    let mut section = Section { file, base, table, prefix: String::new(), rule: None, spots: &mut spots, out, broken: &mut broken };
+    let mut section =
+        Section { file, base, table, prefix: String::new(), rule: None, spots: &mut spots, out, broken: &mut broken };
     if let Some(schema) = section.integer("schema", 1, 1_000)
         && schema != 1
     {
@@ -167,7 +172,10 @@ fn read_table(
     }
 }
 
-fn entry<'t, 'i>(table: &'t DeTable<'i>, key: &str) -> Option<(&'t Spanned<std::borrow::Cow<'i, str>>, &'t Spanned<DeValue<'i>>)> {
+fn entry<'t, 'i>(
+    table: &'t DeTable<'i>,
+    key: &str,
+) -> Option<(&'t Spanned<std::borrow::Cow<'i, str>>, &'t Spanned<DeValue<'i>>)> {
     table.iter().find(|(k, _)| k.get_ref() == key)
 }
 
@@ -291,7 +299,12 @@ impl Section<'_, '_> {
         };
         let date = text.parse::<Date>().ok();
         if date.is_none() {
-            self.complain("E002", key, format!("“{key}”不是日期：{text}"), Some("写成：2026-12-31（不加引号）".to_owned()));
+            self.complain(
+                "E002",
+                key,
+                format!("“{key}”不是日期：{text}"),
+                Some("写成：2026-12-31（不加引号）".to_owned()),
+            );
         }
         date
     }
@@ -322,7 +335,12 @@ impl Section<'_, '_> {
     }
 
     /// A word of a closed vocabulary.
-    fn word<T: FromStr>(&mut self, key: &str, known: &[(&'static str, &'static str)], aliases: &[(&str, &str)]) -> Option<T> {
+    fn word<T: FromStr>(
+        &mut self,
+        key: &str,
+        known: &[(&'static str, &'static str)],
+        aliases: &[(&str, &str)],
+    ) -> Option<T> {
         let text = self.string(key)?;
         let wanted = aliases.iter().find(|(alias, _)| *alias == text).map_or(text.as_str(), |(_, slug)| *slug);
         let value = wanted.parse().ok();
@@ -408,10 +426,38 @@ macro_rules! words {
 }
 
 const RULE_KEYS: &[&str] = &[
-    "id", "title", "status", "kind", "category", "topic", "urgency", "weight", "command", "diversion", "sensitive",
-    "interrupts_form", "han_view", "awaiting_recheck", "verified_on", "source_check", "owner", "reviewer",
-    "review_due", "valid_from", "valid_until", "on_expired", "priority", "channels", "areas", "when", "answer", "cite",
-    "form", "route", "tests", "allow",
+    "id",
+    "title",
+    "status",
+    "kind",
+    "category",
+    "topic",
+    "urgency",
+    "weight",
+    "command",
+    "diversion",
+    "sensitive",
+    "interrupts_form",
+    "han_view",
+    "awaiting_recheck",
+    "verified_on",
+    "source_check",
+    "owner",
+    "reviewer",
+    "review_due",
+    "valid_from",
+    "valid_until",
+    "on_expired",
+    "priority",
+    "channels",
+    "areas",
+    "when",
+    "answer",
+    "cite",
+    "form",
+    "route",
+    "tests",
+    "allow",
 ];
 
 fn read_rule(
@@ -425,7 +471,8 @@ fn read_rule(
     let mut spots = Spots::new();
     spots.insert(String::new(), at);
     let mut broken = false;
-    let mut section = Section { file, base, table, prefix: String::new(), rule: None, spots: &mut spots, out, broken: &mut broken };
+    let mut section =
+        Section { file, base, table, prefix: String::new(), rule: None, spots: &mut spots, out, broken: &mut broken };
     let id = section.text("id");
     section.rule = (!id.is_empty()).then(|| id.clone());
     section.only(RULE_KEYS);
@@ -442,9 +489,7 @@ fn read_rule(
     let channels = read_channels(&mut section);
     let says_negation;
     let when = {
-        let (when, said) = section
-            .within("when", |s| read_when(s, kind))
-            .unwrap_or_else(|| (empty_when(kind), false));
+        let (when, said) = section.within("when", |s| read_when(s, kind)).unwrap_or_else(|| (empty_when(kind), false));
         says_negation = said;
         when
     };
@@ -559,7 +604,12 @@ fn read_when(section: &mut Section<'_, '_>, kind: RuleKind) -> (When, bool) {
         None => allows_negated(kind),
         Some(other) => {
             let help = nearest(other, ["allow", "reject"]).unwrap_or("reject 或 allow").to_owned();
-            section.complain("E002", "negation", format!("“negation”不认识“{other}”"), Some(format!("是不是想写 {help}？")));
+            section.complain(
+                "E002",
+                "negation",
+                format!("“negation”不认识“{other}”"),
+                Some(format!("是不是想写 {help}？")),
+            );
             false
         }
     };
@@ -642,9 +692,13 @@ fn read_tests(section: &mut Section<'_, '_>) -> RuleTests {
         places: Default::default(),
     };
     let counts = [tests.matches.len(), tests.not_matches.len(), tests.todo_matches.len(), tests.chats.len()];
-    for ((places, count), field) in tests.places.iter_mut().zip(counts).zip(["match", "not_match", "todo_match", "chat"]) {
+    for ((places, count), field) in
+        tests.places.iter_mut().zip(counts).zip(["match", "not_match", "todo_match", "chat"])
+    {
         *places = (0..count)
-            .map(|n| section.file.place(section.spots.get(&format!("{}{field}[{n}]", section.prefix)).copied().unwrap_or(0)))
+            .map(|n| {
+                section.file.place(section.spots.get(&format!("{}{field}[{n}]", section.prefix)).copied().unwrap_or(0))
+            })
             .collect();
     }
     tests

@@ -32,8 +32,28 @@ pub(super) struct Expanded {
 
 /// Slot types that forms can check.
 const SLOT_TYPES: &[&str] = &[
-    "统一社会信用代码", "手机号", "电话", "联系电话", "身份证号", "日期", "金额", "文本", "选择", "地点", "企业名称", "数字", "年份", "姓名",
-    "单位", "text", "phone", "date", "amount", "select", "uscc", "place",
+    "统一社会信用代码",
+    "手机号",
+    "电话",
+    "联系电话",
+    "身份证号",
+    "日期",
+    "金额",
+    "文本",
+    "选择",
+    "地点",
+    "企业名称",
+    "数字",
+    "年份",
+    "姓名",
+    "单位",
+    "text",
+    "phone",
+    "date",
+    "amount",
+    "select",
+    "uscc",
+    "place",
 ];
 
 /// Variables that the system fills in.
@@ -51,14 +71,50 @@ fn system_value(name: &str) -> &'static str {
 
 /// Words that promise a result or judge a case.
 const PROMISES: &[&str] = &[
-    "保证", "一定能", "一定会", "一定可以", "包过", "包批", "必定获批", "必定", "必然获批", "肯定违法", "肯定能", "肯定会", "肯定可以", "绝对", "百分之百", "100%通过",
-    "打包票", "稳过", "必过",
+    "保证",
+    "一定能",
+    "一定会",
+    "一定可以",
+    "包过",
+    "包批",
+    "必定获批",
+    "必定",
+    "必然获批",
+    "肯定违法",
+    "肯定能",
+    "肯定会",
+    "肯定可以",
+    "绝对",
+    "百分之百",
+    "100%通过",
+    "打包票",
+    "稳过",
+    "必过",
 ];
 
 /// Where those words promise nothing.
 const NO_PROMISES: &[&str] = &[
-    "保证金", "不保证", "不能保证", "无法保证", "质量保证", "保证人", "保证书", "保证质量", "连带保证", "保证担保", "保证责任", "不一定能", "不一定会", "不一定可以", "不绝对", "绝对值",
-    "应当保证", "保证合同", "保证保险", "履约保证", "保证制度",
+    "保证金",
+    "不保证",
+    "不能保证",
+    "无法保证",
+    "质量保证",
+    "保证人",
+    "保证书",
+    "保证质量",
+    "连带保证",
+    "保证担保",
+    "保证责任",
+    "不一定能",
+    "不一定会",
+    "不一定可以",
+    "不绝对",
+    "绝对值",
+    "应当保证",
+    "保证合同",
+    "保证保险",
+    "履约保证",
+    "保证制度",
 ];
 
 /// Collects findings about one rule.
@@ -127,7 +183,12 @@ fn required(report: &mut Report<'_>) {
     }
     if rule.when.all.is_empty() && rule.when.any.is_empty() {
         if rule.when.regex.is_empty() {
-            report.error("E002", "when", "规则没有条件：all 和 any 都是空的".into(), Some("在 [rule.when] 里写 all 或 any"));
+            report.error(
+                "E002",
+                "when",
+                "规则没有条件：all 和 any 都是空的".into(),
+                Some("在 [rule.when] 里写 all 或 any"),
+            );
         } else {
             report.error(
                 "E011",
@@ -263,7 +324,12 @@ fn template(report: &mut Report<'_>) -> Option<(String, Option<String>)> {
     let text = render(&answer.text, &vars, &mut used, report, "answer.text");
     let plain = answer.plain.as_ref().map(|plain| render(plain, &vars, &mut used, report, "answer.plain"));
     for name in vars.keys().filter(|name| !used.contains(*name)) {
-        report.error("E012", &format!("answer.vars.{name}"), format!("变量“{name}”没有用到"), Some("删掉它，或在答案里写 {{变量}}"));
+        report.error(
+            "E012",
+            &format!("answer.vars.{name}"),
+            format!("变量“{name}”没有用到"),
+            Some("删掉它，或在答案里写 {{变量}}"),
+        );
     }
     Some((text, plain))
 }
@@ -335,17 +401,29 @@ fn answer(report: &mut Report<'_>, rendered: Option<&(String, Option<String>)>, 
             let promised = text.match_indices(word).any(|(at, _)| {
                 !NO_PROMISES.iter().any(|allowed| {
                     allowed.match_indices(word).any(|(inner, _)| {
-                        at.checked_sub(inner).and_then(|start| text.get(start..)).is_some_and(|t| t.starts_with(allowed))
+                        at.checked_sub(inner)
+                            .and_then(|start| text.get(start..))
+                            .is_some_and(|t| t.starts_with(allowed))
                     })
                 })
             });
             if promised {
-                report.error("E019", field, format!("答案里有许诺或定性的词“{word}”"), Some("改成有条件的说法，如“符合条件的可以”"));
+                report.error(
+                    "E019",
+                    field,
+                    format!("答案里有许诺或定性的词“{word}”"),
+                    Some("改成有条件的说法，如“符合条件的可以”"),
+                );
             }
         }
         // Passive replies of WeChat hold 2048 bytes.
         if text.len() > 2048 && mode == AnswerMode::Direct {
-            report.error("E017", field, format!("答案 {} 字节，超过微信文本的 2048 字节", text.len()), Some("缩短，细节放进链接或追问"));
+            report.error(
+                "E017",
+                field,
+                format!("答案 {} 字节，超过微信文本的 2048 字节", text.len()),
+                Some("缩短，细节放进链接或追问"),
+            );
         }
     }
     if kind != RuleKind::Answer {
@@ -353,8 +431,18 @@ fn answer(report: &mut Report<'_>, rendered: Option<&(String, Option<String>)>, 
     }
     let rule = &report.raw.rule;
     let valid_until = rule.valid_until;
-    if live && rule.case_type == Some(CaseType::Consultation) && mode == AnswerMode::Direct && rule.topic.is_some() && citations.is_empty() {
-        report.error("E014", "answer", "咨询类直接作答必须有依据".into(), Some("加一节 [[rule.cite]]，写明文件、文号、条款"));
+    if live
+        && rule.case_type == Some(CaseType::Consultation)
+        && mode == AnswerMode::Direct
+        && rule.topic.is_some()
+        && citations.is_empty()
+    {
+        report.error(
+            "E014",
+            "answer",
+            "咨询类直接作答必须有依据".into(),
+            Some("加一节 [[rule.cite]]，写明文件、文号、条款"),
+        );
     }
     for (n, cite) in citations.iter().enumerate() {
         let at = format!("cite[{n}]");
@@ -381,7 +469,12 @@ fn answer(report: &mut Report<'_>, rendered: Option<&(String, Option<String>)>, 
         if let Some(url) = &cite.url
             && !is_allowed_url(url, &env.allowed_domains)
         {
-            report.error("E014", &format!("{at}.url"), format!("依据的网址不在允许的网站之内：{url}"), Some("只用政府网站等官方来源"));
+            report.error(
+                "E014",
+                &format!("{at}.url"),
+                format!("依据的网址不在允许的网站之内：{url}"),
+                Some("只用政府网站等官方来源"),
+            );
         }
     }
 }
@@ -393,7 +486,8 @@ fn is_allowed_url(url: &str, allowed: &[String]) -> bool {
     if host.is_empty() || rest.contains('@') {
         return false;
     }
-    allowed.is_empty() || allowed.iter().any(|a| host == *a || host.strip_suffix(a.as_str()).is_some_and(|h| h.ends_with('.')))
+    allowed.is_empty()
+        || allowed.iter().any(|a| host == *a || host.strip_suffix(a.as_str()).is_some_and(|h| h.ends_with('.')))
 }
 
 /// E015.
@@ -410,7 +504,9 @@ fn dates(report: &mut Report<'_>, env: &CompileEnv) {
         && until < env.today
     {
         let help = match on_expired {
-            OnExpired::Route => "核对新文件后改有效期，或把 status 改成 retired；在此之前问到的人会被告知依据已到期并转人工",
+            OnExpired::Route => {
+                "核对新文件后改有效期，或把 status 改成 retired；在此之前问到的人会被告知依据已到期并转人工"
+            }
             OnExpired::Silent => "核对新文件后改有效期，或把 status 改成 retired",
         };
         report.error("E015", "valid_until", format!("规则已于 {until} 到期，却还是上线状态"), Some(help));
@@ -419,7 +515,12 @@ fn dates(report: &mut Report<'_>, env: &CompileEnv) {
         if let (Some(from), Some(until)) = (cite.effective_from, cite.effective_until)
             && from > until
         {
-            report.error("E015", &format!("cite[{n}].effective_from"), format!("依据的生效日期 {from} 晚于失效日期 {until}"), None);
+            report.error(
+                "E015",
+                &format!("cite[{n}].effective_from"),
+                format!("依据的生效日期 {from} 晚于失效日期 {until}"),
+                None,
+            );
         }
     }
 }
@@ -439,8 +540,11 @@ fn references(report: &mut Report<'_>, env: &CompileEnv) {
         && !env.units.is_empty()
         && !env.units.contains_key(unit)
     {
-        let by_name = env.units.iter().find(|(_, names)| names.iter().any(|n| n == unit)).map(|(slug, _)| slug.as_str());
-        let help = by_name.or_else(|| nearest(unit, env.units.keys().map(String::as_str))).map(|n| format!("是不是想写 {n}？"));
+        let by_name =
+            env.units.iter().find(|(_, names)| names.iter().any(|n| n == unit)).map(|(slug, _)| slug.as_str());
+        let help = by_name
+            .or_else(|| nearest(unit, env.units.keys().map(String::as_str)))
+            .map(|n| format!("是不是想写 {n}？"));
         report.error("E016", "route.department", format!("单位表里没有“{unit}”"), help.as_deref());
     }
     let Some(form) = &rule.form else { return };
@@ -450,7 +554,12 @@ fn references(report: &mut Report<'_>, env: &CompileEnv) {
                 Some(meant) => format!("是不是想写 {meant}？"),
                 None => format!("可以写：{}", SLOT_TYPES.join("、")),
             };
-            report.error("E016", &format!("form.ask[{n}].type"), format!("不认识的追问类型“{}”", ask.kind), Some(&help));
+            report.error(
+                "E016",
+                &format!("form.ask[{n}].type"),
+                format!("不认识的追问类型“{}”", ask.kind),
+                Some(&help),
+            );
         }
         if ask.slot.is_empty() || ask.ask.is_empty() {
             report.error("E016", &format!("form.ask[{n}]"), "追问要写 slot 和 ask".into(), None);
@@ -475,13 +584,22 @@ fn personal(report: &mut Report<'_>) {
         texts.extend(answer.plain.as_deref().map(|t| ("answer.plain".to_owned(), t)));
     }
     texts.extend(rule.tests.matches.iter().enumerate().map(|(n, t)| (format!("tests.match[{n}]"), t.as_str())));
-    texts.extend(rule.tests.not_matches.iter().enumerate().map(|(n, t)| (format!("tests.not_match[{n}]"), t.text.as_str())));
-    texts.extend(rule.tests.todo_matches.iter().enumerate().map(|(n, t)| (format!("tests.todo_match[{n}]"), t.as_str())));
+    texts.extend(
+        rule.tests.not_matches.iter().enumerate().map(|(n, t)| (format!("tests.not_match[{n}]"), t.text.as_str())),
+    );
+    texts.extend(
+        rule.tests.todo_matches.iter().enumerate().map(|(n, t)| (format!("tests.todo_match[{n}]"), t.as_str())),
+    );
     for (field, text) in texts {
         for piece in find_personal(text) {
             match piece.kind {
                 PersonalKind::IdCard | PersonalKind::Uscc | PersonalKind::Phone | PersonalKind::BankCard => {
-                    report.error("E018", &field, format!("这里有真实格式的{}", piece.kind.label()), Some("删掉，或改成“某号码”"));
+                    report.error(
+                        "E018",
+                        &field,
+                        format!("这里有真实格式的{}", piece.kind.label()),
+                        Some("删掉，或改成“某号码”"),
+                    );
                 }
                 PersonalKind::Landline | PersonalKind::Email => {}
             }
@@ -514,9 +632,16 @@ fn habits(report: &mut Report<'_>, env: &CompileEnv) {
             report.warn("W105", "when.negation", "negation = \"allow\" 没有说明理由".into(), Some("在行尾加 # 说明"));
         }
         if rule.when.max_chars.is_none() && rule.case_type == Some(CaseType::Consultation) {
-            report.warn("W105", "when", "没有写 max_chars，长信也会直接作答".into(), Some("咨询一般写 max_chars = 120"));
+            report.warn(
+                "W105",
+                "when",
+                "没有写 max_chars，长信也会直接作答".into(),
+                Some("咨询一般写 max_chars = 120"),
+            );
         }
-        if rule.owner.as_deref().unwrap_or_default().is_empty() || rule.reviewer.as_deref().unwrap_or_default().is_empty() {
+        if rule.owner.as_deref().unwrap_or_default().is_empty()
+            || rule.reviewer.as_deref().unwrap_or_default().is_empty()
+        {
             report.warn("W106", "owner", "没有写负责人 owner 或复核人 reviewer".into(), None);
         }
         if let Some(due) = rule.review_due {
@@ -527,13 +652,25 @@ fn habits(report: &mut Report<'_>, env: &CompileEnv) {
                 report.warn("W106", "review_due", format!("离复核日期 {due} 只有 {days} 天"), None);
             }
         }
-        let demand = rule.case_type.is_some_and(|t| !matches!(t, CaseType::Consultation | CaseType::Suggestion | CaseType::Praise));
+        let demand = rule
+            .case_type
+            .is_some_and(|t| !matches!(t, CaseType::Consultation | CaseType::Suggestion | CaseType::Praise));
         let direct = rule.answer.as_ref().is_some_and(|a| a.mode == AnswerMode::Direct);
         if demand && direct && rule.route.department.is_none() {
-            report.warn("W107", "route", "投诉、诉求类直接作答却没有写送给谁办".into(), Some("加 [rule.route] department = \"…\""));
+            report.warn(
+                "W107",
+                "route",
+                "投诉、诉求类直接作答却没有写送给谁办".into(),
+                Some("加 [rule.route] department = \"…\""),
+            );
         }
         if rule.priority >= 90 {
-            report.warn("W108", "priority", format!("优先级 {} 留给紧急和安全规则", rule.priority), Some("一般用 40–70"));
+            report.warn(
+                "W108",
+                "priority",
+                format!("优先级 {} 留给紧急和安全规则", rule.priority),
+                Some("一般用 40–70"),
+            );
         }
     }
 }
@@ -555,8 +692,17 @@ fn duplicates(rules: &[(RawRule, Expanded)], texts: &[FileText<'_>], out: &mut V
         if !rule.id.is_empty() {
             match ids.get(rule.id.as_str()) {
                 Some(first) => {
-                    let why = if first.status == Status::Retired { "是一条停用规则的编号，不能再用" } else { "已经用过" };
-                    report.error("E003", "id", format!("编号“{}”{why}：{}:{}", rule.id, first.file, first.line), Some("换一个新编号"));
+                    let why = if first.status == Status::Retired {
+                        "是一条停用规则的编号，不能再用"
+                    } else {
+                        "已经用过"
+                    };
+                    report.error(
+                        "E003",
+                        "id",
+                        format!("编号“{}”{why}：{}:{}", rule.id, first.file, first.line),
+                        Some("换一个新编号"),
+                    );
                 }
                 None => {
                     ids.insert(&rule.id, rule);
@@ -586,7 +732,12 @@ fn duplicates(rules: &[(RawRule, Expanded)], texts: &[FileText<'_>], out: &mut V
         if count > 20
             && let Some(file) = texts.get(raw.file)
         {
-            Report { raw, file, out }.warn("W108", "priority", format!("主题“{topic}”有 {count} 条规则都是优先级 {priority}"), None);
+            Report { raw, file, out }.warn(
+                "W108",
+                "priority",
+                format!("主题“{topic}”有 {count} 条规则都是优先级 {priority}"),
+                None,
+            );
         }
     }
 }
@@ -616,7 +767,11 @@ fn condition_key(rule: &Rule, expanded: &Expanded) -> String {
         rule.when.allow_negated,
         rule.when.min_chars,
         rule.when.max_chars,
-        if rule.kind == RuleKind::Topic || rule.kind == RuleKind::Type { format!("{:?}{:?}", rule.topic, rule.case_type) } else { String::new() },
+        if rule.kind == RuleKind::Topic || rule.kind == RuleKind::Type {
+            format!("{:?}{:?}", rule.topic, rule.case_type)
+        } else {
+            String::new()
+        },
     )
 }
 
@@ -636,12 +791,22 @@ fn overlaps(a: &Rule, b: &Rule) -> bool {
 /// W103 and groups that nobody uses.
 pub(super) fn groups(raw: &[RawGroup], used: &BTreeSet<&str>, texts: &[FileText<'_>], out: &mut Vec<Diagnostic>) {
     let mut owner: HashMap<String, &str> = HashMap::new();
-    let referenced: BTreeSet<&str> =
-        raw.iter().flat_map(|g| &g.members).filter_map(|(m, _)| m.strip_prefix('@')).chain(used.iter().copied()).collect();
+    let referenced: BTreeSet<&str> = raw
+        .iter()
+        .flat_map(|g| &g.members)
+        .filter_map(|(m, _)| m.strip_prefix('@'))
+        .chain(used.iter().copied())
+        .collect();
     for group in raw {
         let Some(file) = texts.get(group.file) else { continue };
         if !referenced.contains(group.name.as_str()) {
-            out.push(file.finding("W103", Level::Info, group.at, format!("同义词组“{}”没有规则用到", group.name), None));
+            out.push(file.finding(
+                "W103",
+                Level::Info,
+                group.at,
+                format!("同义词组“{}”没有规则用到", group.name),
+                None,
+            ));
         }
         let mut own: BTreeSet<String> = BTreeSet::new();
         for (member, at) in &group.members {
@@ -654,12 +819,24 @@ pub(super) fn groups(raw: &[RawGroup], used: &BTreeSet<&str>, texts: &[FileText<
                 out.push(file.finding("W102", Level::Warning, *at, format!("“{member}”会按“{word}”匹配"), Some(help)));
             }
             if !own.insert(word.clone()) {
-                out.push(file.finding("W103", Level::Warning, *at, format!("“{member}”在组“{}”里写了两次", group.name), Some("删掉一个".into())));
+                out.push(file.finding(
+                    "W103",
+                    Level::Warning,
+                    *at,
+                    format!("“{member}”在组“{}”里写了两次", group.name),
+                    Some("删掉一个".into()),
+                ));
             } else if word.chars().count() >= 2
                 && let Some(other) = owner.insert(word, &group.name)
                 && other != group.name
             {
-                out.push(file.finding("W103", Level::Info, *at, format!("“{member}”同时在组“{other}”和“{}”里", group.name), None));
+                out.push(file.finding(
+                    "W103",
+                    Level::Info,
+                    *at,
+                    format!("“{member}”同时在组“{other}”和“{}”里", group.name),
+                    None,
+                ));
             }
         }
     }
@@ -668,5 +845,20 @@ pub(super) fn groups(raw: &[RawGroup], used: &BTreeSet<&str>, texts: &[FileText<
 /// Whether a quick reply is one that the dialogue itself understands.
 pub(super) fn is_built_in_reply(reply: &str) -> bool {
     Command::ALL.iter().any(|c| c.label() == reply)
-        || matches!(reply, "转人工" | "人工" | "查进度" | "提交" | "取消" | "没解决" | "已解决" | "返回" | "重新说" | "都不是" | "我要反映问题" | "反映问题" | "提交诉求")
+        || matches!(
+            reply,
+            "转人工"
+                | "人工"
+                | "查进度"
+                | "提交"
+                | "取消"
+                | "没解决"
+                | "已解决"
+                | "返回"
+                | "重新说"
+                | "都不是"
+                | "我要反映问题"
+                | "反映问题"
+                | "提交诉求"
+        )
 }

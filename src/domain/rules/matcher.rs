@@ -341,12 +341,14 @@ impl Scratch {
                 '六' => 6,
                 _ => 0,
             };
-            if number == expected && !before.is_ascii_digit() && !"第十一二三四五六七八九百".contains(before) {
+            if number == expected && !before.is_ascii_digit() && !"第十一二三四五六七八九百".contains(before)
+            {
                 let rest = text.as_str().get(at + c.len_utf8()..).unwrap_or_default();
                 let mut following = rest.chars();
                 let (mark, after) = (following.next().unwrap_or('\0'), following.next().unwrap_or('\0'));
                 let opened = before == '(' && mark == ')';
-                let marked = matches!(mark, '、' | ')') || (matches!(mark, '.' | ',' | ':') && !after.is_ascii_digit() && c.is_ascii_digit());
+                let marked = matches!(mark, '、' | ')')
+                    || (matches!(mark, '.' | ',' | ':') && !after.is_ascii_digit() && c.is_ascii_digit());
                 // 一个工作日、二期: a number in the middle of a clause is only an item when marked with 、 or ).
                 let at_start = matches!(before, '。' | '!' | '?' | ';' | ',' | ':' | '(' | '、');
                 if opened || (marked && (at_start || matches!(mark, '、' | ')'))) {
@@ -367,9 +369,10 @@ impl Scratch {
         for hit in self.signs(Sign::Marker) {
             // 能不能另外收费 goes on; 补贴还没到另外问下消防 does not.
             let before = text.as_str().get(..hit.start as usize).and_then(|t| t.chars().next_back()).unwrap_or('\0');
-            let (Some(clause), None) =
-                (self.clauses.get(self.clause_at(hit.start) as usize), "能要再还得会可须需不也是就都来并想用没有让".find(before))
-            else {
+            let (Some(clause), None) = (
+                self.clauses.get(self.clause_at(hit.start) as usize),
+                "能要再还得会可须需不也是就都来并想用没有让".find(before),
+            ) else {
                 continue;
             };
             // 另外收费, 另外加钱: 另外 belongs to the verb.
@@ -396,7 +399,12 @@ impl Scratch {
             }
             let before = text.char_index(cut) - text.char_index(clause.start);
             let first = Clause { start: clause.start, end: cut, chars: before, boundary: Boundary::Space };
-            let second = Clause { start: cut, end: clause.end, chars: clause.chars.saturating_sub(before), boundary: clause.boundary };
+            let second = Clause {
+                start: cut,
+                end: clause.end,
+                chars: clause.chars.saturating_sub(before),
+                boundary: clause.boundary,
+            };
             if let Some(slot) = self.clauses.get_mut(n) {
                 *slot = first;
             }
@@ -450,7 +458,8 @@ fn is_question_form(text: &str, negator: &Hit, clause: Option<&Clause>) -> bool 
     }
     if word == "不是" || word == "并不是" {
         let rest = clause.and_then(|c| text.get(negator.end as usize..c.end)).unwrap_or_default();
-        return rest.starts_with(['说', '都', '已', '早', '应', '规', '讲', '不', '没', '有']) || rest.ends_with(['吗', '么', '嘛']);
+        return rest.starts_with(['说', '都', '已', '早', '应', '规', '讲', '不', '没', '有'])
+            || rest.ends_with(['吗', '么', '嘛']);
     }
     if word == "不用" || word == "不要" || word == "不需要" {
         let rest = clause.and_then(|c| text.get(negator.end as usize..c.end)).unwrap_or_default();

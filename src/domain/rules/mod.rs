@@ -28,7 +28,7 @@ pub use diagnostic::{Diagnostic, Level};
 pub use examples::{ExampleEnv, ExampleFailure, ExampleReport};
 pub use explain::{ConditionTrace, Explanation, RuleTrace};
 pub use model::{
-    Answer, AnswerMode, Ask, Citation, ExpectedExample, Form, OnExpired, OnFail, Route, Rule,
-    RuleKind, RuleTests, Scope, SourceCheck, Status, When,
+    Answer, AnswerMode, Ask, Citation, ExpectedExample, Form, OnExpired, OnFail, Route, Rule, RuleKind, RuleTests,
+    Scope, SourceCheck, Status, When,
 };
 pub use set::RuleSet;

@@ -1,9 +1,6 @@
 //! The compiled set: rules plus everything needed to match them.
 
-use std::{
-    collections::HashMap,
-    sync::Arc,
-};
+use std::{collections::HashMap, sync::Arc};
 
 use super::{
     engine::Conditions,

@@ -42,16 +42,7 @@ impl<'a> FileText<'a> {
         help: Option<String>,
     ) -> Diagnostic {
         let (line, column) = self.place(offset);
-        Diagnostic {
-            code,
-            level,
-            file: self.path.to_owned(),
-            line,
-            column,
-            rule: None,
-            message: message.into(),
-            help,
-        }
+        Diagnostic { code, level, file: self.path.to_owned(), line, column, rule: None, message: message.into(), help }
     }
 }
 
@@ -162,7 +153,10 @@ pub(super) fn repair(line: &str) -> Option<(String, Vec<String>)> {
                     quote = None;
                 } else {
                     fixed.push(c);
-                    if c == '\\' && open == '"' && let Some(next) = chars.next() {
+                    if c == '\\'
+                        && open == '"'
+                        && let Some(next) = chars.next()
+                    {
                         fixed.push(next);
                     }
                 }
@@ -237,7 +231,9 @@ pub(super) fn syntax_error(file: &FileText<'_>, base: usize, error: &toml::de::E
             let at = line
                 .char_indices()
                 .find(|(_, c)| PUNCTUATION.iter().any(|(full, _)| full == c))
-                .map_or(offset, |(n, _)| file.text.get(..offset).map_or(offset, |t| t.rfind('\n').map_or(0, |p| p + 1)) + n);
+                .map_or(offset, |(n, _)| {
+                    file.text.get(..offset).map_or(offset, |t| t.rfind('\n').map_or(0, |p| p + 1)) + n
+                });
             file.finding(
                 "E001",
                 Level::Error,
@@ -266,7 +262,11 @@ fn nearest_broken_line<'a>(file: &FileText<'a>, base: usize, offset: usize) -> O
         let start = file.line_starts.get(n - 1).copied()?;
         let line = file.text.lines().nth(n - 1).unwrap_or_default();
         let fences = line.matches("\"\"\"").count();
-        if !inside && fences == 0 && let Some((_, wrong)) = repair(line) && !wrong.is_empty() {
+        if !inside
+            && fences == 0
+            && let Some((_, wrong)) = repair(line)
+            && !wrong.is_empty()
+        {
             found = Some((start, line));
         }
         if fences % 2 == 1 {
@@ -326,8 +326,7 @@ fn distance(a: &str, b: &str) -> usize {
                 i + j
             } else {
                 let same = usize::from(a.get(i - 1) != b.get(j - 1));
-                let mut value =
-                    (at(i - 1, j, None) + 1).min(at(i, j - 1, None) + 1).min(at(i - 1, j - 1, None) + same);
+                let mut value = (at(i - 1, j, None) + 1).min(at(i, j - 1, None) + 1).min(at(i - 1, j - 1, None) + same);
                 if i > 1 && j > 1 && a.get(i - 1) == b.get(j - 2) && a.get(i - 2) == b.get(j - 1) {
                     value = value.min(at(i - 2, j - 2, None) + 1);
                 }

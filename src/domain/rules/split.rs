@@ -4,11 +4,7 @@
 //! needs signs: 另外 and its kind, numbered items, a finished question or sentence, parallel 也/又. Signs of one
 //! story (导致, 所以, 这个) speak against it.
 
-use super::{
-    engine::Stretch,
-    matcher::Scratch,
-    words::Sign,
-};
+use super::{engine::Stretch, matcher::Scratch, words::Sign};
 use crate::domain::text::Boundary;
 
 /// That a topic showed in a clause.
@@ -68,7 +64,10 @@ pub(super) fn split(scratch: &Scratch, evidence: &[Evidence]) -> Vec<Part> {
     let mut parts = Vec::with_capacity(starts.len());
     for (n, &from) in starts.iter().enumerate() {
         let to = starts.get(n + 1).copied().unwrap_or(whole.last);
-        parts.push(Part { stretch: Stretch::of(scratch, if n == 0 { 0 } else { from }, to), preface: if n == 0 { None } else { preface } });
+        parts.push(Part {
+            stretch: Stretch::of(scratch, if n == 0 { 0 } else { from }, to),
+            preface: if n == 0 { None } else { preface },
+        });
     }
     parts
 }
@@ -86,7 +85,8 @@ fn cuts(scratch: &Scratch, evidence: &[Evidence], whole: Stretch) -> Vec<u32> {
         if item_clauses.contains(&clause) {
             // Numbered items are matters when they name topics of their own; 一是…二是… of one topic is one.
             let end = item_clauses.iter().copied().find(|&c| c > clause).unwrap_or(whole.last);
-            let own: Vec<Evidence> = evidence.iter().filter(|e| e.clause >= clause && e.clause < end).copied().collect();
+            let own: Vec<Evidence> =
+                evidence.iter().filter(|e| e.clause >= clause && e.clause < end).copied().collect();
             let best = strongest(&own);
             let enough = best.is_some_and(|b| !letter || (b.score >= STRONG && !running.has_group(b.group)));
             if starts.is_empty() || (enough && best.is_some_and(|b| !running.is_about(b, &own))) {
@@ -189,7 +189,9 @@ pub(super) fn opens_anew(scratch: &Scratch, clause: u32) -> bool {
 fn opens_with(scratch: &Scratch, sign: Sign, clause: u32, reach: u32) -> bool {
     let Some(place) = scratch.clauses.get(clause as usize) else { return false };
     let start = place.start as u32;
-    scratch.signs(sign).any(|hit| hit.clause == clause && hit.start <= start + reach && !is_word_inside(scratch, sign, hit.end))
+    scratch
+        .signs(sign)
+        .any(|hit| hit.clause == clause && hit.start <= start + reach && !is_word_inside(scratch, sign, hit.end))
 }
 
 /// 还有没有 and 同时期 only look like signs.
@@ -235,7 +237,10 @@ fn signs(
     }
     let asks = |first: u32, last: u32| in_clauses(scratch, Sign::Question, first, last);
     let tells = |first: u32, last: u32| in_clauses(scratch, Sign::Problem, first, last) || asks(first, last);
-    let next = scratch.clauses.get(clause as usize).map_or(clause, |c| if c.boundary.ends_sentence() { clause } else { clause + 1 });
+    let next = scratch
+        .clauses
+        .get(clause as usize)
+        .map_or(clause, |c| if c.boundary.ends_sentence() { clause } else { clause + 1 });
     if tells(last_topical, last_topical) && tells(clause, next) {
         // Two subjects named outright, each with its own trouble or question, are seldom one story.
         score += if best.score >= STRONG && running.top() >= CLEAR { 3 } else { 1 };

@@ -119,8 +119,7 @@ impl WorkCalendar {
         let (mut first, mut days) = (0, Vec::new());
         if let (Some((&low, _)), Some((&high, _))) = (by_year.first_key_value(), by_year.last_key_value()) {
             let bounds = start(low).and_then(|a| Ok((a, start(high)? + 366)));
-            let (from, to) =
-                bounds.map_err(|_| SlaError::Calendar { year: low, detail: "no such year".into() })?;
+            let (from, to) = bounds.map_err(|_| SlaError::Calendar { year: low, detail: "no such year".into() })?;
             first = from;
             days = (from..to)
                 .map(|day| {
@@ -239,9 +238,9 @@ fn version_of(years: &BTreeMap<i16, CalendarYear>, days: &[Known]) -> String {
     let (Some(low), Some(high)) = (years.keys().next(), years.keys().next_back()) else {
         return "none".into();
     };
-    let hash = days.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, day| {
-        (hash ^ (*day as u64 + 1)).wrapping_mul(0x0100_0000_01b3)
-    });
+    let hash = days
+        .iter()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, day| (hash ^ (*day as u64 + 1)).wrapping_mul(0x0100_0000_01b3));
     format!("cn-{low}-{high}-{:08x}", (hash ^ (hash >> 32)) as u32)
 }
 

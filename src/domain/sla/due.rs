@@ -474,14 +474,7 @@ impl Schedule {
     }
 
     /// Walks from `from` until `want` seconds have passed, but not beyond `until`.
-    fn advance(
-        &self,
-        pace: Pace,
-        from: i64,
-        want: i64,
-        until: i64,
-        provisional: &mut bool,
-    ) -> Result<Step, SlaError> {
+    fn advance(&self, pace: Pace, from: i64, want: i64, until: i64, provisional: &mut bool) -> Result<Step, SlaError> {
         match pace {
             Pace::Wall if until - from >= want => return Ok(Step::Reached(from + want)),
             Pace::Wall => return Ok(Step::Short(until - from)),

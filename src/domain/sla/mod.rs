@@ -15,9 +15,7 @@ mod profile;
 mod words;
 
 pub use calendar::{CalendarYear, DayKind, Holiday, WorkCalendar};
-pub use due::{
-    Budget, Convention, Due, DueRequest, MAX_DAY, Pause, Plan, ReceiptRule, Schedule, SlaError, Unit, Warn,
-};
+pub use due::{Budget, Convention, Due, DueRequest, MAX_DAY, Pause, Plan, ReceiptRule, Schedule, SlaError, Unit, Warn};
 pub use file::FileError;
 pub use hours::{OfficeHours, Season, Session};
 pub use ladder::{ClockKind, Ladder, LadderTrigger, Rung, StackClock};

@@ -184,7 +184,9 @@ pub struct AnswerRow {
 impl AnswerRow {
     fn holds(&self, facts: &AnswerFacts<'_>, grade: Option<Complexity>) -> bool {
         let topic = |group: &String| {
-            facts.topic.is_some_and(|t| t == group || t.strip_prefix(group.as_str()).is_some_and(|r| r.starts_with('.')))
+            facts
+                .topic
+                .is_some_and(|t| t == group || t.strip_prefix(group.as_str()).is_some_and(|r| r.starts_with('.')))
         };
         (self.types.is_empty() || self.types.contains(&facts.case_type))
             && self.class.is_none_or(|c| c == facts.case_type.fujian_class())
@@ -376,11 +378,7 @@ impl Profile {
     }
 
     /// All further limits that hold for this type and grade.
-    pub fn limits_for(
-        &self,
-        case_type: CaseType,
-        complexity: Option<Complexity>,
-    ) -> impl Iterator<Item = &NamedLimit> {
+    pub fn limits_for(&self, case_type: CaseType, complexity: Option<Complexity>) -> impl Iterator<Item = &NamedLimit> {
         let grade = complexity.or(self.ungraded);
         self.limits.iter().filter(move |l| {
             (l.types.is_empty() || l.types.contains(&case_type))

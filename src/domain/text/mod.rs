@@ -9,8 +9,8 @@ mod personal;
 mod table;
 
 pub use clause::{Boundary, Clause, clauses, clauses_into};
+pub(crate) use normalise::is_han;
 pub use normalise::{Normalised, han_only, normalise, normalised};
 pub use personal::{
     Personal, PersonalKind, bank_card_is_valid, find_personal, id_card_is_valid, mask_personal, phones, uscc_is_valid,
 };
-pub(crate) use normalise::is_han;

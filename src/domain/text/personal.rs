@@ -97,7 +97,8 @@ pub fn id_card_is_valid(code: &str) -> bool {
         return false;
     }
     let number = |range: Range<usize>| code.get(range).and_then(|d| d.parse::<u32>().ok()).unwrap_or(0);
-    let birthday = matches!(number(6..10), 1900..=2099) && matches!(number(10..12), 1..=12) && matches!(number(12..14), 1..=31);
+    let birthday =
+        matches!(number(6..10), 1900..=2099) && matches!(number(10..12), 1..=12) && matches!(number(12..14), 1..=31);
     let sum: u32 = body.iter().zip(WEIGHTS).map(|(digit, weight)| u32::from(digit - b'0') * weight).sum();
     birthday && CHECKS.get((sum % 11) as usize) == Some(&check)
 }

@@ -126,11 +126,7 @@ fn step(c: char, simplified: &HashMap<char, char>) -> Vec<char> {
     if is_quotation(c) || is_dropped(c) {
         return Vec::new();
     }
-    std::iter::once(c)
-        .nfkc()
-        .flat_map(char::to_lowercase)
-        .map(|c| simplified.get(&c).copied().unwrap_or(c))
-        .collect()
+    std::iter::once(c).nfkc().flat_map(char::to_lowercase).map(|c| simplified.get(&c).copied().unwrap_or(c)).collect()
 }
 
 /// Our own punctuation map.
@@ -149,8 +145,33 @@ const fn punctuation(c: char) -> Option<char> {
 const fn is_quotation(c: char) -> bool {
     matches!(
         c,
-        '"' | '\'' | '`' | '\u{B4}' | '“' | '”' | '„' | '‟' | '‘' | '’' | '‚' | '‛' | '「' | '」' | '『' | '』' | '《' | '》'
-            | '〈' | '〉' | '«' | '»' | '‹' | '›' | '〝' | '〞' | '＂' | '＇'
+        '"' | '\''
+            | '`'
+            | '\u{B4}'
+            | '“'
+            | '”'
+            | '„'
+            | '‟'
+            | '‘'
+            | '’'
+            | '‚'
+            | '‛'
+            | '「'
+            | '」'
+            | '『'
+            | '』'
+            | '《'
+            | '》'
+            | '〈'
+            | '〉'
+            | '«'
+            | '»'
+            | '‹'
+            | '›'
+            | '〝'
+            | '〞'
+            | '＂'
+            | '＇'
     )
 }
 

@@ -187,12 +187,8 @@ fn roles_of(app: &App, roles: &[RoleInUnit]) -> Result<Vec<(Role, String)>, AppE
 #[utoipa::path(post, path = "/api/admin/users", tag = "admin", request_body = NewUserRequest,
     responses((status = 201, body = UserAnswer), (status = 409, body = Problem), (status = 422, body = Problem)))]
 pub async fn create_user(State(app): State<App>, Body(request): Body<NewUserRequest>) -> Result<Response, WebError> {
-    let account = NewAccount {
-        roles: roles_of(&app, &request.roles)?,
-        login: request.login,
-        name: request.name,
-        password: None,
-    };
+    let account =
+        NewAccount { roles: roles_of(&app, &request.roles)?, login: request.login, name: request.name, password: None };
     let (_, password) = auth::create_account(&app, &account).await?;
     Ok((StatusCode::CREATED, Json(UserAnswer { login: account.login, password })).into_response())
 }
@@ -308,10 +304,7 @@ pub struct TokenAnswer {
 /// Makes an API token.
 #[utoipa::path(post, path = "/api/admin/tokens", tag = "admin", request_body = NewTokenRequest,
     responses((status = 201, body = TokenAnswer), (status = 404, body = Problem), (status = 422, body = Problem)))]
-pub async fn create_token(
-    State(app): State<App>,
-    Body(request): Body<NewTokenRequest>,
-) -> Result<Response, WebError> {
+pub async fn create_token(State(app): State<App>, Body(request): Body<NewTokenRequest>) -> Result<Response, WebError> {
     let (id, token) = auth::create_token(&app, &request.login, &request.name, request.days).await?;
     Ok((StatusCode::CREATED, Json(TokenAnswer { id: id.to_string(), token })).into_response())
 }

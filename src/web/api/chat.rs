@@ -239,7 +239,8 @@ pub async fn history(
     let after = query.cursor.or(query.after).unwrap_or(0).max(0);
     let limit = query.limit.unwrap_or(200).clamp(1, 500);
     let (items, conversation) = chat::history(&app, visitor.conversation, after, limit).await?;
-    let next_cursor = items.last().map(|last| last.seq).filter(|seq| *seq < conversation.seq).map(|seq| seq.to_string());
+    let next_cursor =
+        items.last().map(|last| last.seq).filter(|seq| *seq < conversation.seq).map(|seq| seq.to_string());
     Ok(Json(HistoryAnswer { items, next_cursor, conversation }))
 }
 
@@ -291,14 +292,14 @@ pub async fn upload(
                 let text = small_text(part).await?;
                 exchange::check_client_id(&text)?;
                 client_id = Some(text);
-            },
+            }
             Some("file") if file.is_none() => file = Some(receive(&app, &visitor, part).await?),
             Some(_) | None => {
                 return Err(WebError(AppError::invalid(
                     "invalid_fields",
                     vec![FieldError::new("/file", "表单里只能有 file 和 client_id")],
                 )));
-            },
+            }
         }
     }
     let attachment = file.ok_or_else(|| AppError::invalid("file_missing", Vec::new()))?;
@@ -351,7 +352,9 @@ fn broken_form(error: &axum::extract::multipart::MultipartError) -> WebError {
     WebError(if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
         AppError::TooLarge { code: "file_too_large" }
     } else {
-        AppError::Invalid { code: "bad_request", detail: Some("上传没有传完整或格式不对。".into()), errors: Vec::new() }
+        AppError::Invalid {
+            code: "bad_request", detail: Some("上传没有传完整或格式不对。".into()), errors: Vec::new()
+        }
     })
 }
 
@@ -372,7 +375,7 @@ pub async fn download(
                 return Err(WebError(AppError::NotFound));
             }
             None
-        },
+        }
     };
     let file = attachments::open(&app, conversation, id).await?;
     let mut response = HttpBody::from_stream(ReaderStream::new(file.file)).into_response();
@@ -523,7 +526,10 @@ pub async fn file_case(
 ) -> Result<Response, WebError> {
     exchange::check_client_id(&request.client_id)?;
     if !request.confirm {
-        return Err(WebError(AppError::invalid("confirm_missing", vec![FieldError::new("/confirm", "请确认后再提交")])));
+        return Err(WebError(AppError::invalid(
+            "confirm_missing",
+            vec![FieldError::new("/confirm", "请确认后再提交")],
+        )));
     }
     if let Some((key, _)) = request.fields.iter().find(|(_, value)| value.contains('\0')) {
         return Err(WebError(AppError::field(format!("/fields/{key}"), "内容含有不能保存的字符")));
@@ -557,8 +563,7 @@ pub async fn file_case(
         })
         .collect();
     let status = if cases.is_empty() { StatusCode::OK } else { StatusCode::CREATED };
-    let body =
-        CaseAnswer { cases, message: receipt, replies: answer.replies, conversation: answer.conversation };
+    let body = CaseAnswer { cases, message: receipt, replies: answer.replies, conversation: answer.conversation };
     Ok((status, Json(body)).into_response())
 }
 

@@ -21,10 +21,7 @@ use crate::web::{
 
 /// The routes of this area.
 pub fn routes() -> Vec<Route> {
-    vec![
-        get("/api/openapi.json", Access::Public, document),
-        get("/api/docs", Access::Public, docs),
-    ]
+    vec![get("/api/openapi.json", Access::Public, document), get("/api/docs", Access::Public, docs)]
 }
 
 #[derive(OpenApi)]
@@ -178,9 +175,8 @@ fn operation(one: &Plain) -> Value {
         .filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'))
         .map(|name| json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string" } }))
         .collect();
-    parameters.extend(
-        one.query.iter().map(|name| json!({ "name": name, "in": "query", "schema": { "type": "string" } })),
-    );
+    parameters
+        .extend(one.query.iter().map(|name| json!({ "name": name, "in": "query", "schema": { "type": "string" } })));
     let mut operation = json!({
         "tags": [one.path.split('/').nth(2).unwrap_or("api")],
         "summary": one.summary,
@@ -251,9 +247,13 @@ fn page(document: &Value) -> String {
                 escape(path),
                 escape(summary)
             );
-            for (title, key) in
-                [("权限", "x-permission"), ("认证", "security"), ("参数", "parameters"), ("请求", "requestBody"), ("应答", "responses")]
-            {
+            for (title, key) in [
+                ("权限", "x-permission"),
+                ("认证", "security"),
+                ("参数", "parameters"),
+                ("请求", "requestBody"),
+                ("应答", "responses"),
+            ] {
                 let part = &operation[key];
                 let is_empty = part.is_null() || part.as_array().is_some_and(Vec::is_empty);
                 if !is_empty {

@@ -216,8 +216,7 @@ pub async fn console(
     let mut check = interval(CHECK_EVERY);
     check.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let events = app.hub.follow_staff();
-    let state =
-        ConsoleStream { officer, token, events, check, greeted: false, _counted: Counted::new(&app), app };
+    let state = ConsoleStream { officer, token, events, check, greeted: false, _counted: Counted::new(&app), app };
     respond(stream::unfold(state, next_console))
 }
 
@@ -263,7 +262,7 @@ pub fn may_see(officer: &Officer, scope: &Scope) -> bool {
             }
             officer.roles().iter().any(|role| role.is_central())
                 || (!unit.is_empty() && units.iter().any(|other| other == unit))
-        },
+        }
     }
 }
 
@@ -272,7 +271,10 @@ mod tests {
     use super::*;
     use crate::{
         app::Credential,
-        domain::{access::Permission, ids::{OfficerId, TokenId}},
+        domain::{
+            access::Permission,
+            ids::{OfficerId, TokenId},
+        },
     };
 
     fn officer(role: Role, unit: Option<&str>) -> Officer {

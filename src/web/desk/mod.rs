@@ -60,11 +60,7 @@ fn desk_view(app: &App, officer: &Officer) -> DeskView {
     }
 }
 
-async fn home(
-    State(app): State<App>,
-    officer: Officer,
-    Query(query): Query<DeskQuery>,
-) -> Result<Response, WebError> {
+async fn home(State(app): State<App>, officer: Officer, Query(query): Query<DeskQuery>) -> Result<Response, WebError> {
     let list = list::list(&app, &officer, &query, "").await?;
     let content = app.content.load();
     let now = content.schedule.civil(app.now());
@@ -89,7 +85,11 @@ async fn home(
 
 async fn tallies(app: &App, officer: &Officer, list: &ListView) -> Result<Vec<Tally>, WebError> {
     let count = |key: &str| {
-        list.tabs.iter().find(|tab| tab.key == key).and_then(|tab| tab.count.trim_end_matches('+').parse().ok()).unwrap_or(0)
+        list.tabs
+            .iter()
+            .find(|tab| tab.key == key)
+            .and_then(|tab| tab.count.trim_end_matches('+').parse().ok())
+            .unwrap_or(0)
     };
     let mut tallies = Vec::new();
     if officer.permits(Permission::Converse) {
@@ -101,11 +101,19 @@ async fn tallies(app: &App, officer: &Officer, list: &ListView) -> Result<Vec<Ta
         let late = case_queries::ListQuery { overdue: true, limit: Some(200), ..case_queries::ListQuery::default() };
         let late = case_queries::list(app, officer, &late).await?.lines.len() as u64;
         let soon = app.now() + jiff::SignedDuration::from_hours(24);
-        let soon = case_queries::ListQuery { due_before: Some(soon), limit: Some(200), ..case_queries::ListQuery::default() };
+        let soon =
+            case_queries::ListQuery { due_before: Some(soon), limit: Some(200), ..case_queries::ListQuery::default() };
         let soon = (case_queries::list(app, officer, &soon).await?.lines.len() as u64).saturating_sub(late);
         let class = |n: u64, name: &'static str| if n > 0 { name } else { "" };
-        tallies.push(Tally { href: "/desk?tab=all&overdue=true", count: late, label: "已超期", class: class(late, "late") });
-        tallies.push(Tally { href: "/desk?tab=all", count: soon, label: "24 小时内到期", class: class(soon, "soon") });
+        tallies.push(Tally {
+            href: "/desk?tab=all&overdue=true",
+            count: late,
+            label: "已超期",
+            class: class(late, "late"),
+        });
+        tallies.push(Tally {
+            href: "/desk?tab=all", count: soon, label: "24 小时内到期", class: class(soon, "soon")
+        });
         tallies.push(Tally { href: "/desk?tab=todo", count: count("todo"), label: "待我处理", class: "" });
     }
     Ok(tallies)
@@ -174,7 +182,7 @@ async fn conversation(
                 id: id.to_string(),
             };
             Ok(render(&page)?.into_response())
-        },
+        }
         Err(AppError::NotFound) => fault(&app, &officer, list, "这个会话可能已转给别的单位。"),
         Err(error) => Err(WebError(error)),
     }

@@ -78,7 +78,8 @@ async fn of_two_officers_who_grab_one_conversation_exactly_one_gets_it() {
 async fn act(desk: &Browser, gateway: &Gateway, number: &str, action: &str, fields: &[(&str, &str)]) {
     desk.goto(&format!("{}/desk/cases/{number}", gateway.url)).await;
     desk.find(&format!("#act-{action}")).await;
-    desk.js(&format!("const d = document.getElementById('act-{action}'); if (!d.open) d.showModal(); return true")).await;
+    desk.js(&format!("const d = document.getElementById('act-{action}'); if (!d.open) d.showModal(); return true"))
+        .await;
     for (name, value) in fields {
         let script = format!(
             "const field = document.querySelector('#act-{action} [name={name}]'); field.value = {};

@@ -37,9 +37,7 @@ async fn fill_form(browser: &Browser) {
 async fn receipt(browser: &Browser) -> (String, String) {
     browser.until(r"/ZT\d{8}-\d{4,}[0-9A-Z]/.test(document.body.innerText)").await;
     let number = browser.js(r"return document.body.innerText.match(/ZT\d{8}-\d{4,}[0-9A-Z]/)[0]").await;
-    let code = browser
-        .js("return (document.querySelector('.receipt-code strong') || {}).textContent || ''")
-        .await;
+    let code = browser.js("return (document.querySelector('.receipt-code strong') || {}).textContent || ''").await;
     (number.as_str().expect("a number").to_owned(), code.as_str().unwrap_or_default().to_owned())
 }
 
@@ -102,9 +100,8 @@ async fn a_double_clicked_submit_files_one_case() {
     browser.js("const b = document.querySelector('.form button[type=submit]'); b.click(); b.click(); b.click(); return true").await;
     let (number, _) = receipt(&browser).await;
     tokio::time::sleep(std::time::Duration::from_millis(500)).await;
-    let numbers = browser
-        .js(r"return [...new Set(document.body.innerText.match(/ZT\d{8}-\d{4,}[0-9A-Z]/g))].length")
-        .await;
+    let numbers =
+        browser.js(r"return [...new Set(document.body.innerText.match(/ZT\d{8}-\d{4,}[0-9A-Z]/g))].length").await;
     assert_eq!(numbers, serde_json::json!(1), "{number}");
     browser.close().await;
 }
@@ -121,7 +118,10 @@ async fn markup_in_a_message_stays_text() {
     browser.until("document.querySelectorAll('.msg-bot:not(.typing)').length > 0").await;
     browser.sees("onerror=").await;
     assert_eq!(browser.js("return window.__xss === undefined").await, serde_json::json!(true));
-    assert_eq!(browser.js("return document.querySelectorAll('.log img[src=x], .log script').length").await, serde_json::json!(0));
+    assert_eq!(
+        browser.js("return document.querySelectorAll('.log img[src=x], .log script').length").await,
+        serde_json::json!(0)
+    );
     browser.close().await;
 }
 

@@ -18,10 +18,7 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 /// Whether browser tests can run here. In CI a missing browser is a failure, elsewhere the suite is left out.
 pub(super) fn available() -> bool {
     let found = ["chromedriver", "chromium"].iter().all(|name| find_program(name).is_some());
-    assert!(
-        found || std::env::var_os("CI").is_none(),
-        "chromium and chromedriver are needed in CI"
-    );
+    assert!(found || std::env::var_os("CI").is_none(), "chromium and chromedriver are needed in CI");
     if !found {
         eprintln!("left out: no chromium and chromedriver on this machine");
     }
