@@ -234,6 +234,9 @@ const fn kept() -> bool {
     true
 }
 
+/// What `POST /api/chat/case` brings: fields by key, and the matters as corrected.
+pub type FormInput = (Vec<(FieldKey, String)>, Vec<MatterEdit>);
+
 /// Reads the fields and matters of `POST /api/chat/case`.
 ///
 /// # Errors
@@ -241,7 +244,7 @@ const fn kept() -> bool {
 pub fn form_input(
     fields: impl IntoIterator<Item = (String, String)>,
     matters: Vec<MatterInput>,
-) -> Result<(Vec<(FieldKey, String)>, Vec<MatterEdit>), Vec<FormMistake>> {
+) -> Result<FormInput, Vec<FormMistake>> {
     let mut mistakes = Vec::new();
     let mut known = Vec::new();
     for (key, value) in fields {

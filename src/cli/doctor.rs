@@ -283,7 +283,7 @@ fn calendars(content: &Content, today: Date, findings: &mut Findings) {
         )
     };
     if let Some(notice) = calendar.year(today.year()) {
-        findings.fine(AREA, format!("{} 年：{}", notice.year, notice.doc_no))
+        findings.fine(AREA, format!("{} 年：{}", notice.year, notice.doc_no));
     } else {
         let what = format!("{} 年的放假安排没有录入，所有到期时间都是暂算", today.year());
         findings.add(AREA, Grade::Error, what, advice(today.year()));

@@ -117,6 +117,7 @@ pub fn with_app(global: &Global, work: impl AsyncFnOnce(App) -> anyhow::Result<E
 }
 
 /// A refusal in words for people, on one line.
+#[expect(clippy::wildcard_enum_match_arm, reason = "every other error keeps its own words")]
 pub fn in_words(error: AppError) -> anyhow::Error {
     match error {
         AppError::NotFound => anyhow::anyhow!("没有找到"),

@@ -146,7 +146,7 @@ impl Config {
 
     fn read_secret_files(&mut self) -> Result<(), ConfigError> {
         if let Some(path) = &self.database.url_file {
-            self.database.url = read(Path::new(path))?.trim().to_owned();
+            read(Path::new(path))?.trim().clone_into(&mut self.database.url);
         }
         fill(&mut self.chat.identity_secret, self.chat.identity_secret_file.as_deref())?;
         for account in self.wechat.oa.values_mut() {

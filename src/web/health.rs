@@ -27,6 +27,9 @@ pub async fn ready(State(app): State<App>) -> Response {
 }
 
 /// Counters in the Prometheus text format; open to anybody only by configuration, else by an administrator's token.
+///
+/// # Errors
+/// Every refusal is answered as `problem+json`.
 pub async fn metrics(State(app): State<App>, headers: HeaderMap) -> Result<Response, WebError> {
     if !app.config.server.metrics_public {
         let token = headers

@@ -204,6 +204,7 @@ pub(super) async fn run(app: &App, sent: &[&Sent], failed: bool) -> Result<Vec<R
 }
 
 /// Decides one message and carries out its effects.
+#[expect(clippy::wildcard_enum_match_arm, reason = "every other effect is carried out by `effects::apply`")]
 async fn one_message(
     batch: &mut Batch<'_>,
     tx: &mut Tx,

@@ -145,12 +145,13 @@ fn pauses(list: Option<&Value>) -> Result<Vec<Pause>, Refusal> {
     for item in list {
         let Some([from, to]) = item.as_array().map(Vec::as_slice) else { return bad() };
         let Some(from) = instant(from) else { return bad() };
-        let to = match to {
-            Value::Null => None,
-            to => match instant(to) {
+        let to = if to.is_null() {
+            None
+        } else {
+            match instant(to) {
                 Some(to) => Some(to),
                 None => return bad(),
-            },
+            }
         };
         pauses.push(Pause { from, to });
     }

@@ -33,7 +33,7 @@ impl Turn<'_> {
         let mut matters = reading.matters;
         if matters.is_empty() {
             if let Some(kind) = hint {
-                matters.push(plain_matter(words, kind))
+                matters.push(plain_matter(words, kind));
             } else {
                 self.unclear(words);
                 return;

@@ -80,9 +80,12 @@ impl CaseForm {
 
     /// Everything still missing, required first.
     pub fn missing(&self) -> Vec<FieldKey> {
-        let absent = |key: &FieldKey| match key {
-            FieldKey::Demand => self.kept().any(|m| m.demand.trim().is_empty()),
-            _ => self.value(*key).is_none(),
+        let absent = |key: &FieldKey| {
+            if *key == FieldKey::Demand {
+                self.kept().any(|m| m.demand.trim().is_empty())
+            } else {
+                self.value(*key).is_none()
+            }
         };
         let required = FieldKey::ALL.iter().copied().filter(|k| self.is_required(*k) && absent(k));
         let wanted = FieldKey::ALL.iter().copied().filter(|k| !self.is_required(*k) && self.is_wanted(*k) && absent(k));
@@ -223,9 +226,10 @@ impl CaseForm {
         let missing = self.missing();
         let kept = self.kept().count();
         let field = |key: FieldKey| {
-            let value = match key {
-                FieldKey::Demand => self.kept().next().map(|m| m.demand.clone()).unwrap_or_default(),
-                _ => self.value(key).unwrap_or_default().to_owned(),
+            let value = if key == FieldKey::Demand {
+                self.kept().next().map(|m| m.demand.clone()).unwrap_or_default()
+            } else {
+                self.value(key).unwrap_or_default().to_owned()
             };
             FormCardField {
                 key,

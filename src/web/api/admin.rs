@@ -136,6 +136,8 @@ pub struct UserList {
 
 /// All accounts.
 #[utoipa::path(get, path = "/api/admin/users", tag = "admin", responses((status = 200, body = UserList)))]
+/// # Errors
+/// Every refusal is answered as `problem+json`.
 pub async fn list_users(State(app): State<App>) -> Result<Json<UserList>, WebError> {
     let items = auth::list_accounts(&app).await?.into_iter().map(UserView::from).collect();
     Ok(Json(UserList { items, next_cursor: None }))
@@ -186,6 +188,8 @@ fn roles_of(app: &App, roles: &[RoleInUnit]) -> Result<Vec<(Role, String)>, AppE
 /// Adds an account; its password is made up and must be changed at the first login.
 #[utoipa::path(post, path = "/api/admin/users", tag = "admin", request_body = NewUserRequest,
     responses((status = 201, body = UserAnswer), (status = 409, body = Problem), (status = 422, body = Problem)))]
+/// # Errors
+/// Every refusal is answered as `problem+json`.
 pub async fn create_user(State(app): State<App>, Body(request): Body<NewUserRequest>) -> Result<Response, WebError> {
     let account =
         NewAccount { roles: roles_of(&app, &request.roles)?, login: request.login, name: request.name, password: None };
@@ -212,6 +216,8 @@ pub struct UserChangeRequest {
     params(("login" = String, Path, description = "Login name")),
     responses((status = 200, body = UserAnswer), (status = 404, body = Problem), (status = 409, body = Problem),
         (status = 422, body = Problem)))]
+/// # Errors
+/// Every refusal is answered as `problem+json`.
 pub async fn change_user(
     State(app): State<App>,
     officer: Officer,
@@ -262,6 +268,8 @@ pub struct TokenList {
 
 /// All API tokens, without their secrets.
 #[utoipa::path(get, path = "/api/admin/tokens", tag = "admin", responses((status = 200, body = TokenList)))]
+/// # Errors
+/// Every refusal is answered as `problem+json`.
 pub async fn list_tokens(State(app): State<App>) -> Result<Json<TokenList>, WebError> {
     let items = auth::list_tokens(&app)
         .await?
@@ -304,6 +312,8 @@ pub struct TokenAnswer {
 /// Makes an API token.
 #[utoipa::path(post, path = "/api/admin/tokens", tag = "admin", request_body = NewTokenRequest,
     responses((status = 201, body = TokenAnswer), (status = 404, body = Problem), (status = 422, body = Problem)))]
+/// # Errors
+/// Every refusal is answered as `problem+json`.
 pub async fn create_token(State(app): State<App>, Body(request): Body<NewTokenRequest>) -> Result<Response, WebError> {
     let (id, token) = auth::create_token(&app, &request.login, &request.name, request.days).await?;
     Ok((StatusCode::CREATED, Json(TokenAnswer { id: id.to_string(), token })).into_response())
@@ -313,6 +323,8 @@ pub async fn create_token(State(app): State<App>, Body(request): Body<NewTokenRe
 #[utoipa::path(delete, path = "/api/admin/tokens/{id}", tag = "admin",
     params(("id" = String, Path, description = "Token id")),
     responses((status = 204), (status = 404, body = Problem)))]
+/// # Errors
+/// Every refusal is answered as `problem+json`.
 pub async fn revoke_token(State(app): State<App>, Arg(id): Arg<TokenId>) -> Result<Response, WebError> {
     auth::revoke_token(&app, id).await?;
     Ok(no_content())

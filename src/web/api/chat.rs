@@ -103,6 +103,8 @@ pub struct SessionAnswer {
 #[utoipa::path(post, path = "/api/chat/sessions", tag = "chat", security(()), request_body = SessionRequest,
     responses((status = 201, body = SessionAnswer), (status = 401, body = crate::web::error::Problem),
         (status = 422, body = crate::web::error::Problem), (status = 429, body = crate::web::error::Problem)))]
+/// # Errors
+/// Every refusal is answered as `problem+json`.
 pub async fn start(
     State(app): State<App>,
     client: Client,
@@ -182,6 +184,8 @@ fn count_message(app: &App, visitor: &Visitor, client: &Client) -> Result<(), Ap
     responses((status = 200, body = MessageAnswer), (status = 401, body = crate::web::error::Problem),
         (status = 413, body = crate::web::error::Problem), (status = 422, body = crate::web::error::Problem),
         (status = 429, body = crate::web::error::Problem), (status = 503, body = crate::web::error::Problem)))]
+/// # Errors
+/// Every refusal is answered as `problem+json`.
 pub async fn send(
     State(app): State<App>,
     visitor: Visitor,
@@ -231,6 +235,8 @@ pub struct HistoryAnswer {
 #[utoipa::path(get, path = "/api/chat/messages", tag = "chat", params(HistoryQuery),
     responses((status = 200, body = HistoryAnswer), (status = 400, body = crate::web::error::Problem),
         (status = 401, body = crate::web::error::Problem)))]
+/// # Errors
+/// Every refusal is answered as `problem+json`.
 pub async fn history(
     State(app): State<App>,
     visitor: Visitor,
@@ -274,6 +280,8 @@ pub struct UploadAnswer {
     responses((status = 201, body = UploadAnswer), (status = 401, body = crate::web::error::Problem),
         (status = 413, body = crate::web::error::Problem), (status = 415, body = crate::web::error::Problem),
         (status = 422, body = crate::web::error::Problem), (status = 429, body = crate::web::error::Problem)))]
+/// # Errors
+/// Every refusal is answered as `problem+json`.
 pub async fn upload(
     State(app): State<App>,
     visitor: Visitor,
@@ -363,6 +371,8 @@ fn broken_form(error: &axum::extract::multipart::MultipartError) -> WebError {
     params(("id" = String, Path, description = "Attachment id")),
     responses((status = 200, description = "The file", body = Vec<u8>, content_type = "application/octet-stream"),
         (status = 401, body = crate::web::error::Problem), (status = 404, body = crate::web::error::Problem)))]
+/// # Errors
+/// Every refusal is answered as `problem+json`.
 pub async fn download(
     State(app): State<App>,
     caller: Caller,
@@ -403,6 +413,8 @@ pub struct HandoffRequest {
 #[utoipa::path(post, path = "/api/chat/handoff", tag = "chat", request_body = HandoffRequest,
     responses((status = 200, body = MessageAnswer), (status = 401, body = crate::web::error::Problem),
         (status = 429, body = crate::web::error::Problem)))]
+/// # Errors
+/// Every refusal is answered as `problem+json`.
 pub async fn hand_off(
     State(app): State<App>,
     visitor: Visitor,
@@ -443,6 +455,8 @@ pub struct FeedbackRequest {
 #[utoipa::path(post, path = "/api/chat/feedback", tag = "chat", request_body = FeedbackRequest,
     responses((status = 204), (status = 401, body = crate::web::error::Problem),
         (status = 404, body = crate::web::error::Problem), (status = 422, body = crate::web::error::Problem)))]
+/// # Errors
+/// Every refusal is answered as `problem+json`.
 pub async fn feedback(
     State(app): State<App>,
     visitor: Visitor,
@@ -518,6 +532,8 @@ pub struct CaseAnswer {
     responses((status = 201, body = CaseAnswer), (status = 200, body = CaseAnswer),
         (status = 401, body = crate::web::error::Problem), (status = 409, body = crate::web::error::Problem),
         (status = 422, body = crate::web::error::Problem), (status = 429, body = crate::web::error::Problem)))]
+/// # Errors
+/// Every refusal is answered as `problem+json`.
 pub async fn file_case(
     State(app): State<App>,
     visitor: Visitor,

@@ -130,6 +130,8 @@ pub fn with_session_cookie(client: &Client, login: &auth::Login, body: impl Into
 /// Logs an officer in and sets the session cookie.
 #[utoipa::path(post, path = "/api/login", tag = "me", request_body = LoginRequest,
     responses((status = 200, body = Me), (status = 401, body = Problem), (status = 429, body = Problem)))]
+/// # Errors
+/// Every refusal is answered as `problem+json`.
 pub async fn log_in(
     State(app): State<App>,
     client: Client,
@@ -145,6 +147,8 @@ pub async fn log_in(
 
 /// Ends the session.
 #[utoipa::path(post, path = "/api/logout", tag = "me", responses((status = 204)))]
+/// # Errors
+/// Every refusal is answered as `problem+json`.
 pub async fn log_out(State(app): State<App>, client: Client, officer: Officer) -> Result<Response, WebError> {
     auth::log_out(&app, &officer).await?;
     let mut response = no_content();
@@ -162,6 +166,8 @@ pub async fn me(officer: Officer) -> Json<Me> {
 /// Changes the own password; all other sessions end.
 #[utoipa::path(post, path = "/api/me/password", tag = "me", request_body = PasswordRequest,
     responses((status = 200, body = Me), (status = 422, body = Problem), (status = 429, body = Problem)))]
+/// # Errors
+/// Every refusal is answered as `problem+json`.
 pub async fn change_password(
     State(app): State<App>,
     client: Client,

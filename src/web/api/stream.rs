@@ -89,6 +89,8 @@ struct ChatStream {
     responses((status = 200, description = "Events `message` (id: seq), `typing`, `state`", body = String,
         content_type = "text/event-stream"), (status = 401, body = crate::web::error::Problem),
         (status = 429, body = crate::web::error::Problem)))]
+/// # Errors
+/// Every refusal is answered as `problem+json`.
 pub async fn conversation(
     State(app): State<App>,
     visitor: Visitor,
