@@ -210,7 +210,8 @@ pub async fn clocks_of_case(tx: &mut Tx, case: CaseId) -> Result<Vec<CaseClock>,
 /// # Errors
 /// `Database`.
 pub async fn put_timers(tx: &mut Tx, case: CaseId, timers: &[Timer]) -> Result<(), StoreError> {
-    const CANCEL: &str = "UPDATE timers SET state = 'cancelled' WHERE case_id = $1 AND state = 'waiting' \
+    // Not `state = 'waiting'`: without statistics PostgreSQL would read the whole index of what waits for that.
+    const CANCEL: &str = "UPDATE timers SET state = 'cancelled' WHERE case_id = $1 AND state NOT IN ('fired', 'cancelled') \
         AND NOT EXISTS (SELECT 1 FROM json_each($2) WHERE value ->> 'clock' = clock \
             AND CAST(value ->> 'turn' AS BIGINT) = turn AND value ->> 'step' = step)";
     const SQL: &str = "INSERT INTO timers (case_id, clock, turn, step, at, state) \
@@ -238,7 +239,7 @@ pub async fn put_timers(tx: &mut Tx, case: CaseId, timers: &[Timer]) -> Result<(
 /// `Database`, `Inconsistent`.
 pub async fn claim(tx: &mut Tx, now: Timestamp, limit: i64) -> Result<Vec<Timer>, StoreError> {
     const SQL: &str = "UPDATE timers SET state = 'fired', fired_at = $1 \
-        WHERE state = 'waiting' AND (case_id, clock, turn, step) IN \
+        WHERE state NOT IN ('fired', 'cancelled') AND (case_id, clock, turn, step) IN \
             (SELECT case_id, clock, turn, step FROM timers WHERE state = 'waiting' AND at <= $1 ORDER BY at LIMIT $2) \
         RETURNING case_id, clock, turn, step, at";
     if !tx.is_sqlite() {
@@ -260,10 +261,9 @@ pub async fn claim(tx: &mut Tx, now: Timestamp, limit: i64) -> Result<Vec<Timer>
 /// # Errors
 /// `Database`.
 pub async fn note_outcomes(tx: &mut Tx, outcomes: &[(Timer, String)]) -> Result<(), StoreError> {
-    const SQL: &str = "UPDATE timers SET outcome = (SELECT value ->> 'outcome' FROM json_each($1) \
-            WHERE value ->> 'case' = case_id AND value ->> 'clock' = clock \
-            AND CAST(value ->> 'turn' AS BIGINT) = turn AND value ->> 'step' = step) \
-        WHERE case_id IN (SELECT value ->> 'case' FROM json_each($1)) AND state = 'fired' AND outcome IS NULL";
+    const SQL: &str = "UPDATE timers SET outcome = each.value ->> 'outcome' FROM json_each($1) AS each \
+        WHERE case_id = each.value ->> 'case' AND clock = each.value ->> 'clock' \
+        AND turn = CAST(each.value ->> 'turn' AS BIGINT) AND step = each.value ->> 'step'";
     if outcomes.is_empty() {
         return Ok(());
     }
@@ -292,9 +292,16 @@ pub async fn next_at(tx: &mut Tx) -> Result<Option<Timestamp>, StoreError> {
 ///
 /// # Errors
 /// `Database`, `Inconsistent`.
-pub async fn cases_of_other_calendars(tx: &mut Tx, calendar: &str, limit: i64) -> Result<Vec<CaseId>, StoreError> {
-    const SQL: &str = "SELECT DISTINCT case_id FROM clocks WHERE state IN ('running', 'paused', 'held') \
-        AND calendar <> $1 ORDER BY case_id LIMIT $2";
+pub async fn cases_of_other_calendars(
+    tx: &mut Tx,
+    calendar: &str,
+    limit: i64,
+) -> Result<Vec<CaseId>, StoreError> {
+    // Two ranges of the index instead of `<>`, which would read every open clock at every sweep.
+    const SQL: &str = "SELECT DISTINCT case_id FROM ( \
+        SELECT case_id FROM clocks WHERE state IN ('running', 'paused', 'held') AND calendar < $1 \
+        UNION ALL SELECT case_id FROM clocks WHERE state IN ('running', 'paused', 'held') AND calendar > $1) AS other \
+        LIMIT $2";
     let rows: Vec<(String,)> =
         on_backend!(tx, |conn| sqlx::query_as(SQL).bind(calendar).bind(limit).fetch_all(conn).await?);
     rows.into_iter().map(|(id,)| id.parse().map_err(|_| inconsistent("clocks", "case_id", &id))).collect()
