@@ -292,11 +292,7 @@ pub async fn next_at(tx: &mut Tx) -> Result<Option<Timestamp>, StoreError> {
 ///
 /// # Errors
 /// `Database`, `Inconsistent`.
-pub async fn cases_of_other_calendars(
-    tx: &mut Tx,
-    calendar: &str,
-    limit: i64,
-) -> Result<Vec<CaseId>, StoreError> {
+pub async fn cases_of_other_calendars(tx: &mut Tx, calendar: &str, limit: i64) -> Result<Vec<CaseId>, StoreError> {
     // Two ranges of the index instead of `<>`, which would read every open clock at every sweep.
     const SQL: &str = "SELECT DISTINCT case_id FROM ( \
         SELECT case_id FROM clocks WHERE state IN ('running', 'paused', 'held') AND calendar < $1 \
