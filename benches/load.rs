@@ -74,7 +74,7 @@ fn start() -> (Gateway, SocketAddr) {
         .spawn()
         .expect("the program starts");
     let gateway = Gateway { child, _folder: folder };
-    let end = Instant::now() + Duration::from_secs(60);
+    let end = Instant::now() + Duration::from_mins(1);
     while Instant::now() < end {
         if let Ok(mut client) = Client::connect(address)
             && client.call("GET", "/readyz", "", "").0 == 200
@@ -151,12 +151,11 @@ fn metric(address: SocketAddr, name: &str) -> f64 {
 
 fn main() {
     let options = options();
-    let (gateway, address) = match options.address {
-        Some(address) => (None, address),
-        None => {
-            let (gateway, address) = start();
-            (Some(gateway), address)
-        }
+    let (gateway, address) = if let Some(address) = options.address {
+        (None, address)
+    } else {
+        let (gateway, address) = start();
+        (Some(gateway), address)
     };
     let pid = gateway.as_ref().map(|gateway| gateway.child.id());
     let stop = Arc::new(AtomicBool::new(false));

@@ -267,18 +267,21 @@ async fn units_see_their_own_cases_and_sealed_ones_nobody_but_discipline() {
                 items.iter().map(|line| line["number"].as_str().expect("a number").to_owned()).collect::<Vec<_>>()
             }
         };
-        assert_eq!(listed("dispatcher", "").await, [number.clone()]);
-        assert_eq!(listed("discipline", "").await, [sealed.clone()]);
+        assert_eq!(listed("dispatcher", "").await, std::slice::from_ref(&number));
+        assert_eq!(listed("discipline", "").await, std::slice::from_ref(&sealed));
         assert_eq!(listed("other", "").await, Vec::<String>::new());
-        assert_eq!(listed("assist", "").await, [number.clone()]);
-        assert_eq!(listed("dispatcher", "?status=processing&type=coordination&unit=zjj").await, [number.clone()]);
+        assert_eq!(listed("assist", "").await, std::slice::from_ref(&number));
+        assert_eq!(
+            listed("dispatcher", "?status=processing&type=coordination&unit=zjj").await,
+            std::slice::from_ref(&number)
+        );
         assert_eq!(listed("dispatcher", "?status=closed").await, Vec::<String>::new());
         // Two characters, percent-encoded: 消防.
-        assert_eq!(listed("dispatcher", "?q=%E6%B6%88%E9%98%B2").await, [number.clone()]);
+        assert_eq!(listed("dispatcher", "?q=%E6%B6%88%E9%98%B2").await, std::slice::from_ref(&number));
         assert_eq!(listed("dispatcher", "?q=%25").await, Vec::<String>::new());
         assert_eq!(listed("dispatcher", "?overdue=true").await, Vec::<String>::new());
         world.clock.set(at("2026-11-17T09:00:00"));
-        assert_eq!(listed("dispatcher", "?overdue=true").await, [number.clone()]);
+        assert_eq!(listed("dispatcher", "?overdue=true").await, std::slice::from_ref(&number));
         assert_eq!(world.get("dispatcher", "/api/cases?cursor=x").await.0.as_u16(), 422);
         assert_eq!(world.get("dispatcher", "/api/cases?status=nonsense").await.0.as_u16(), 422);
         world.finish().await;
