@@ -8,9 +8,9 @@ use jiff::Timestamp;
 use super::{App, AppError, Officer, case_save, content::Content};
 use crate::{
     domain::{
-        access::{CaseScope, Role},
+        access::{CaseScope, Permission, Role},
         case::{Actor, Case, CaseAction, CaseEvent, CaseNumber, CaseStatus, ClockKey, OfficerStamp, allowed_actions},
-        ids::OfficerId,
+        ids::{ConversationId, OfficerId},
         kinds::{CaseType, Urgency},
         text,
     },
@@ -172,6 +172,29 @@ pub async fn file_with_history(
         }
     }
     Ok((file, history))
+}
+
+/// Whether an officer may see a case that came out of this conversation.
+///
+/// # Errors
+/// `Store`.
+pub(super) async fn sees_case_of(
+    tx: &mut Tx,
+    app: &App,
+    officer: &Officer,
+    conversation: ConversationId,
+) -> Result<bool, AppError> {
+    if !officer.permits(Permission::ViewCases) {
+        return Ok(false);
+    }
+    let scope = scope(&app.content.load(), officer);
+    for case in cases::of_conversation(tx, conversation).await? {
+        let hidden = !scope.sees_identity(&case);
+        if !hidden && list::visible(tx, &scope, &case.number).await?.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// One case with its history within a scope, for jobs and the command line: nobody acts.

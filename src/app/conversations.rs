@@ -2,7 +2,7 @@
 //!
 //! One owner at a time: bot, queue or one officer. Every change of owner raises the fence and compares the version
 //! it was decided on, so of two officers who grab one conversation exactly one wins and a late answer of the former
-//! owner is refused. Which conversations an officer may see is decided in [`visible`] and nowhere else.
+//! owner is refused. Which conversations an officer may see is decided in `visible` and nowhere else.
 
 mod canned;
 mod desk_case;
@@ -101,6 +101,17 @@ fn visible(officer: &Officer, row: &ConversationRow) -> bool {
             converses(role) && (of.as_deref().is_none_or(str::is_empty) || of.as_deref() == Some(unit))
         }),
     }
+}
+
+/// Whether an officer may see a conversation; one that does not exist may not be seen.
+///
+/// # Errors
+/// `Store`.
+pub(super) async fn may_see(tx: &mut Tx, officer: &Officer, id: ConversationId) -> Result<bool, AppError> {
+    if !officer.permits(Permission::Converse) {
+        return Ok(false);
+    }
+    Ok(conversations::find(tx, id).await?.is_some_and(|row| visible(officer, &row)))
 }
 
 fn owns(officer: &Officer, row: &ConversationRow) -> bool {

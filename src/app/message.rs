@@ -28,7 +28,7 @@ pub struct Source {
     #[serde(rename = "ref")]
     pub reference: String,
     /// Where it is published.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub url: Option<String>,
 }
 

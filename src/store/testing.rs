@@ -86,7 +86,7 @@ fn variable(name: &str) -> Option<String> {
 
 /// Declares a test that runs on SQLite and on PostgreSQL.
 ///
-/// ```ignore
+/// ```text
 /// store_test! { async fn a_name_that_states_a_fact(db: Db) { … } }
 /// ```
 #[macro_export]

@@ -1,7 +1,7 @@
 //! The list of all routes, each with who may use it on the same line, and the layers around them.
 //!
 //! An area (chat, cases, desk pages …) gives its list by a `routes()` function; [`all`] joins them. The access of a
-//! route is enforced before its handler by [`auth::guard`], so a handler cannot forget it.
+//! route is enforced before its handler by `auth`'s guard, so a handler cannot forget it.
 
 use std::{
     collections::BTreeMap,

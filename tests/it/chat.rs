@@ -8,6 +8,7 @@ use axum::{
 };
 use futures_util::{StreamExt as _, future::join_all};
 use serde_json::{Value, json};
+use zhitong::domain::access::Role;
 
 use crate::support::TestApp;
 
@@ -269,4 +270,18 @@ async fn a_case_is_filed_only_on_submit() {
     let unknown = json!({ "client_id": "f0", "fields": { "status": "closed" }, "confirm": true });
     let refused = app.post("/api/chat/case", &token, unknown).await.expect(422);
     assert_eq!(refused.json()["errors"][0]["pointer"], "/fields/status");
+}
+
+#[tokio::test]
+async fn a_file_is_open_to_the_desk_and_to_no_other_unit() {
+    let app = TestApp::start().await;
+    let token = app.visitor().await;
+    let file = app.upload(&token, "发票.pdf", b"%PDF-1.7\n").await.expect(201).json();
+    let path = format!("/api/chat/attachments/{}", file["attachment"]["id"].as_str().expect("id"));
+    let desk = app.officer("desk", &[(Role::FrontDesk, "")]).await;
+    let other = app.officer("other", &[(Role::Handler, "rsj")]).await;
+    app.get(&path, &desk).await.expect(200);
+    app.get(&path, &other).await.expect(404);
+    let unknown = path.replace(file["attachment"]["id"].as_str().expect("id"), "01934567-89ab-7000-8000-000000000001");
+    app.get(&unknown, &desk).await.expect(404);
 }

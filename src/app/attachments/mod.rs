@@ -13,7 +13,7 @@ use sha2::{Digest as _, Sha256};
 pub use sniff::{FileKind, sniff};
 use tokio::{fs, io::AsyncWriteExt as _};
 
-use super::{App, AppError, message::FileInfo};
+use super::{App, AppError, Officer, case_queries, conversations, message::FileInfo};
 use crate::{
     domain::ids::{AttachmentId, ConversationId},
     store::attachments::{self, AttachmentRow},
@@ -130,19 +130,38 @@ pub struct Download {
     pub file: fs::File,
 }
 
-/// Opens a file of a conversation, or of any when the caller has been checked (`None`).
+/// Opens a file of the visitor's own conversation.
 ///
 /// # Errors
 /// `NotFound`, `Store`, `Internal` (the row is there and the file is not).
-pub async fn open(app: &App, conversation: Option<ConversationId>, id: AttachmentId) -> Result<Download, AppError> {
+pub async fn open(app: &App, conversation: ConversationId, id: AttachmentId) -> Result<Download, AppError> {
     let row = {
         let mut tx = app.db.read().await?;
-        match conversation {
-            Some(conversation) => attachments::find(&mut tx, conversation, id).await?,
-            None => attachments::find_any(&mut tx, id).await?,
-        }
+        attachments::find(&mut tx, conversation, id).await?.ok_or(AppError::NotFound)?
     };
-    let row = row.ok_or(AppError::NotFound)?;
+    serve(app, row).await
+}
+
+/// Opens a file for an officer who may see its conversation or a case that came out of it.
+///
+/// # Errors
+/// `NotFound` (also when it may not be seen), `Store`, `Internal` (the row is there and the file is not).
+pub async fn open_for_officer(app: &App, officer: &Officer, id: AttachmentId) -> Result<Download, AppError> {
+    let row = {
+        let mut tx = app.db.read().await?;
+        let row = attachments::find_any(&mut tx, id).await?.ok_or(AppError::NotFound)?;
+        let conversation: ConversationId = row.conversation_id.parse().map_err(|_| AppError::NotFound)?;
+        let seen = conversations::may_see(&mut tx, officer, conversation).await?
+            || case_queries::sees_case_of(&mut tx, app, officer, conversation).await?;
+        if !seen {
+            return Err(AppError::NotFound);
+        }
+        row
+    };
+    serve(app, row).await
+}
+
+async fn serve(app: &App, row: AttachmentRow) -> Result<Download, AppError> {
     let file = fs::File::open(folder(app).join(&row.file)).await.map_err(|error| io("open", &error))?;
     Ok(Download { name: row.name, mime: row.mime, size: row.size, file })
 }

@@ -378,16 +378,10 @@ pub async fn download(
     caller: Caller,
     Arg(id): Arg<AttachmentId>,
 ) -> Result<Response, WebError> {
-    let conversation = match caller {
-        Caller::Visitor(visitor) => Some(visitor.conversation),
-        Caller::Officer(officer) => {
-            if !officer.permits(Permission::Converse) && !officer.permits(Permission::ViewCases) {
-                return Err(WebError(AppError::NotFound));
-            }
-            None
-        }
+    let file = match caller {
+        Caller::Visitor(visitor) => attachments::open(&app, visitor.conversation, id).await?,
+        Caller::Officer(officer) => attachments::open_for_officer(&app, &officer, id).await?,
     };
-    let file = attachments::open(&app, conversation, id).await?;
     let mut response = HttpBody::from_stream(ReaderStream::new(file.file)).into_response();
     let headers = response.headers_mut();
     let text = |value: &str| {

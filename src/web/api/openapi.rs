@@ -1,7 +1,7 @@
 //! The OpenAPI document and a plain page to read it, both made from the code.
 //!
 //! Operations come from the handlers' own descriptions; routes whose bodies are free-form are described in
-//! [`PLAIN`]. Security and error answers are added from the list of routes, so they cannot differ from what the
+//! `PLAIN`. Security and error answers are added from the list of routes, so they cannot differ from what the
 //! router enforces.
 
 use std::{collections::BTreeMap, fmt::Write as _, sync::LazyLock};
