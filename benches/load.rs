@@ -2,7 +2,7 @@
 //!
 //! `cargo bench --bench load -- --conversations 50 --seconds 10` starts the release binary on a fresh SQLite database
 //! in a temporary folder and prints messages a second, latencies, CPU per message and commits per message.
-//! `--url http://host:port` drives a running gateway instead (raise `limits.messages_per_minute` there).
+//! Every message has a rule answer; `--mixed` sends forms and small talk too. `--url http://host:port` drives a running gateway instead (raise `limits.messages_per_minute` there).
 
 use std::{
     io::{Read, Write},
@@ -15,22 +15,28 @@ use std::{
     time::{Duration, Instant},
 };
 
-const TEXTS: &[&str] =
+/// Questions that a shipped rule answers.
+const ANSWERED: &[&str] =
+    &["开办企业要多久", "公司注册资本要几年缴足", "企业年报什么时候报", "个体户怎么转成企业", "你好", "谢谢"];
+/// A conversation with forms in it, as people talk.
+const MIXED: &[&str] =
     &["企业宽带一直装不上怎么办", "开办企业要多久", "你好", "拖欠工程款三十万要不回来", "怎么申请稳岗补贴", "谢谢"];
 
 struct Options {
     conversations: usize,
     seconds: u64,
     address: Option<SocketAddr>,
+    texts: &'static [&'static str],
 }
 
 fn options() -> Options {
-    let mut options = Options { conversations: 50, seconds: 10, address: None };
+    let mut options = Options { conversations: 50, seconds: 10, address: None, texts: ANSWERED };
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
         match word.as_str() {
             "--conversations" => options.conversations = number(words.next()) as usize,
             "--seconds" => options.seconds = number(words.next()),
+            "--mixed" => options.texts = MIXED,
             "--url" => {
                 let url = words.next().unwrap_or_default();
                 let host = url.trim_start_matches("http://").trim_end_matches('/').to_owned();
@@ -162,6 +168,7 @@ fn main() {
     let cpu = pid.map(cpu_seconds);
     let before = (metric(address, "zhitong_messages_total"), metric(address, "zhitong_exchange_batches_total"));
     let begin = Instant::now();
+    let texts = options.texts;
     let threads: Vec<_> = (0..options.conversations)
         .map(|who| {
             let stop = stop.clone();
@@ -177,7 +184,7 @@ fn main() {
                     if stop.load(Relaxed) {
                         break;
                     }
-                    let text = TEXTS[(who + n) % TEXTS.len()];
+                    let text = texts[(who + n) % texts.len()];
                     let body = format!("{{\"client_id\":\"{who}-{n}\",\"text\":\"{text}\"}}");
                     let start = Instant::now();
                     let (status, _) = client.call("POST", "/api/chat/messages", &token, &body);

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::domain::{
     dialogue::{Card, DecisionRecord, FieldKey, FiledCase, FormCard, FormCardField, MatterEdit, ProgressView, Reply},
-    kinds::CaseType,
+    kinds::{CaseType, Command, Diversion, Urgency},
 };
 use crate::store::conversations::MessageRow;
 
@@ -185,20 +185,41 @@ fn progress_json(case: &ProgressView, zone: &TimeZone) -> Value {
 }
 
 /// Why the bot did what it did, as stored with the visitor's message; for officers only.
-pub fn decision_json(record: &DecisionRecord) -> Value {
-    json!({
-        "step": record.step,
-        "rules": record.rules,
-        "spans": record.spans.iter().map(|(rule, from, to)| json!({"rule": rule, "from": from, "to": to})).collect::<Vec<_>>(),
-        "near": record.near,
-        "rule_set_hash": record.rule_set_hash,
-        "type": record.case_type.map(CaseType::as_str),
-        "topic": record.topic,
-        "urgency": record.urgency.map(super::super::domain::kinds::Urgency::as_str),
-        "confidence": record.confidence,
-        "command": record.command.map(super::super::domain::kinds::Command::as_str),
-        "diversion": record.diversion.map(super::super::domain::kinds::Diversion::as_str),
-    })
+pub fn decision_json(record: &DecisionRecord) -> String {
+    #[derive(serde::Serialize)]
+    struct Span<'a> {
+        rule: &'a str,
+        from: usize,
+        to: usize,
+    }
+    #[derive(serde::Serialize)]
+    struct Decision<'a> {
+        step: &'a str,
+        rules: &'a [String],
+        spans: Vec<Span<'a>>,
+        near: &'a [String],
+        rule_set_hash: &'a str,
+        r#type: Option<&'a str>,
+        topic: Option<&'a str>,
+        urgency: Option<&'a str>,
+        confidence: f32,
+        command: Option<&'a str>,
+        diversion: Option<&'a str>,
+    }
+    let decision = Decision {
+        step: record.step,
+        rules: &record.rules,
+        spans: record.spans.iter().map(|(rule, from, to)| Span { rule, from: *from, to: *to }).collect(),
+        near: &record.near,
+        rule_set_hash: &record.rule_set_hash,
+        r#type: record.case_type.map(CaseType::as_str),
+        topic: record.topic.as_deref(),
+        urgency: record.urgency.map(Urgency::as_str),
+        confidence: record.confidence,
+        command: record.command.map(Command::as_str),
+        diversion: record.diversion.map(Diversion::as_str),
+    };
+    serde_json::to_string(&decision).expect("plain texts and numbers serialise")
 }
 
 /// What is wrong with a submitted form, by JSON pointer.

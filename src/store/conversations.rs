@@ -2,11 +2,13 @@
 //!
 //! Whoever writes loads the rows, decides, and saves with [`save`]: it compares `version` and refuses when somebody
 //! else was first. Messages get their `seq` from the loaded row, so a refused save also refuses its messages.
-//! Statements take whole batches as JSON, so that many exchanges share one commit.
+//! Statements take whole batches of rows, so that many exchanges share one commit.
+
+use std::sync::LazyLock;
 
 use jiff::Timestamp;
 
-use super::{StoreError, Tx};
+use super::{StoreError, Tx, rows::RowsSql};
 use crate::{
     domain::ids::{ConversationId, OfficerId, VisitorId},
     on_backend, row_struct,
@@ -243,37 +245,40 @@ pub async fn find_repeats(tx: &mut Tx, pairs: &[(String, String)]) -> Result<Vec
 /// Adds messages; their `seq` must follow the conversation's loaded `seq`.
 ///
 /// # Errors
-/// `Database`; a unique violation when a `seq` or `client_id` is taken.
+/// `Conflict` when a `seq` or `client_id` is taken (nothing may be committed then), `Database`.
 pub async fn insert_messages(tx: &mut Tx, messages: &[MessageRow]) -> Result<(), StoreError> {
-    const SQL: &str = "INSERT INTO messages (conversation_id, seq, id, client_id, reply_to, sender, kind, text, body, \
-        officer_id, rule_id, decision, at) SELECT value ->> 0, CAST(value ->> 1 AS BIGINT), value ->> 2, value ->> 3, \
-        CAST(value ->> 4 AS BIGINT), value ->> 5, value ->> 6, value ->> 7, value ->> 8, value ->> 9, value ->> 10, \
-        value ->> 11, CAST(value ->> 12 AS BIGINT) FROM json_each($1)";
-    if messages.is_empty() {
-        return Ok(());
+    // A taken number is no error of the database: a failed statement would cost the connection.
+    static SQL: LazyLock<RowsSql> = LazyLock::new(|| {
+        RowsSql::new(
+            "INSERT INTO messages (conversation_id, seq, id, client_id, reply_to, sender, kind, text, body, \
+             officer_id, rule_id, decision, at) SELECT * FROM (VALUES ",
+            13,
+            ") AS v WHERE v.column1 IS NOT NULL ON CONFLICT DO NOTHING",
+        )
+    });
+    let mut stored = 0;
+    for part in SQL.parts(tx.is_sqlite(), messages) {
+        stored += on_backend!(tx, |conn| {
+            let mut query = sqlx::query(part.sql);
+            for m in part.rows() {
+                query = query
+                    .bind(m.map(|m| m.conversation_id.as_str()))
+                    .bind(m.map(|m| m.seq))
+                    .bind(m.map(|m| m.id.as_str()))
+                    .bind(m.and_then(|m| m.client_id.as_deref()))
+                    .bind(m.and_then(|m| m.reply_to))
+                    .bind(m.map(|m| m.sender.as_str()))
+                    .bind(m.map(|m| m.kind.as_str()))
+                    .bind(m.map(|m| m.text.as_str()))
+                    .bind(m.and_then(|m| m.body.as_deref()))
+                    .bind(m.and_then(|m| m.officer_id.as_deref()))
+                    .bind(m.and_then(|m| m.rule_id.as_deref()))
+                    .bind(m.and_then(|m| m.decision.as_deref()))
+                    .bind(m.map(|m| m.at));
+            }
+            query.execute(conn).await?.rows_affected()
+        });
     }
-    let rows: Vec<_> = messages
-        .iter()
-        .map(|m| {
-            (
-                &m.conversation_id,
-                m.seq,
-                &m.id,
-                &m.client_id,
-                m.reply_to,
-                &m.sender,
-                &m.kind,
-                &m.text,
-                &m.body,
-                &m.officer_id,
-                &m.rule_id,
-                &m.decision,
-                m.at,
-            )
-        })
-        .collect();
-    let json = to_json(&rows);
-    let stored = on_backend!(tx, |conn| sqlx::query(SQL).bind(json.as_str()).execute(conn).await?.rows_affected());
     if stored == messages.len() as u64 { Ok(()) } else { Err(StoreError::Conflict) }
 }
 
@@ -282,49 +287,55 @@ pub async fn insert_messages(tx: &mut Tx, messages: &[MessageRow]) -> Result<(),
 /// # Errors
 /// `Conflict` when one of them was changed in between (nothing may be committed then), `Database`.
 pub async fn save(tx: &mut Tx, rows: &[ConversationRow]) -> Result<(), StoreError> {
-    const SQL: &str = "UPDATE conversations SET state = j.state, officer_id = j.officer_id, unit = j.unit, \
-        fence = j.fence, seq = j.seq, version = conversations.version + 1, dialogue = j.dialogue, flags = j.flags, \
-        topic = j.topic, handoff_reason = j.handoff_reason, handoff_note = j.handoff_note, last_text = j.last_text, \
-        queued_at = j.queued_at, claimed_at = j.claimed_at, visitor_at = j.visitor_at, changed_at = j.changed_at, \
-        closed_at = j.closed_at FROM (SELECT value ->> 0 AS id, CAST(value ->> 1 AS BIGINT) AS version, \
-        value ->> 2 AS state, value ->> 3 AS officer_id, value ->> 4 AS unit, CAST(value ->> 5 AS BIGINT) AS fence, \
-        CAST(value ->> 6 AS BIGINT) AS seq, value ->> 7 AS dialogue, value ->> 8 AS flags, value ->> 9 AS topic, \
-        value ->> 10 AS handoff_reason, value ->> 11 AS handoff_note, value ->> 12 AS last_text, \
-        CAST(value ->> 13 AS BIGINT) AS queued_at, CAST(value ->> 14 AS BIGINT) AS claimed_at, \
-        CAST(value ->> 15 AS BIGINT) AS visitor_at, CAST(value ->> 16 AS BIGINT) AS changed_at, \
-        CAST(value ->> 17 AS BIGINT) AS closed_at FROM json_each($1)) AS j \
-        WHERE conversations.id = j.id AND conversations.version = j.version";
-    if rows.is_empty() {
-        return Ok(());
+    save_all(tx, &rows.iter().collect::<Vec<_>>()).await
+}
+
+/// The same for rows held elsewhere.
+///
+/// # Errors
+/// `Conflict`, `Database`.
+pub async fn save_all(tx: &mut Tx, rows: &[&ConversationRow]) -> Result<(), StoreError> {
+    static SQL: LazyLock<RowsSql> = LazyLock::new(|| {
+        RowsSql::new(
+            "WITH j (id, version, state, officer_id, unit, fence, seq, dialogue, flags, topic, handoff_reason, \
+             handoff_note, last_text, queued_at, claimed_at, visitor_at, changed_at, closed_at) AS (VALUES ",
+            18,
+            ") UPDATE conversations SET state = j.state, officer_id = j.officer_id, unit = j.unit, fence = j.fence, \
+             seq = j.seq, version = conversations.version + 1, dialogue = j.dialogue, flags = j.flags, \
+             topic = j.topic, handoff_reason = j.handoff_reason, handoff_note = j.handoff_note, \
+             last_text = j.last_text, queued_at = j.queued_at, claimed_at = j.claimed_at, visitor_at = j.visitor_at, \
+             changed_at = j.changed_at, closed_at = j.closed_at FROM j \
+             WHERE conversations.id = j.id AND conversations.version = j.version",
+        )
+    });
+    let mut saved = 0;
+    for part in SQL.parts(tx.is_sqlite(), rows) {
+        saved += on_backend!(tx, |conn| {
+            let mut query = sqlx::query(part.sql);
+            for r in part.rows() {
+                query = query
+                    .bind(r.map(|r| r.id.as_str()))
+                    .bind(r.map(|r| r.version))
+                    .bind(r.map(|r| r.state.as_str()))
+                    .bind(r.and_then(|r| r.officer_id.as_deref()))
+                    .bind(r.and_then(|r| r.unit.as_deref()))
+                    .bind(r.map(|r| r.fence))
+                    .bind(r.map(|r| r.seq))
+                    .bind(r.map(|r| r.dialogue.as_str()))
+                    .bind(r.map(|r| r.flags.as_str()))
+                    .bind(r.and_then(|r| r.topic.as_deref()))
+                    .bind(r.and_then(|r| r.handoff_reason.as_deref()))
+                    .bind(r.and_then(|r| r.handoff_note.as_deref()))
+                    .bind(r.map(|r| r.last_text.as_str()))
+                    .bind(r.and_then(|r| r.queued_at))
+                    .bind(r.and_then(|r| r.claimed_at))
+                    .bind(r.and_then(|r| r.visitor_at))
+                    .bind(r.map(|r| r.changed_at))
+                    .bind(r.and_then(|r| r.closed_at));
+            }
+            query.execute(conn).await?.rows_affected()
+        });
     }
-    let json = serde_json::Value::Array(
-        rows.iter()
-            .map(|r| {
-                serde_json::json!([
-                    r.id,
-                    r.version,
-                    r.state,
-                    r.officer_id,
-                    r.unit,
-                    r.fence,
-                    r.seq,
-                    r.dialogue,
-                    r.flags,
-                    r.topic,
-                    r.handoff_reason,
-                    r.handoff_note,
-                    r.last_text,
-                    r.queued_at,
-                    r.claimed_at,
-                    r.visitor_at,
-                    r.changed_at,
-                    r.closed_at
-                ])
-            })
-            .collect(),
-    )
-    .to_string();
-    let saved = on_backend!(tx, |conn| sqlx::query(SQL).bind(json.as_str()).execute(conn).await?.rows_affected());
     if saved == rows.len() as u64 { Ok(()) } else { Err(StoreError::Conflict) }
 }
 
@@ -551,18 +562,27 @@ pub async fn insert_unanswered(
     rows: &[(String, String, String, Option<String>)],
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    const SQL: &str = "INSERT INTO unanswered (id, conversation_id, text, topic, at) \
-        SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, $2 FROM json_each($1)";
-    if rows.is_empty() {
-        return Ok(());
+    static SQL: LazyLock<RowsSql> = LazyLock::new(|| {
+        RowsSql::new(
+            "INSERT INTO unanswered (id, conversation_id, text, topic, at) SELECT * FROM (VALUES ",
+            5,
+            ") AS v WHERE v.column1 IS NOT NULL",
+        )
+    });
+    for part in SQL.parts(tx.is_sqlite(), rows) {
+        on_backend!(tx, |conn| {
+            let mut query = sqlx::query(part.sql);
+            for row in part.rows() {
+                query = query
+                    .bind(row.map(|(id, ..)| id.as_str()))
+                    .bind(row.map(|(_, conversation, ..)| conversation.as_str()))
+                    .bind(row.map(|(_, _, text, _)| text.as_str()))
+                    .bind(row.and_then(|(.., topic)| topic.as_deref()))
+                    .bind(row.map(|_| now.as_millisecond()));
+            }
+            query.execute(conn).await.map(|_| ())
+        })?;
     }
-    let json = to_json(&rows);
-    on_backend!(tx, |conn| sqlx::query(SQL)
-        .bind(json.as_str())
-        .bind(now.as_millisecond())
-        .execute(conn)
-        .await
-        .map(|_| ()))?;
     Ok(())
 }
 
@@ -651,9 +671,12 @@ mod tests {
             let mut tx = db.write().await.unwrap();
             assert!(matches!(save(&mut tx, &[stale]).await, Err(StoreError::Conflict)));
             tx.rollback().await.unwrap();
-            let mut tx = db.write().await.unwrap();
-            let error = insert_messages(&mut tx, &[message(3, Some("a"))]).await.unwrap_err();
-            assert!(error.is_unique_violation());
+            for taken in [message(3, Some("a")), message(2, Some("c"))] {
+                let mut tx = db.write().await.unwrap();
+                let error = insert_messages(&mut tx, &[taken, message(4, Some("d"))]).await.unwrap_err();
+                assert!(matches!(error, StoreError::Conflict));
+                tx.rollback().await.unwrap();
+            }
         }
     }
 }

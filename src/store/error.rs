@@ -73,6 +73,29 @@ impl StoreError {
         }
     }
 
+    /// Nothing can be written now, whatever it is: no room (SQLITE_FULL, `disk_full`), a read-only file, a broken disk.
+    pub fn refuses_writes(&self) -> bool {
+        if self.is_fatal() {
+            return true;
+        }
+        match self {
+            Self::Database(sqlx::Error::Database(error)) => error.code().is_some_and(|code| {
+                if error.try_downcast_ref::<sqlx::sqlite::SqliteError>().is_some() {
+                    code.parse::<u32>().is_ok_and(|code| matches!(code & 0xff, 8 | 13))
+                } else {
+                    matches!(code.as_ref(), "53100" | "25006")
+                }
+            }),
+            Self::Database(_)
+            | Self::Conflict
+            | Self::Inconsistent { .. }
+            | Self::Unsafe(_)
+            | Self::Url(_)
+            | Self::File { .. }
+            | Self::Migration { .. } => false,
+        }
+    }
+
     /// The disk or the file is broken (SQLITE_IOERR, SQLITE_CORRUPT, SQLITE_NOTADB): a failed sync must not be retried
     /// in the same process, because its pages count as clean afterwards.
     pub fn is_fatal(&self) -> bool {

@@ -21,6 +21,7 @@ pub mod migrations;
 pub mod officers;
 pub mod outbox;
 pub mod promises;
+mod rows;
 pub mod rule_sets;
 pub mod testing;
 pub mod timers;

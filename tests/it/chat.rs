@@ -8,7 +8,10 @@ use axum::{
 };
 use futures_util::{StreamExt as _, future::join_all};
 use serde_json::{Value, json};
-use zhitong::domain::access::Role;
+use zhitong::{
+    app::exchange::{Sent, Shown},
+    domain::{access::Role, dialogue::Input},
+};
 
 use crate::support::TestApp;
 
@@ -79,6 +82,64 @@ async fn concurrent_repeats_store_one_message_and_numbers_have_no_gaps() {
 async fn concurrent_repeats_store_one_message_on_postgres() {
     if let Some(app) = TestApp::on_postgres().await {
         concurrent_messages_on(app).await;
+    }
+}
+
+/// What one visitor sends without waiting: answered by rules, put into the queue, taken out of it, repeated.
+const WITHOUT_WAITING: &[&str] = &[
+    "公司注册资本要几年缴足",
+    "转人工",
+    "企业年报什么时候报",
+    "不用人工了",
+    "谢谢",
+    "拖欠工程款要不回来",
+    "取消",
+    "你好",
+];
+
+async fn order_is_kept_on(app: TestApp) {
+    let mut conversations = Vec::new();
+    for _ in 0..12 {
+        let token = app.visitor().await;
+        let (_, id) = zhitong::app::visitors::authenticate(&app.app, &token).await.expect("a visitor");
+        conversations.push((token, id));
+    }
+    for round in 0..3 {
+        let sends = conversations.iter().flat_map(|(_, id)| {
+            (0..WITHOUT_WAITING.len()).map(|n| {
+                // Every third one is the message before it again.
+                let n = if n % 3 == 2 { n - 1 } else { n };
+                let text = WITHOUT_WAITING[n].to_owned();
+                app.app.exchange.send(Sent {
+                    conversation: *id,
+                    client_id: Some(format!("{round}-{n}")),
+                    input: Input::text(text.clone()),
+                    shown: Some(Shown { kind: "text", text, attachment: None }),
+                })
+            })
+        });
+        let answers = join_all(sends).await;
+        assert!(answers.iter().all(Result::is_ok), "{answers:?}");
+    }
+    let wanted: Vec<String> = (0..3).flat_map(|round| [0, 1, 3, 4, 6, 7].map(|n| format!("{round}-{n}"))).collect();
+    for (token, _) in &conversations {
+        let page = app.get("/api/chat/messages?limit=500", token).await.expect(200).json();
+        let items = page["items"].as_array().expect("items");
+        assert_eq!(seqs(&page), (1..=items.len() as i64).collect::<Vec<_>>());
+        let sent: Vec<&str> = items.iter().filter_map(|m| m["client_id"].as_str()).collect();
+        assert_eq!(sent, wanted);
+    }
+}
+
+#[tokio::test]
+async fn messages_keep_their_order_whatever_each_of_them_needs() {
+    order_is_kept_on(TestApp::start().await).await;
+}
+
+#[tokio::test]
+async fn messages_keep_their_order_on_postgres() {
+    if let Some(app) = TestApp::on_postgres().await {
+        order_is_kept_on(app).await;
     }
 }
 

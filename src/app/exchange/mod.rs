@@ -1,19 +1,22 @@
 //! The exchange: what visitors send becomes durable, decided and answered, many at a time in one commit.
 //!
-//! One task takes whatever waits (group commit): it loads the conversations in one statement, decides every message
-//! in order with the pure dialogue, writes all messages and conversations in one statement each, and commits once.
-//! Only then does anybody get an answer. A batch that fails is taken apart, so that one bad message does not take
-//! others with it; a message that still cannot be decided is handed to a person.
+//! One task decides whatever waits ([`prepare`]), another writes what is decided and commits once for all of it
+//! ([`write`], group commit); only then does anybody get an answer. Ordinary messages need no reading in the
+//! transaction; the others are decided inside it ([`turn`]). A batch that fails is taken apart, so that one bad message
+//! does not take others with it; a message that still cannot be decided is handed to a person.
 //!
 //! Invariants: an answer is given only after the commit; a repeated `client_id` gets the first answer and stores
-//! nothing; `seq` has no gaps; once a person has the conversation, no bot reply is stored (the row is read in the
-//! same transaction that stores the replies, and its version is compared).
+//! nothing; `seq` has no gaps; once a person has the conversation, no bot reply is stored (the version of the row that
+//! the reply was decided on is compared in the transaction that stores it).
 
 mod effects;
+mod pipe;
+mod prepare;
 mod turn;
+mod write;
 
 use std::{
-    sync::atomic::Ordering::Relaxed,
+    sync::{Arc, atomic::Ordering::Relaxed},
     time::{Duration, Instant},
 };
 
@@ -118,25 +121,17 @@ impl Exchange {
 pub async fn run(app: App) {
     let receiver = app.exchange.receiver.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
     let Some(mut receiver) = receiver else { return };
-    let mut batch = Vec::with_capacity(BATCH);
-    loop {
-        let first = tokio::select! {
-            biased;
-            first = receiver.recv() => first,
-            () = app.exchange_stopped.cancelled() => {
-                receiver.close();
-                receiver.recv().await
-            },
-        };
-        let Some(first) = first else { return };
-        batch.push(first);
-        while batch.len() < BATCH {
-            match receiver.try_recv() {
-                Ok(next) => batch.push(next),
-                Err(_) => break,
-            }
+    let pipe = Arc::new(pipe::Pipe::default());
+    let mut tasks = tokio::task::JoinSet::new();
+    tasks.spawn({
+        let (app, pipe) = (app.clone(), pipe.clone());
+        async move { write::run(&app, &pipe).await }
+    });
+    tasks.spawn(async move { prepare::run(&app, &pipe, &mut receiver).await });
+    while let Some(ended) = tasks.join_next().await {
+        if let Err(error) = ended {
+            tracing::error!(%error, "the exchange stopped");
         }
-        answer_batch(&app, &mut batch).await;
     }
 }
 

@@ -19,8 +19,8 @@ use crate::{
     domain::{
         access::Permission,
         dialogue::{
-            self, ConversationState, DialogueState, Effect, FiledCase, InputKind, Reply, Sender, TurnEnv, TurnOutcome,
-            shipped::Shipped,
+            self, ConversationState, DecisionRecord, DialogueState, Effect, FiledCase, InputKind, Reply, Sender,
+            TurnEnv, TurnOutcome, shipped::Shipped,
         },
         ids::{ConversationId, MessageId},
         kinds::Channel,
@@ -31,18 +31,31 @@ use crate::{
     },
 };
 
-/// A conversation while its messages of this batch are decided.
-struct Open {
-    row: ConversationRow,
-    state: DialogueState,
+/// A conversation while its messages are decided.
+pub(super) struct Open {
+    /// The row as loaded, then as it will be saved.
+    pub(super) row: ConversationRow,
+    /// Its dialogue.
+    pub(super) state: DialogueState,
     state_before: String,
     changed: bool,
 }
 
+impl Open {
+    /// A loaded conversation.
+    pub(super) fn new(row: ConversationRow) -> Self {
+        let mut state = dialogue_codec::decode(&row.dialogue);
+        state.mode = row.state.parse().unwrap_or(ConversationState::Bot);
+        Self { state_before: row.state.clone(), row, state, changed: false }
+    }
+}
+
 /// A message that will be stored, with its parts for the answer.
-struct Stored {
-    row: MessageRow,
-    body: MessageBody,
+pub(super) struct Stored {
+    /// The row.
+    pub(super) row: MessageRow,
+    /// Its body, not yet JSON.
+    pub(super) body: MessageBody,
 }
 
 /// What becomes of one message of the batch.
@@ -87,10 +100,7 @@ pub(super) async fn run(app: &App, sent: &[&Sent], failed: bool) -> Result<Vec<R
     ids.dedup();
     let mut open: HashMap<String, Open> = HashMap::with_capacity(ids.len());
     for row in conversations::find_many(&mut tx, &ids).await? {
-        let mut state = dialogue_codec::decode(&row.dialogue);
-        state.mode = row.state.parse().unwrap_or(ConversationState::Bot);
-        let state_before = row.state.clone();
-        open.insert(row.id.clone(), Open { row, state, state_before, changed: false });
+        open.insert(row.id.clone(), Open::new(row));
     }
     let pairs: Vec<(String, String)> =
         sent.iter().zip(&of_message).filter_map(|(one, id)| Some((id.clone(), one.client_id.clone()?))).collect();
@@ -257,21 +267,8 @@ async fn one_message(
         replies.retain(|reply| reply.from != Sender::Bot);
     }
     conversation.state = state;
-    conversation.changed = true;
-    let message = sent.shown.as_ref().map(|shown| {
-        let mut row = next_row(batch, &mut conversation.row, sent.client_id.clone());
-        shown.kind.clone_into(&mut row.kind);
-        row.text.clone_from(&shown.text);
-        row.decision = Some(message_view::decision_json(&record).to_string());
-        let body = MessageBody { attachment: shown.attachment.clone(), ..MessageBody::default() };
-        store(batch, row, body)
-    });
-    if message.is_some() {
-        conversation.row.visitor_at = Some(batch.now.as_millisecond());
-    }
-    if let Some(topic) = &record.topic {
-        conversation.row.topic = Some(topic.clone());
-    }
+    let spoken = said(batch.app, batch.now, &mut conversation.row, sent, &record);
+    let message = spoken.map(|stored| store(batch, stored));
     let mut filed = Vec::new();
     for effect in effects {
         match effect {
@@ -304,9 +301,15 @@ async fn one_message(
         }
     }
     let reply_to = message.and_then(|n| batch.stored.get(n)).map(|stored| stored.row.seq);
-    let positions: Vec<usize> =
-        replies.iter().map(|reply| store_reply(batch, &mut conversation.row, reply, reply_to)).collect();
-    settle(batch, conversation, message, &positions);
+    let positions: Vec<usize> = replies
+        .iter()
+        .map(|reply| {
+            let stored = answered(batch.app, batch.now, &mut conversation.row, reply, reply_to);
+            store(batch, stored)
+        })
+        .collect();
+    let last = message.or(positions.last().copied()).and_then(|n| batch.stored.get(n));
+    settle(batch.now, conversation, last.map(|stored| stored.row.text.as_str()));
     Ok(Plan::Decided { message, replies: positions, filed })
 }
 
@@ -331,8 +334,8 @@ async fn reload(tx: &mut Tx, conversation: &mut Open, id: ConversationId) -> Res
     Ok(())
 }
 
-/// Writes the state back into the row.
-fn settle(batch: &Batch<'_>, conversation: &mut Open, message: Option<usize>, replies: &[usize]) {
+/// Writes the state back into the row; `last` is the text that lists show.
+pub(super) fn settle(now: Timestamp, conversation: &mut Open, last: Option<&str>) {
     let row = &mut conversation.row;
     let mode = conversation.state.mode;
     if row.state != mode.as_str() {
@@ -342,18 +345,19 @@ fn settle(batch: &Batch<'_>, conversation: &mut Open, message: Option<usize>, re
         row.officer_id = None;
     }
     row.dialogue = dialogue_codec::encode(&conversation.state);
-    row.changed_at = batch.now.as_millisecond();
-    if let Some(last) = message.or(replies.last().copied()).and_then(|n| batch.stored.get(n)) {
-        row.last_text = last.row.text.chars().take(60).collect();
+    row.changed_at = now.as_millisecond();
+    if let Some(last) = last {
+        row.last_text = last.chars().take(60).collect();
     }
+    conversation.changed = true;
 }
 
-fn next_row(batch: &Batch<'_>, conversation: &mut ConversationRow, client_id: Option<String>) -> MessageRow {
+fn next_row(app: &App, now: Timestamp, conversation: &mut ConversationRow, client_id: Option<String>) -> MessageRow {
     conversation.seq += 1;
     MessageRow {
         conversation_id: conversation.id.clone(),
         seq: conversation.seq,
-        id: MessageId::from_uuid(batch.app.ids.uuid(batch.now)).to_string(),
+        id: MessageId::from_uuid(app.ids.uuid(now)).to_string(),
         client_id,
         reply_to: None,
         sender: "visitor".into(),
@@ -363,30 +367,54 @@ fn next_row(batch: &Batch<'_>, conversation: &mut ConversationRow, client_id: Op
         officer_id: None,
         rule_id: None,
         decision: None,
-        at: batch.now.as_millisecond(),
+        at: now.as_millisecond(),
     }
 }
 
-fn store(batch: &mut Batch<'_>, mut row: MessageRow, body: MessageBody) -> usize {
+/// The visitor's message as the next one of the conversation; nothing for a mark on an answer.
+pub(super) fn said(
+    app: &App,
+    now: Timestamp,
+    conversation: &mut ConversationRow,
+    sent: &Sent,
+    record: &DecisionRecord,
+) -> Option<Stored> {
+    if let Some(topic) = &record.topic {
+        conversation.topic = Some(topic.clone());
+    }
+    let shown = sent.shown.as_ref()?;
+    let mut row = next_row(app, now, conversation, sent.client_id.clone());
+    shown.kind.clone_into(&mut row.kind);
+    row.text.clone_from(&shown.text);
+    row.decision = Some(message_view::decision_json(record));
+    let body = MessageBody { attachment: shown.attachment.clone(), ..MessageBody::default() };
     row.body = body.to_column();
-    batch.stored.push(Stored { row, body });
-    batch.stored.len() - 1
+    conversation.visitor_at = Some(now.as_millisecond());
+    Some(Stored { row, body })
 }
 
-fn store_reply(
-    batch: &mut Batch<'_>,
+/// A reply as the next message of the conversation.
+pub(super) fn answered(
+    app: &App,
+    now: Timestamp,
     conversation: &mut ConversationRow,
     reply: &Reply,
     reply_to: Option<i64>,
-) -> usize {
-    let mut row = next_row(batch, conversation, None);
+) -> Stored {
+    let mut row = next_row(app, now, conversation, None);
     row.reply_to = reply_to;
     reply.from.as_str().clone_into(&mut row.sender);
     reply.kind.as_str().clone_into(&mut row.kind);
     row.text.clone_from(&reply.text);
     row.rule_id.clone_from(&reply.rule_id);
-    let body = MessageBody::of_reply(batch.app, reply);
-    store(batch, row, body)
+    let body = MessageBody::of_reply(app, reply);
+    row.body = body.to_column();
+    Stored { row, body }
+}
+
+fn store(batch: &mut Batch<'_>, stored: Stored) -> usize {
+    batch.stored.push(stored);
+    batch.stored.len() - 1
 }
 
 /// The first answer to a message that was stored before.
@@ -411,35 +439,41 @@ async fn first_answer(
 
 /// After the commit: open streams of visitors and consoles.
 fn tell(batch: &Batch<'_>, open: &HashMap<String, Open>) {
-    let hub = &batch.app.hub;
     for conversation in open.values().filter(|one| one.changed) {
-        let row = &conversation.row;
-        let Ok(id) = row.id.parse() else { continue };
-        if hub.is_followed(id) {
-            let messages = batch
+        tell_of(batch.app, &conversation.row, &conversation.state_before, || {
+            batch
                 .stored
                 .iter()
-                .filter(|stored| stored.row.conversation_id == row.id)
+                .filter(|stored| stored.row.conversation_id == conversation.row.id)
                 .map(|stored| Message::new(batch.app, stored.row.clone(), stored.body.clone()))
-                .collect();
-            hub.tell_visitor(id, ChatEvent::Stored(messages));
-        }
-        let moved = conversation.state_before != row.state;
-        if moved {
-            hub.tell_visitor(id, ChatEvent::State);
-        }
-        if moved || matches!(row.state.as_str(), "queued" | "human") {
-            let data = serde_json::json!({
-                "conversation_id": row.id, "state": row.state, "seq": row.seq, "officer_id": row.officer_id,
-            });
-            hub.tell_staff(StaffEvent {
-                kind: if moved { "conversation" } else { "message" },
-                scope: Scope::Permission(Permission::Converse),
-                data: data.to_string(),
-            });
-        }
+                .collect()
+        });
     }
     for event in &batch.events {
-        hub.tell_staff(event.clone());
+        batch.app.hub.tell_staff(event.clone());
+    }
+}
+
+/// Tells the visitor's streams and the consoles about one stored change; `messages` are asked for only if somebody
+/// follows.
+pub(super) fn tell_of(app: &App, row: &ConversationRow, state_before: &str, messages: impl FnOnce() -> Vec<Message>) {
+    let hub = &app.hub;
+    let Ok(id) = row.id.parse() else { return };
+    if hub.is_followed(id) {
+        hub.tell_visitor(id, ChatEvent::Stored(messages().into()));
+    }
+    let moved = state_before != row.state;
+    if moved {
+        hub.tell_visitor(id, ChatEvent::State);
+    }
+    if moved || matches!(row.state.as_str(), "queued" | "human") {
+        let data = serde_json::json!({
+            "conversation_id": row.id, "state": row.state, "seq": row.seq, "officer_id": row.officer_id,
+        });
+        hub.tell_staff(StaffEvent {
+            kind: if moved { "conversation" } else { "message" },
+            scope: Scope::Permission(Permission::Converse),
+            data: data.to_string(),
+        });
     }
 }
