@@ -19,6 +19,9 @@ use crate::domain::{
 const VERSION: u32 = 1;
 
 /// The state as JSON.
+///
+/// # Panics
+/// Never: texts and numbers always serialise.
 pub fn encode(state: &DialogueState) -> String {
     serde_json::to_string(&StateJson::from(state)).expect("plain texts and numbers serialise")
 }

@@ -188,6 +188,9 @@ pub struct MessageBody {
 
 impl MessageBody {
     /// The column's text; nothing when there is nothing to keep.
+    ///
+    /// # Panics
+    /// Never: texts and numbers always serialise.
     pub fn to_column(&self) -> Option<String> {
         if *self == Self::default() {
             return None;

@@ -185,6 +185,9 @@ fn progress_json(case: &ProgressView, zone: &TimeZone) -> Value {
 }
 
 /// Why the bot did what it did, as stored with the visitor's message; for officers only.
+///
+/// # Panics
+/// Never: texts and numbers always serialise.
 pub fn decision_json(record: &DecisionRecord) -> String {
     #[derive(serde::Serialize)]
     struct Span<'a> {

@@ -47,6 +47,7 @@ fn checksum(sql: &str) -> String {
 
 /// Runs what is missing in one transaction: all or nothing.
 pub(super) async fn run(db: &Db, now: jiff::Timestamp) -> Result<Vec<String>, StoreError> {
+    const SQL: &str = "INSERT INTO schema_migrations (version, name, checksum, applied_at) VALUES ($1, $2, $3, $4)";
     let mut tx = db.write().await?;
     if !tx.is_sqlite() {
         // Two gateways that start at once: the second waits here.
@@ -69,8 +70,6 @@ pub(super) async fn run(db: &Db, now: jiff::Timestamp) -> Result<Vec<String>, St
             None => {
                 on_backend!(&mut tx, |conn| sqlx::raw_sql(migration.sql).execute(conn).await.map(|_| ()))
                     .map_err(|error| problem(error.to_string()))?;
-                const SQL: &str =
-                    "INSERT INTO schema_migrations (version, name, checksum, applied_at) VALUES ($1, $2, $3, $4)";
                 on_backend!(&mut tx, |conn| sqlx::query(SQL)
                     .bind(migration.version)
                     .bind(migration.name)

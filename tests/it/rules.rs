@@ -1,6 +1,6 @@
 //! Rule files from the outside: parsing, linting, examples, decisions.
 
-use std::fs;
+use std::{fmt::Write as _, fs};
 
 use jiff::civil::date;
 use proptest::prelude::*;
@@ -258,7 +258,8 @@ fn several_matters_are_told_apart_and_one_story_is_not() {
                 "[[rule]]\nid = \"{topic}\"\ntitle = \"{word}\"\nstatus = \"active\"\nkind = \"topic\"\ntopic = \"{topic}\"\nweight = 34\n[rule.when]\nany = [\"{word}\"]\n"
             )
         })
-        .collect();
+        .collect::<Vec<_>>()
+        .concat();
     let set = compiled(&rules).set.expect("the set is built");
     for (message, expected) in [
         ("补贴没到账，另外问下消防验收归谁管", &["POLICY.PAY", "FIRE.ACCEPT"][..]),
@@ -311,7 +312,7 @@ fn rule_bombs_are_refused_or_cheap() {
     // Groups that double at every level.
     let mut groups = String::from("[groups]\n\"g0\" = [\"补贴\"]\n");
     for n in 1..60 {
-        groups.push_str(&format!("\"g{n}\" = [\"@g{0}\", \"@g{0}\"]\n", n - 1));
+        let _ = writeln!(groups, "\"g{n}\" = [\"@g{0}\", \"@g{0}\"]", n - 1);
     }
     let text = format!("{groups}{}", rule("a", "all = [\"@g59\"]", ""));
     assert_eq!(winner(&text, "补贴").as_deref(), Some("a"));

@@ -125,7 +125,7 @@ fn a_bad_line_answers_an_error_and_the_next_is_read() {
             "k".into(),
         ),
     ];
-    let input: String = bad.iter().map(|(line, ..)| format!("{line}\n{good}\n")).collect();
+    let input: String = bad.iter().flat_map(|(line, ..)| [*line, "\n", good, "\n"]).collect();
     let answers = batch(&input);
     assert_eq!(answers.len(), bad.len() * 2);
     for (pair, (line, code, id)) in answers.chunks(2).zip(bad) {

@@ -158,6 +158,7 @@ impl Story {
     }
 
     #[track_caller]
+    #[expect(clippy::needless_pass_by_value, reason = "an action is written where it is done")]
     fn act(&mut self, actor: &Actor, input: ActionInput) -> &mut Self {
         let before = self.case.clone();
         let outcome = self.attempt(actor, &input).unwrap_or_else(|error| panic!("{:?}: {error}", input.action()));

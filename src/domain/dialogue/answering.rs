@@ -1,6 +1,8 @@
 //! The rungs of rules and clarification: answers with their sources, titles to choose from, the region, diversions,
 //! and the form when somebody has to act.
 
+use std::fmt::Write as _;
+
 use super::{
     AnswerText, Awaiting, CaseForm, Effect, HandoffReason, LastAnswer, QuickReply, Reading, ReadingMatter, Reply,
     draft::AnsweredBefore,
@@ -209,7 +211,7 @@ impl Turn<'_> {
         self.state.clarify_rounds += 1;
         let mut text = "您想问的是哪一个？".to_owned();
         for (index, (_, title)) in options.iter().enumerate() {
-            text.push_str(&format!("\n{}. {title}", index + 1));
+            let _ = write!(text, "\n{}. {title}", index + 1);
         }
         self.record.near = options.iter().map(|o| o.0.clone()).collect();
         let reply =

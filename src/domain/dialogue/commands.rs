@@ -29,7 +29,7 @@ impl Turn<'_> {
             Own::Unsolved => self.unsolved(),
             Own::AddToCase => {
                 let Awaiting::Duplicate { number } = awaiting else { return false };
-                self.add_to_case(number);
+                self.add_to_case(&number);
             }
             Own::FileAnother => {
                 if !matches!(awaiting, Awaiting::Duplicate { .. }) {

@@ -6,6 +6,7 @@ use crate::domain::kinds::{CaseType, Channel, Urgency};
 
 /// One matter, ready to be filed as a case after an explicit 提交 (T02).
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "marks of the case that are independent of each other")]
 pub struct CaseDraft {
     /// Enterprise name as told.
     pub enterprise: Option<String>,

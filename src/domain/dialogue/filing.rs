@@ -1,5 +1,7 @@
 //! The part of a turn that concerns the form: corrections in chat, the card, 提交, duplicates, 取消.
 
+use std::fmt::Write as _;
+
 use super::{
     Awaiting, Card, CaseForm, Effect, FieldKey, FieldSource, FieldValue, HandoffReason, KnownCase, MatterEdit,
     MessageKind, Reading, Reply, demand, extract,
@@ -47,7 +49,7 @@ impl Turn<'_> {
         let mut facts = extract::facts(words, self.env.today);
         let asking = form.asking;
         if asking.is_some() {
-            self.read_as_answer(words, &form, &mut facts);
+            Self::read_as_answer(words, &form, &mut facts);
         }
         let changed = form.take_facts(&facts, asking.is_some());
         self.state.facts.absorb(facts);
@@ -78,7 +80,7 @@ impl Turn<'_> {
     }
 
     /// The answer to what was asked, when it carries no marks of its own: a bare name or company.
-    fn read_as_answer(&self, words: &str, form: &CaseForm, facts: &mut super::Facts) {
+    fn read_as_answer(words: &str, form: &CaseForm, facts: &mut super::Facts) {
         let missing = form.missing();
         if facts.enterprise.is_none() && missing.contains(&FieldKey::Enterprise) {
             facts.enterprise = extract::enterprise_in_answer(words);
@@ -170,7 +172,7 @@ impl Turn<'_> {
                 .iter()
                 .map(|k| if form.is_required(*k) { format!("{}（必填）", k.label()) } else { k.label().to_owned() })
                 .collect();
-            text.push_str(&format!("还缺：{}。请在一条消息里一起发来", names.join("、")));
+            let _ = write!(text, "还缺：{}。请在一条消息里一起发来", names.join("、"));
             text.push_str(if required.is_empty() { "，或直接回复“提交”。" } else { "。" });
             if first {
                 let slots: Vec<String> = form
@@ -181,7 +183,7 @@ impl Turn<'_> {
                     .take(4)
                     .collect();
                 if !slots.is_empty() {
-                    text.push_str(&format!("如果方便，也说明{}，办得更快。", slots.join("、")));
+                    let _ = write!(text, "如果方便，也说明{}，办得更快。", slots.join("、"));
                 }
             }
         } else {
@@ -190,10 +192,8 @@ impl Turn<'_> {
                 text.push_str("请核对，没有问题就回复“提交”；要改哪项直接说，比如“电话改成…”。");
             } else {
                 let names: Vec<&str> = required.iter().map(|k| k.label()).collect();
-                text.push_str(&format!(
-                    "还缺{}，没有它工作人员联系不上您。可以在登记单里补，或转人工。",
-                    names.join("、")
-                ));
+                let _ =
+                    write!(text, "还缺{}，没有它工作人员联系不上您。可以在登记单里补，或转人工。", names.join("、"));
             }
         }
         self.show_form(&text);
@@ -344,14 +344,14 @@ impl Turn<'_> {
         self.state.awaiting = Awaiting::Nothing;
     }
 
-    pub(super) fn add_to_case(&mut self, number: String) {
+    pub(super) fn add_to_case(&mut self, number: &str) {
         self.step("case");
         let Some(form) = self.state.form.take() else {
             self.submitted_already();
             return;
         };
         self.effects.push(Effect::AppendToCase {
-            number: number.clone(),
+            number: number.to_owned(),
             text: form.original,
             attachments: std::mem::take(&mut self.state.attachments),
         });

@@ -66,6 +66,7 @@ pub struct TopicInfo {
 
 /// What a message was read as.
 #[derive(Debug, Clone, PartialEq, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "marks of a message that are independent of each other")]
 pub struct Reading {
     /// The matters, the most important first.
     pub matters: Vec<ReadingMatter>,

@@ -28,6 +28,8 @@ pub mod shipped;
 pub mod state;
 mod words;
 
+use std::fmt::Write as _;
+
 pub use draft::{
     Amount, AnsweredBefore, CaseDraft, Contact, Evidence, FieldChange, FiledCase, KnownCase, ProgressView,
     RouteProposal, TopicScore,
@@ -208,7 +210,7 @@ pub fn filed(env: &TurnEnv<'_>, state: &DialogueState, cases: &[FiledCase]) -> (
     if !env.knowledge.is_open(env.now)
         && let Some(at) = env.knowledge.next_open(env.now)
     {
-        text.push_str(&format!("\n现在不在工作时间，工作人员 {} 上班后处理。", env.knowledge.in_words(at)));
+        let _ = write!(text, "\n现在不在工作时间，工作人员 {} 上班后处理。", env.knowledge.in_words(at));
     }
     let reply = Reply {
         from: Sender::System,

@@ -2,6 +2,8 @@
 //!
 //! Decides nothing by itself; it only translates what the other parts of the domain say.
 
+use std::fmt::Write as _;
+
 use jiff::{Timestamp, ToSpan, civil::Date};
 
 use super::{
@@ -136,10 +138,10 @@ fn citation(cite: &crate::domain::rules::Citation, verified_on: Option<Date>) ->
         reference.push_str(clause);
     }
     if let Some(until) = cite.effective_until {
-        reference.push_str(&format!("，有效至{}", chinese_date(until)));
+        let _ = write!(reference, "，有效至{}", chinese_date(until));
     }
     if let Some(on) = verified_on {
-        reference.push_str(&format!("（核对日期：{}）", chinese_date(on)));
+        let _ = write!(reference, "（核对日期：{}）", chinese_date(on));
     }
     Citation { title: cite.title.clone(), reference, url: cite.url.clone() }
 }

@@ -304,12 +304,13 @@ impl Schedule {
     pub fn plan(&self, request: &DueRequest<'_>, warns: &[Warn]) -> Result<Plan, SlaError> {
         let Budget { unit, n } = request.budget;
         let by_day = match (unit, request.convention) {
-            (Unit::CalendarDays, _) | (Unit::WorkingDays, Some(Convention::Exact)) => false,
+            (Unit::CalendarDays, _)
+            | (Unit::WorkingDays, Some(Convention::Exact))
+            | (Unit::WorkingHours | Unit::WorkingMinutes | Unit::Minutes, None | Some(Convention::Exact)) => false,
             (Unit::WorkingDays, None | Some(Convention::DayCount)) => true,
             (Unit::WorkingHours | Unit::WorkingMinutes | Unit::Minutes, Some(Convention::DayCount)) => {
                 return Err(SlaError::Convention { unit });
             }
-            (Unit::WorkingHours | Unit::WorkingMinutes | Unit::Minutes, None | Some(Convention::Exact)) => false,
         };
         let pace = if unit == Unit::Minutes { Pace::Wall } else { Pace::Business };
         let at = |t: Timestamp| match pace {

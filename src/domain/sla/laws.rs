@@ -161,8 +161,9 @@ fn offices_open_and_close() {
 
 #[test]
 fn the_shipped_policies_give_the_limits_of_their_documents() {
-    let book = SlaBook::shipped();
     use {CaseType as T, Complexity as C};
+
+    let book = SlaBook::shipped();
     let check = |name: &str, case_type: T, grade: Option<C>, expected: &str| {
         let within = book.profile(name).unwrap().answer_budget(case_type, grade);
         assert_eq!(within.map(|w| w.to_string()).as_deref(), Some(expected), "{name} {case_type} {grade:?}");
