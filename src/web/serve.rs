@@ -99,7 +99,7 @@ async fn connection(app: App, stream: TcpStream, peer: SocketAddr, router: Route
             request.extensions_mut().insert(Peer(peer));
             let router = router.clone();
             async move {
-                let response = router.oneshot(request.map(Body::new)).await?;
+                let response = Box::pin(router.oneshot(request.map(Body::new))).await?;
                 Ok::<_, std::convert::Infallible>(busy.until_sent(response))
             }
         })

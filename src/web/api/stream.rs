@@ -137,14 +137,16 @@ async fn next_chat(mut state: ChatStream) -> Option<(Result<Event, Infallible>, 
         if state.must_look {
             state.must_look = false;
             // A database that does not answer: the client reconnects and resumes.
-            let (messages, _) = chat::history(&state.app, state.conversation, state.seq, PAGE).await.ok()?;
+            // Boxed: thousands of streams wait idly and look rarely.
+            let read = Box::pin(chat::history(&state.app, state.conversation, state.seq, PAGE));
+            let (messages, _) = read.await.ok()?;
             state.must_look = i64::try_from(messages.len()).is_ok_and(|n| n == PAGE);
             push(&mut state, &messages);
             continue;
         }
         if state.must_tell_state {
             state.must_tell_state = false;
-            let info = chat::conversation(&state.app, state.conversation).await.ok()?;
+            let info = Box::pin(chat::conversation(&state.app, state.conversation)).await.ok()?;
             if let Ok(event) = Event::default().event("state").json_data(&info) {
                 state.ready.push_back(event);
             }
@@ -230,7 +232,7 @@ async fn next_console(mut state: ConsoleStream) -> Option<(Result<Event, Infalli
     loop {
         tokio::select! {
             () = state.app.shutdown.cancelled() => return None,
-            _ = state.check.tick() => match auth::authenticate(&state.app, &state.token).await {
+            _ = state.check.tick() => match Box::pin(auth::authenticate(&state.app, &state.token)).await {
                 Ok(officer) => state.officer = officer,
                 Err(AppError::Unauthenticated { .. }) => return None,
                 // The database did not answer just now; rights are checked again in a moment.
