@@ -32,6 +32,8 @@ pub struct Metrics {
     pub write_failed: AtomicBool,
     /// Whether the last change of the content was refused.
     pub content_refused: AtomicBool,
+    /// Bytes of SQLite's write-ahead log when it was last looked at.
+    pub wal_bytes: AtomicU64,
     /// Successful takeovers of changed content.
     pub content_reloads: AtomicU64,
     /// Commit times: bucket counts, then their sum in microseconds.
@@ -64,6 +66,7 @@ impl Metrics {
         line("zhitong_exchange_failures_total", "counter", self.failed_batches.load(Relaxed).into());
         line("zhitong_requests_limited_total", "counter", self.limited.load(Relaxed).into());
         line("zhitong_write_failed", "gauge", self.write_failed.load(Relaxed).into());
+        line("zhitong_wal_bytes", "gauge", self.wal_bytes.load(Relaxed).into());
         line("zhitong_content_refused", "gauge", self.content_refused.load(Relaxed).into());
         line("zhitong_content_reloads_total", "counter", self.content_reloads.load(Relaxed).into());
         let _ = writeln!(text, "# TYPE zhitong_responses_total counter");

@@ -16,6 +16,7 @@ pub mod error;
 pub mod events;
 pub mod exchange;
 pub mod health;
+pub mod housekeeping;
 pub mod intake;
 pub mod job_board;
 pub mod limits;

@@ -1,5 +1,6 @@
 //! Work beside requests: one file per job, each `run_once`, idempotent and decided from stored rows alone.
 
+pub mod checkpoint;
 pub mod outbox;
 pub mod runner;
 pub mod sla_sweep;

@@ -10,7 +10,7 @@ use tokio::{
     time::{Instant, MissedTickBehavior, interval_at},
 };
 
-use super::sla_sweep;
+use super::{checkpoint, sla_sweep};
 use crate::app::{App, AppError};
 
 type Run = Pin<Box<dyn Future<Output = Result<String, AppError>> + Send>>;
@@ -24,12 +24,20 @@ struct Job {
     woken: fn(App) -> Pin<Box<dyn Future<Output = ()> + Send>>,
 }
 
-const JOBS: &[Job] = &[Job {
-    name: "sla_sweep",
-    every: Duration::from_secs(2),
-    run: |app| Box::pin(async move { sla_sweep::run_once(&app).await.map(|summary| summary.to_string()) }),
-    woken: |app| Box::pin(async move { app.wake.timers.notified().await }),
-}];
+const JOBS: &[Job] = &[
+    Job {
+        name: "sla_sweep",
+        every: Duration::from_secs(2),
+        run: |app| Box::pin(async move { sla_sweep::run_once(&app).await.map(|summary| summary.to_string()) }),
+        woken: |app| Box::pin(async move { app.wake.timers.notified().await }),
+    },
+    Job {
+        name: "checkpoint",
+        every: Duration::from_millis(500),
+        run: |app| Box::pin(async move { checkpoint::run_once(&app).await }),
+        woken: |_| Box::pin(std::future::pending()),
+    },
+];
 
 /// Starts every job; they end when the app shuts down. Await the set after that.
 pub fn start(app: &App) -> JoinSet<()> {

@@ -41,6 +41,8 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous},
 };
 
+/// Pages in the write-ahead log (32 MiB) at which the writer moves them itself.
+const WRITER_CHECKPOINTS_AT: &str = "8192";
 /// The oldest SQLite without the WAL-reset corruption bug.
 const OLDEST_SQLITE: (u32, u32, u32) = (3, 51, 3);
 
@@ -87,6 +89,8 @@ pub enum Db {
         writer: SqlitePool,
         /// Connections that refuse to write.
         readers: SqlitePool,
+        /// The one connection that moves the WAL into the file, so that the writer need not.
+        checkpointer: SqlitePool,
         /// The database file.
         file: PathBuf,
     },
@@ -209,6 +213,8 @@ impl Db {
             .busy_timeout(Duration::from_secs(5))
             .pragma("temp_store", "memory")
             .pragma("cache_size", "-16384")
+            // Only where nobody else does it in time: a page written often is moved once, not once per thousand.
+            .pragma("wal_autocheckpoint", WRITER_CHECKPOINTS_AT)
             .log_slow_statements(tracing::log::LevelFilter::Off, Duration::from_secs(1));
         let pool = || SqlitePoolOptions::new().test_before_acquire(false).acquire_timeout(Duration::from_secs(10));
         let writer = pool()
@@ -218,10 +224,11 @@ impl Db {
             .max_lifetime(None)
             .connect_with(options.clone())
             .await?;
+        let checkpointer = pool().max_connections(1).max_lifetime(None).connect_lazy_with(options.clone());
         let readers =
             pool().max_connections(8).max_lifetime(None).connect_lazy_with(options.pragma("query_only", "ON"));
         check_sqlite(&writer).await?;
-        Ok(Self::Sqlite { writer, readers, file })
+        Ok(Self::Sqlite { writer, readers, checkpointer, file })
     }
 
     pub(crate) async fn open_postgres(options: PgConnectOptions, connections: u32) -> Result<Self, StoreError> {
@@ -296,11 +303,33 @@ impl Db {
         }
     }
 
+    /// Moves what the write-ahead log holds into the file (SQLite; nothing to do on PostgreSQL). Writers are not held
+    /// up, unless `truncate` is set: then they wait until the log is empty.
+    ///
+    /// # Errors
+    /// `Database`.
+    pub async fn checkpoint(&self, truncate: bool) -> Result<(), StoreError> {
+        let Self::Sqlite { checkpointer, .. } = self else { return Ok(()) };
+        let mut conn = checkpointer.acquire().await?;
+        let sql = if truncate { "PRAGMA wal_checkpoint(TRUNCATE)" } else { "PRAGMA wal_checkpoint(PASSIVE)" };
+        sqlx::query(sql).fetch_optional(&mut *conn).await?;
+        Ok(())
+    }
+
+    /// Bytes of the write-ahead log; 0 on PostgreSQL.
+    pub fn wal_bytes(&self) -> u64 {
+        let Some(file) = self.file() else { return 0 };
+        let mut wal = file.as_os_str().to_owned();
+        wal.push("-wal");
+        std::fs::metadata(wal).map_or(0, |wal| wal.len())
+    }
+
     /// Closes all connections after their work.
     pub async fn close(&self) {
         match self {
-            Self::Sqlite { writer, readers, .. } => {
+            Self::Sqlite { writer, readers, checkpointer, .. } => {
                 readers.close().await;
+                checkpointer.close().await;
                 writer.close().await;
             }
             Self::Postgres { pool } => pool.close().await,
@@ -356,6 +385,24 @@ mod tests {
         assert!(parse_version("3.51.10") > OLDEST_SQLITE);
         assert!(parse_version("3.46.0") < OLDEST_SQLITE);
         assert_eq!(parse_version("3.51.3"), OLDEST_SQLITE);
+    }
+
+    crate::store_test! {
+        async fn the_log_is_moved_into_the_file_and_emptied(db: Db) {
+            for n in 0..64_i64 {
+                let mut tx = db.write().await.unwrap();
+                let sql = "INSERT INTO instance (key, value) VALUES ($1, $2)";
+                on_backend!(&mut tx, |conn| sqlx::query(sql).bind(format!("log-{n}")).bind("长".repeat(20_000))
+                    .execute(conn).await.map(|_| ())).unwrap();
+                tx.commit().await.unwrap();
+            }
+            let sqlite = db.file().is_some();
+            assert_eq!(db.wal_bytes() > 1024 * 1024, sqlite);
+            db.checkpoint(false).await.unwrap();
+            assert_eq!(db.wal_bytes() > 0, sqlite, "without truncation the log keeps its length");
+            db.checkpoint(true).await.unwrap();
+            assert_eq!(db.wal_bytes(), 0);
+        }
     }
 
     crate::store_test! {

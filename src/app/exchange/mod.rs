@@ -127,10 +127,15 @@ pub async fn run(app: App) {
         let (app, pipe) = (app.clone(), pipe.clone());
         async move { write::run(&app, &pipe).await }
     });
-    tasks.spawn(async move { prepare::run(&app, &pipe, &mut receiver).await });
+    tasks.spawn({
+        let app = app.clone();
+        async move { prepare::run(&app, &pipe, &mut receiver).await }
+    });
     while let Some(ended) = tasks.join_next().await {
         if let Err(error) = ended {
-            tracing::error!(%error, "the exchange stopped");
+            // Nobody would get an answer any more: stop, the supervisor starts a fresh process.
+            tracing::error!(%error, "the exchange stopped; the gateway stops");
+            app.fatal.cancel();
         }
     }
 }
