@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     config::{Config, TimeConfig},
     domain::{
+        retrieval::Index,
         routing::RoutingTable,
         rules::{CompileEnv, Diagnostic, Level, RuleSet, SourceFile, TopicInfo, compile},
         sla::{OfficeHours, Schedule, Season, Session, SlaBook, WorkCalendar},
@@ -50,6 +51,8 @@ pub enum Origin {
 pub struct Content {
     /// The checked rules.
     pub rules: RuleSet,
+    /// What finds the rules nearest to some words; of the same rules.
+    pub index: Index,
     /// Types and topics.
     pub taxonomy: Taxonomy,
     /// Units and the dispatch table.
@@ -233,6 +236,7 @@ pub fn build(files: &[SourceFile], time: &TimeConfig, now: Timestamp, origin: Or
     let errors = diagnostics.iter().any(|d| d.level == Level::Error);
     let content = match compiled.set {
         Some(rules) if partial || !errors => Some(Content {
+            index: Index::build(&rules),
             rules,
             taxonomy,
             routing,

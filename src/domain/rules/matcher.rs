@@ -199,6 +199,15 @@ pub(super) struct Scratch {
 }
 
 impl Matcher {
+    /// Reports the words of a text in normal form with each of their slots, without any bookkeeping.
+    pub(super) fn find_words(&self, text: &str, mut found: impl FnMut(Slot, usize, usize)) {
+        for word in self.words.automaton.find_overlapping_iter(text) {
+            for &slot in self.words.slots_of(word.pattern().as_u32()) {
+                found(slot, word.start(), word.end());
+            }
+        }
+    }
+
     /// Finds all words of all slots in a message.
     pub(super) fn scan(&self, original: &str, scratch: &mut Scratch) {
         scratch.begin(self.slot_count);

@@ -9,6 +9,7 @@ mod compile;
 mod decide;
 mod decision;
 mod diagnostic;
+mod dictionary;
 mod engine;
 mod examples;
 mod explain;
@@ -25,6 +26,7 @@ mod words;
 pub use compile::{CompileEnv, Compiled, SourceFile, TopicInfo, compile, is_rule_file};
 pub use decision::{AnswerHit, Decision, Input, Matter, TopicScore, TypeScore};
 pub use diagnostic::{Diagnostic, Level};
+pub use dictionary::{Dictionary, Wanted};
 pub use examples::{ExampleEnv, ExampleFailure, ExampleReport};
 pub use explain::{ConditionTrace, Explanation, RuleTrace};
 pub use model::{

@@ -17,7 +17,7 @@ pub struct RuleSet {
     /// Number of the topic of each rule, in `topics`.
     pub(super) rule_topics: Vec<Option<u16>>,
     pub(super) topics: Vec<Topic>,
-    pub(super) matcher: Matcher,
+    pub(super) matcher: Arc<Matcher>,
     by_id: HashMap<String, usize>,
     triggers: Triggers,
     hash: Arc<str>,
@@ -58,6 +58,7 @@ impl RuleSet {
         let Parts { rules, conditions, rule_topics, topics, matcher, hash } = parts;
         let by_id = rules.iter().enumerate().map(|(n, rule)| (rule.id.clone(), n)).collect();
         let triggers = Triggers::new(&conditions);
+        let matcher = Arc::new(matcher);
         Self { rules, conditions, rule_topics, topics, matcher, by_id, triggers, hash: hash.into() }
     }
 
