@@ -387,13 +387,20 @@ mod tests {
         assert_eq!(parse_version("3.51.3"), OLDEST_SQLITE);
     }
 
-    crate::store_test! {
-        async fn the_log_is_moved_into_the_file_and_emptied(db: Db) {
+    #[tokio::test]
+    async fn the_log_is_moved_into_the_file_and_emptied() {
+        for test in [Some(testing::sqlite().await), testing::postgres().await].into_iter().flatten() {
+            let db = &test.db;
             for n in 0..64_i64 {
                 let mut tx = db.write().await.unwrap();
                 let sql = "INSERT INTO instance (key, value) VALUES ($1, $2)";
-                on_backend!(&mut tx, |conn| sqlx::query(sql).bind(format!("log-{n}")).bind("长".repeat(20_000))
-                    .execute(conn).await.map(|_| ())).unwrap();
+                on_backend!(&mut tx, |conn| sqlx::query(sql)
+                    .bind(format!("log-{n}"))
+                    .bind("长".repeat(20_000))
+                    .execute(conn)
+                    .await
+                    .map(|_| ()))
+                .unwrap();
                 tx.commit().await.unwrap();
             }
             let sqlite = db.file().is_some();
@@ -402,6 +409,7 @@ mod tests {
             assert_eq!(db.wal_bytes() > 0, sqlite, "without truncation the log keeps its length");
             db.checkpoint(true).await.unwrap();
             assert_eq!(db.wal_bytes(), 0);
+            test.finish().await;
         }
     }
 
