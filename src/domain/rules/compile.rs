@@ -110,7 +110,12 @@ pub fn compile(files: &[SourceFile], env: &CompileEnv) -> Compiled {
     lint::rules(&mut rules, &texts, env, &mut diagnostics);
     let groups_used: BTreeSet<&str> = rules.iter().flat_map(|(_, e)| e.groups.iter().map(String::as_str)).collect();
     lint::groups(&raw.groups, &groups_used, &texts, &mut diagnostics);
-    diagnostics.retain(|d| !is_allowed(d, &rules, env));
+    let allowing: HashMap<&str, &[String]> = rules
+        .iter()
+        .filter(|(rule, _)| !rule.allow.is_empty())
+        .map(|(rule, _)| (rule.rule.id.as_str(), rule.allow.as_slice()))
+        .collect();
+    diagnostics.retain(|d| !is_allowed(d, &allowing, env));
     let failed: BTreeSet<(&str, usize)> = diagnostics
         .iter()
         .filter(|d| d.level == Level::Error && d.rule.is_some())
@@ -154,12 +159,12 @@ fn usable_end(rule: &RawRule, file: &FileText<'_>) -> usize {
 }
 
 /// Whether the rule suppresses the finding: `allow = ["W108: 理由, 2026-12-31"]`. Errors cannot be suppressed.
-fn is_allowed(d: &Diagnostic, rules: &[(RawRule, Expanded)], env: &CompileEnv) -> bool {
+fn is_allowed(d: &Diagnostic, allowing: &HashMap<&str, &[String]>, env: &CompileEnv) -> bool {
     if d.level == Level::Error {
         return false;
     }
-    let Some(id) = &d.rule else { return false };
-    rules.iter().filter(|(rule, _)| &rule.rule.id == id).flat_map(|(rule, _)| &rule.allow).any(|entry| {
+    let Some(allow) = d.rule.as_deref().and_then(|id| allowing.get(id)) else { return false };
+    allow.iter().any(|entry| {
         let Some((code, reason)) = entry.split_once([':', '：']) else { return false };
         let until = reason.rsplit([',', '，']).next().and_then(|date| date.trim().parse::<Date>().ok());
         code.trim() == d.code && until.is_some_and(|until| env.today <= until)
