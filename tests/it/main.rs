@@ -9,6 +9,7 @@ mod conversations;
 mod durability;
 mod main_path;
 mod pages;
+mod retrieval;
 mod rules;
 mod sla;
 mod support;

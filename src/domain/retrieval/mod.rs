@@ -50,12 +50,10 @@ pub struct Hit {
     pub citations: Arc<[Citation]>,
     /// How near it is; comparable within one search only.
     pub score: f32,
-    /// Share of the characters that mean something which the entry knows, 0 to 1.
+    /// Share of what the words tell that the entry knows, 0 to 1; a word that no entry knows tells most.
     pub coverage: f32,
-    /// Share of the sets of words that the rule needs (`all`) which occur, 0 to 1.
-    pub anchored: f32,
-    /// Whether a word occurs that the rule excludes (`none`).
-    pub excluded: bool,
+    /// Near enough to be offered to somebody who did not ask for it.
+    pub near: bool,
 }
 
 /// The index of a rule set.
@@ -83,10 +81,11 @@ struct Entry {
 /// The terms of a query, each with the characters that it stands on.
 #[derive(Debug, Default)]
 struct Query {
-    terms: Vec<(u32, Kind, Span)>,
+    terms: Vec<(u32, Span)>,
     /// Sets of words that occur, ascending.
     words: Vec<u32>,
-    content: Span,
+    /// How much each character tells; nothing for words of courtesy and grammar.
+    tells: Vec<f32>,
 }
 
 /// Weights of the parts of an entry.
@@ -154,7 +153,7 @@ impl Index {
             return Vec::new();
         }
         let mut scores = vec![0.0_f32; self.entries.len()];
-        for (number, _, _) in &query.terms {
+        for (number, _) in &query.terms {
             self.postings.score(*number, &mut scores);
         }
         // A few more than asked for: what a rule excludes or lacks may change the order.
@@ -175,54 +174,66 @@ impl Index {
         hits
     }
 
+    /// Titles to offer when nothing was answered (您是不是想问), the nearest first; none when nothing is near.
+    pub fn suggest(&self, words: &str, filter: &Filter<'_>) -> Vec<Hit> {
+        let mut hits = self.search(words, filter, MAX_SUGGESTIONS);
+        let floor = hits.first().map_or(0.0, |best| best.score * BESIDE_THE_BEST);
+        hits.retain(|hit| hit.near && hit.score >= floor);
+        hits
+    }
+
     fn hit(&self, query: &Query, entry: &Entry, n: usize, score: f32) -> Hit {
         let mut known = Span::default();
-        for (number, _, span) in &query.terms {
+        for (number, span) in &query.terms {
             if self.postings.adds(*number, n as u32) > 0.0 {
                 known.join(*span);
             }
         }
+        let coverage = query.share(known);
         let occurs = |set: &u32| query.words.binary_search(set).is_ok();
-        let present = entry.needed.iter().filter(|set| occurs(set)).count();
-        let anchored = if entry.needed.is_empty() { 0.5 } else { present as f32 / entry.needed.len() as f32 };
-        let excluded = entry.excluded.iter().any(occurs);
-        let coverage = known.share_of(query.content);
-        let score = score * (1.0 + ANCHOR_BONUS * anchored) * if excluded { EXCLUDED } else { 1.0 };
+        let score = if entry.excluded.iter().any(occurs) { score * EXCLUDED } else { score };
+        let complete = !entry.needed.is_empty() && entry.needed.iter().all(occurs);
+        let (terms, share) = if complete { NEAR_COMPLETE } else { NEAR };
         Hit {
             rule_id: Arc::clone(&entry.rule_id),
             title: Arc::clone(&entry.title),
             citations: Arc::clone(&entry.citations),
             score,
             coverage,
-            anchored,
-            excluded,
+            near: score >= terms * self.postings.rarity(None) && coverage >= share,
         }
     }
 
     fn query(&self, words: &str) -> Query {
         let normal: String = text::normalised(words).chars().take(MAX_CHARS).collect();
         let mut query = Query::default();
-        for (n, c) in normal.chars().enumerate() {
-            if terms::is_content(c) {
-                query.content.add(n, n + 1);
+        query.tells.resize(normal.chars().count(), 0.0);
+        terms::each(&normal, Some(&self.dictionary), true, |key, first, last| {
+            let number = self.postings.number(key);
+            match key.kind() {
+                Kind::Word => query.words.extend(key.set()),
+                Kind::Pair | Kind::Latin => {
+                    let rarity = self.postings.rarity(number);
+                    query.tells.iter_mut().take(last).skip(first).for_each(|tells| *tells += rarity);
+                }
+                Kind::Sound => {}
+            }
+            if let Some(number) = number {
+                query.terms.push((number, Span::of(first, last)));
+            }
+        });
+        for (c, tells) in normal.chars().zip(&mut query.tells) {
+            if !terms::is_content(c) {
+                *tells = 0.0;
             }
         }
-        terms::each(&normal, Some(&self.dictionary), true, |key, first, last| {
-            if let Some(set) = key.set() {
-                query.words.push(set);
-            }
-            let Some(number) = self.postings.number(key) else { return };
-            let mut span = Span::default();
-            span.add(first, last);
-            query.terms.push((number, key.kind(), span));
-        });
         query.words.sort_unstable();
         query.words.dedup();
         query.terms.sort_unstable_by_key(|t| t.0);
         query.terms.dedup_by(|b, a| {
             let same = a.0 == b.0;
             if same {
-                a.2.join(b.2);
+                a.1.join(b.1);
             }
             same
         });
@@ -230,10 +241,16 @@ impl Index {
     }
 }
 
-/// How much the words that a rule needs add to the score when all occur, and what is left of it when a word occurs
-/// that the rule excludes.
-const ANCHOR_BONUS: f32 = 0.3;
+/// What is left of a score when a word occurs that the rule excludes.
 const EXCLUDED: f32 = 0.8;
+
+/// What an entry must reach to be offered: a score, counted in words that only one entry holds, and a share of what
+/// the words tell. Less is asked where every word that the rule needs occurs.
+const NEAR: (f32, f32) = (4.3, 0.55);
+const NEAR_COMPLETE: (f32, f32) = (2.4, 0.35);
+
+/// Share of the best score that others must have to be offered beside it.
+const BESIDE_THE_BEST: f32 = 0.4;
 
 impl Entry {
     fn is_open(&self, filter: &Filter<'_>) -> bool {
@@ -275,12 +292,14 @@ fn collect(builder: &mut Builder, rule: &Rule, wanted: Wanted<'_>, dictionary: &
 struct Span([u64; MAX_CHARS / 64]);
 
 impl Span {
-    fn add(&mut self, first: usize, last: usize) {
+    fn of(first: usize, last: usize) -> Self {
+        let mut span = Self::default();
         for n in first..last {
-            if let Some(word) = self.0.get_mut(n / 64) {
+            if let Some(word) = span.0.get_mut(n / 64) {
                 *word |= 1 << (n % 64);
             }
         }
+        span
     }
 
     fn join(&mut self, other: Self) {
@@ -289,10 +308,81 @@ impl Span {
         }
     }
 
-    /// Share of the characters of `whole` that are in this one.
-    fn share_of(self, whole: Self) -> f32 {
-        let count: u32 = whole.0.iter().map(|w| w.count_ones()).sum();
-        let inside: u32 = self.0.iter().zip(whole.0).map(|(a, b)| (a & b).count_ones()).sum();
-        if count == 0 { 0.0 } else { inside as f32 / count as f32 }
+    fn has(self, n: usize) -> bool {
+        self.0.get(n / 64).is_some_and(|word| word >> (n % 64) & 1 == 1)
+    }
+}
+
+impl Query {
+    /// Share of what the characters tell that stands on these ones.
+    fn share(&self, known: Span) -> f32 {
+        let whole: f32 = self.tells.iter().sum();
+        let told: f32 = self.tells.iter().enumerate().filter(|(n, _)| known.has(*n)).map(|(_, tells)| tells).sum();
+        if whole > 0.0 { told / whole } else { 0.0 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::rules::{CompileEnv, SourceFile, compile};
+
+    const TODAY: Date = jiff::civil::date(2026, 11, 26);
+
+    fn rule(id: &str, title: &str, more: &str, when: &str, example: &str) -> String {
+        format!(
+            "[[rule]]\nid = \"{id}\"\ntitle = \"{title}\"\nstatus = \"active\"\ncategory = \"咨询\"\n{more}\n\
+             [rule.when]\n{when}\nmax_chars = 80\n[rule.answer]\ntext = \"请按办事指南办理。\"\n\
+             [[rule.cite]]\ntitle = \"办事指南\"\n[rule.tests]\nmatch = [\"{example}\"]\n"
+        )
+    }
+
+    fn index() -> Index {
+        let text = [
+            "schema = 1\n[groups]\n\"迁址\" = [\"搬家\", \"换地址\", \"搬到\"]\n".to_owned(),
+            rule("tax", "税务登记要带什么", "", "all = [\"税务登记\"]", "税务登记带啥材料"),
+            rule("move", "住所变更登记", "", "all = [\"@迁址\"]", "公司搬家了怎么办"),
+            rule("old", "消防备案旧办法", "valid_until = 2026-11-25", "all = [\"消防备案\"]", "消防备案咋办"),
+            rule("there", "园区班车时刻", "areas = [\"3302\"]", "all = [\"班车\"]", "班车几点"),
+            rule("chat", "发票领用办法", "channels = [\"wechat_oa\"]", "all = [\"发票\"]", "发票在哪领"),
+        ]
+        .join("");
+        let files = [SourceFile { path: "r.toml".into(), text }];
+        let compiled = compile(&files, &CompileEnv::lenient(TODAY));
+        Index::build(&compiled.set.expect("the set is built"))
+    }
+
+    fn found(words: &str, region: Option<&str>, channel: Channel) -> Vec<String> {
+        let filter = Filter { today: TODAY, region, channel: Some(channel), drafts: false };
+        index().search(words, &filter, 5).iter().map(|hit| hit.rule_id.to_string()).collect()
+    }
+
+    #[test]
+    fn the_nearest_comes_first() {
+        for (words, expected) in
+            [("稅務登記", "tax"), ("水务登记带什么去", "tax"), ("我们厂子搬到新区了", "move"), ("住所变更", "move")]
+        {
+            assert_eq!(found(words, None, Channel::Web).first().map(String::as_str), Some(expected), "{words}");
+        }
+    }
+
+    #[test]
+    fn dates_areas_and_channels_are_checked_when_asked() {
+        assert!(!found("消防备案", None, Channel::Web).contains(&"old".to_owned()));
+        assert!(!found("班车几点", None, Channel::Web).contains(&"there".to_owned()));
+        assert!(!found("班车几点", Some("350000"), Channel::Web).contains(&"there".to_owned()));
+        assert!(found("班车几点", Some("330225"), Channel::Web).contains(&"there".to_owned()));
+        assert!(!found("发票在哪领", None, Channel::Web).contains(&"chat".to_owned()));
+        assert!(found("发票在哪领", None, Channel::WechatOa).contains(&"chat".to_owned()));
+    }
+
+    #[test]
+    fn nothing_is_suggested_for_what_no_entry_knows() {
+        let filter = Filter { today: TODAY, region: None, channel: None, drafts: false };
+        for words in ["", "？？？", "今晚月亮真圆", "请问一下您好"] {
+            assert!(index().suggest(words, &filter).is_empty(), "{words}");
+        }
+        let titles: Vec<_> = index().suggest("税务登记带什么材料", &filter);
+        assert_eq!(titles.first().map(|hit| &*hit.rule_id), Some("tax"));
     }
 }

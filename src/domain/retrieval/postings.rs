@@ -34,6 +34,7 @@ pub(super) struct Postings {
     /// List of term `n`: `postings[from[n]..from[n + 1]]`, ascending by entry.
     from: Vec<u32>,
     postings: Vec<Posting>,
+    entries: u32,
 }
 
 /// Keys are well spread after one multiplication; the standard hasher would cost more than the look-up.
@@ -100,8 +101,8 @@ impl Builder {
 
     /// Computes the lists.
     pub(super) fn build(self) -> Postings {
-        let entries = self.lengths.len() as f32;
-        let average = (self.lengths.iter().sum::<f32>() / entries.max(1.0)).max(1.0);
+        let entries = self.lengths.len() as u32;
+        let average = (self.lengths.iter().sum::<f32>() / entries.max(1) as f32).max(1.0);
         let mut counts = vec![0_u32; self.kinds.len() + 1];
         for row in &self.rows {
             if let Some(count) = counts.get_mut(row.0 as usize + 1) {
@@ -125,8 +126,7 @@ impl Builder {
             else {
                 continue;
             };
-            let held = held as f32;
-            let rarity = (1.0 + (entries - held + 0.5) / (held + 0.5)).ln();
+            let rarity = rarity(entries, held);
             let damped = SATURATION * (1.0 - LENGTH + LENGTH * length / average);
             let adds = worth(kind) * rarity * weight * (SATURATION + 1.0) / (weight + damped);
             if let Some(slot) = postings.get_mut(*at as usize) {
@@ -134,14 +134,25 @@ impl Builder {
             }
             *at += 1;
         }
-        Postings { numbers: self.numbers, from, postings }
+        Postings { numbers: self.numbers, from, postings, entries }
     }
+}
+
+/// How much it tells that a term occurs which `held` of the entries hold.
+fn rarity(entries: u32, held: u32) -> f32 {
+    let held = held as f32;
+    (1.0 + (entries as f32 - held + 0.5) / (held + 0.5)).ln()
 }
 
 impl Postings {
     /// The number of a term that some entry holds.
     pub(super) fn number(&self, key: Key) -> Option<u32> {
         self.numbers.get(&key).copied()
+    }
+
+    /// How much it tells that the term occurs; without a number, a term that no entry holds.
+    pub(super) fn rarity(&self, number: Option<u32>) -> f32 {
+        rarity(self.entries, number.map_or(0, |n| self.list(n).len() as u32))
     }
 
     fn list(&self, number: u32) -> &[Posting] {
