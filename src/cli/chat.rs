@@ -82,7 +82,8 @@ struct Talk {
 impl Talk {
     fn say(&mut self, words: &str, now: Timestamp, out: &mut impl Write) -> anyhow::Result<()> {
         let content = &self.content;
-        let knowledge = Shipped::new(&content.rules, &content.taxonomy, &content.routing, &content.schedule, now);
+        let knowledge = Shipped::new(&content.rules, &content.taxonomy, &content.routing, &content.schedule, now)
+            .with_index(&content.index);
         let env = TurnEnv {
             knowledge: &knowledge,
             now,

@@ -11,6 +11,7 @@ use zhitong::{
     app::content::{self, Content, Origin},
     config::Config,
     domain::{
+        dialogue::{DialogueState, Input, Knowledge as _, Reply, Shipped, TurnEnv, turn},
         kinds::Channel,
         retrieval::{Filter, MAX_SUGGESTIONS},
         text,
@@ -114,4 +115,85 @@ fn what_no_rule_answers_gets_no_titles() {
     println!("{asked} questions, titles for {wrong:?}");
     // What is left speaks of another licence (许可证) than the rules do; the dialogue also compares the topics.
     assert!(wrong.len() * 40 <= asked, "{wrong:?}");
+}
+
+/// What the bot says to one message at the start of a conversation.
+fn replies(content: &Content, words: &str, region: &str) -> Vec<Reply> {
+    let now: Timestamp = "2026-11-25T10:00:00+08:00".parse().expect("an instant");
+    let knowledge = Shipped::new(&content.rules, &content.taxonomy, &content.routing, &content.schedule, now)
+        .with_index(&content.index);
+    let env = TurnEnv {
+        knowledge: &knowledge,
+        now,
+        today: knowledge.today,
+        default_region: Some(region),
+        channel: Channel::Web,
+        queue_ahead: 0,
+        open_cases: &[],
+        progress: &[],
+    };
+    turn(&env, &DialogueState::default(), &Input::text(words)).replies
+}
+
+fn is_asked_back(replies: &[Reply]) -> bool {
+    replies.iter().any(|reply| reply.text.starts_with("您是不是想问"))
+}
+
+#[test]
+fn the_bot_answers_offers_or_leaves_it_but_rarely_misses() {
+    let content = shipped();
+    let (mut asked, mut answered, mut offered, mut otherwise) = (0, 0, 0, Vec::new());
+    for question in questions() {
+        let Some(rule) = question.rule.as_deref() else { continue };
+        asked += 1;
+        let title = content.rules.rule(rule).map_or("", |rule| rule.title.as_str());
+        let replies = replies(&content, &question.words, &question.region);
+        if replies.iter().any(|reply| reply.rule_id.as_deref() == Some(rule)) {
+            answered += 1;
+        } else if replies.iter().any(|reply| reply.quick_replies.iter().any(|button| button.text == title)) {
+            offered += 1;
+        } else {
+            let said: Vec<String> = replies.iter().map(|r| r.text.chars().take(40).collect()).collect();
+            otherwise.push(format!("{} [{rule}] → {said:?}", question.words));
+        }
+    }
+    println!("{asked} questions: answered {answered}, offered {offered}\n{}", otherwise.join("\n"));
+    assert!((answered + offered) * 100 >= asked * 80, "answered {answered}, offered {offered} of {asked}");
+}
+
+#[test]
+fn the_bot_asks_back_about_nothing_that_no_rule_answers() {
+    let content = shipped();
+    let asked_back: Vec<String> = questions()
+        .into_iter()
+        .filter(|q| q.rule.is_none() && is_asked_back(&replies(&content, &q.words, &q.region)))
+        .map(|q| q.words)
+        .collect();
+    assert_eq!(asked_back, Vec::<String>::new());
+}
+
+#[test]
+fn titles_are_no_answers_and_a_title_that_is_picked_is_answered() {
+    let content = shipped();
+    let now: Timestamp = "2026-11-25T10:00:00+08:00".parse().expect("an instant");
+    let knowledge = Shipped::new(&content.rules, &content.taxonomy, &content.routing, &content.schedule, now)
+        .with_index(&content.index);
+    let mut offered = 0;
+    for question in questions().iter().filter(|q| q.rule.is_some()) {
+        let replies = replies(&content, &question.words, &question.region);
+        if !is_asked_back(&replies) {
+            continue;
+        }
+        offered += 1;
+        let [reply] = replies.as_slice() else { panic!("{} replies to {}", replies.len(), question.words) };
+        assert!(reply.rule_id.is_none() && reply.citations.is_empty(), "{}", question.words);
+        assert!(reply.quick_replies.iter().any(|button| button.text == "都不是，转人工"), "{}", question.words);
+        let suggestions = knowledge.suggest(&question.words, Channel::Web, Some(&question.region), knowledge.today);
+        assert!(suggestions.len() <= MAX_SUGGESTIONS);
+        for suggestion in suggestions {
+            let answer = knowledge.answer(&suggestion.rule_id, Channel::Web, Some(&question.region), knowledge.today);
+            assert!(answer.is_some(), "{}", suggestion.rule_id);
+        }
+    }
+    assert!(offered > 0);
 }

@@ -163,7 +163,8 @@ async fn read_unknown(app: &App, memory: &mut Memory, batch: &[Waiting]) {
 fn decide_all(app: &App, memory: &mut Memory, batch: Vec<Waiting>) -> Vec<Step> {
     let now = app.now();
     let content = app.content.load();
-    let knowledge = Shipped::new(&content.rules, &content.taxonomy, &content.routing, &content.schedule, now);
+    let knowledge = Shipped::new(&content.rules, &content.taxonomy, &content.routing, &content.schedule, now)
+        .with_index(&content.index);
     let mut left: HashSet<ConversationId> = HashSet::new();
     batch
         .into_iter()

@@ -91,7 +91,8 @@ pub(super) struct Batch<'a> {
 pub(super) async fn run(app: &App, sent: &[&Sent], failed: bool) -> Result<Vec<Result<Answer, AppError>>, AppError> {
     let now = app.now();
     let content = app.content.load();
-    let knowledge = Shipped::new(&content.rules, &content.taxonomy, &content.routing, &content.schedule, now);
+    let knowledge = Shipped::new(&content.rules, &content.taxonomy, &content.routing, &content.schedule, now)
+        .with_index(&content.index);
     let mut tx = app.db.write().await?;
 
     let mut ids: Vec<String> = sent.iter().map(|one| one.conversation.to_string()).collect();

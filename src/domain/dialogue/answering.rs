@@ -10,7 +10,10 @@ use super::{
     ladder::{ENTRIES, MAX_ANSWERS, MAX_CLARIFICATIONS, STORY_CHARS, Turn, answer_reply, is_unknown, plain_matter},
     words,
 };
-use crate::domain::kinds::{CaseType, Diversion, Urgency};
+use crate::domain::{
+    kinds::{CaseType, Diversion, Urgency},
+    retrieval::MAX_SUGGESTIONS,
+};
 
 impl Turn<'_> {
     // ---- rules -----------------------------------------------------------------------------------------
@@ -37,7 +40,9 @@ impl Turn<'_> {
             if let Some(kind) = hint {
                 matters.push(plain_matter(words, kind));
             } else {
-                self.unclear(words);
+                if !self.offer_nearest(&[], words, None) {
+                    self.unclear(words);
+                }
                 return;
             }
         }
@@ -80,6 +85,9 @@ impl Turn<'_> {
         if let Some(options) = self.titles(&matters) {
             self.remember_matter(words);
             self.choose(options, words);
+            return;
+        }
+        if self.offer_nearest(&matters, words, hint) {
             return;
         }
         if !to_file.is_empty() {
@@ -202,7 +210,7 @@ impl Turn<'_> {
                 options.push(option.clone());
             }
         }
-        options.truncate(4);
+        options.truncate(MAX_SUGGESTIONS);
         (consulting && !options.is_empty() && self.state.clarify_rounds < MAX_CLARIFICATIONS).then_some(options)
     }
 
@@ -354,7 +362,9 @@ impl Turn<'_> {
                 if has_matter || hint.is_some() {
                     return false;
                 }
-                self.unclear(words);
+                if !self.offer_nearest(&[], words, None) {
+                    self.unclear(words);
+                }
                 true
             }
             Diversion::Abuse => {

@@ -19,6 +19,10 @@ pub trait Knowledge: Send + Sync {
     /// The answer of one rule by its id, if it may answer now; used when a title was chosen.
     fn answer(&self, rule_id: &str, channel: Channel, area: Option<&str>, today: Date) -> Option<AnswerText>;
 
+    /// Answers that are near to words which no rule answers, the nearest first; to be offered by their titles, never
+    /// given. Nothing when nothing is near.
+    fn suggest(&self, text: &str, channel: Channel, area: Option<&str>, today: Date) -> Vec<Suggestion>;
+
     /// Where a matter would go.
     fn route(
         &self,
@@ -53,6 +57,17 @@ pub trait Knowledge: Send + Sync {
 
     /// Regions a visitor can choose from: code and name.
     fn regions(&self) -> Vec<(String, String)>;
+}
+
+/// An answer that may be meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Suggestion {
+    /// The rule.
+    pub rule_id: String,
+    /// Its title.
+    pub title: String,
+    /// Its topic.
+    pub topic: Option<String>,
 }
 
 /// A topic as shown and asked for.

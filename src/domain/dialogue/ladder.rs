@@ -296,7 +296,7 @@ impl<'a> Turn<'a> {
         if self.number_told(words) {
             return;
         }
-        if self.command(words, &reading) {
+        if self.none_of_them(words) || self.command(words, &reading) {
             return;
         }
         // 3. The active form.

@@ -21,6 +21,7 @@ pub mod form;
 pub mod knowledge;
 mod ladder;
 pub mod message;
+mod nearest;
 mod number;
 #[cfg(test)]
 mod scripts;
@@ -35,7 +36,7 @@ pub use draft::{
     RouteProposal, TopicScore,
 };
 pub use form::{CaseForm, FieldKey, FieldSource, FieldValue, FormMatter};
-pub use knowledge::{AnswerText, Knowledge, Reading, ReadingMatter, TopicInfo};
+pub use knowledge::{AnswerText, Knowledge, Reading, ReadingMatter, Suggestion, TopicInfo};
 pub use message::{
     Card, Citation, ConversationState, DecisionRecord, Effect, FormCard, FormCardField, FormCardMatter, HandoffReason,
     Input, InputKind, MatterEdit, MessageKind, QuickReply, Reply, Sender, TurnEnv, TurnOutcome,

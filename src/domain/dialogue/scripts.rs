@@ -116,6 +116,19 @@ impl Knowledge for Small {
         (rule_id != "a-old").then(|| answer(rule_id, "材料齐全当场登记。"))
     }
 
+    fn suggest(&self, text: &str, _: Channel, _: Option<&str>, _: Date) -> Vec<Suggestion> {
+        let one = |id: &str, title: &str, topic: Option<&str>| Suggestion {
+            rule_id: id.to_owned(),
+            title: title.to_owned(),
+            topic: topic.map(str::to_owned),
+        };
+        if text.contains("执照") || text.contains("拖欠") {
+            vec![one("a-1", "设立登记多久", Some("REG.SET")), one("a-2", "认缴期限", None)]
+        } else {
+            Vec::new()
+        }
+    }
+
     fn route(
         &self,
         _: CaseType,
@@ -700,4 +713,40 @@ mod laws {
             }
         }
     }
+}
+
+#[test]
+fn what_is_near_is_offered_by_title_and_answered_when_picked() {
+    let mut talk = Talk::new();
+    let said = talk.say("执照要等几日");
+    assert!(said.contains("您是不是想问：\n1. 设立登记多久\n2. 认缴期限"), "{said}");
+    assert!(said.contains("[都不是，转人工]") && !said.contains("当场登记"), "{said}");
+    talk.expect("设立登记多久", &["材料齐全当场登记"]);
+    assert_eq!(talk.state.last_answer.as_ref().map(|a| a.rule_id.as_str()), Some("a-1"));
+}
+
+#[test]
+fn none_of_the_titles_leads_to_a_person_and_is_kept_as_unanswered() {
+    let mut talk = Talk::new();
+    talk.say("执照要等几日");
+    talk.expect("都不是，转人工", &["已为您转人工"]);
+    assert_eq!(talk.state.mode, ConversationState::Queued);
+    assert!(talk.effects.iter().any(|e| matches!(e, Effect::Unanswered { text } if text == "执照要等几日")));
+    assert!(talk.effects.iter().any(|e| matches!(e, Effect::RequestHuman { note, .. } if note.contains("执照"))));
+}
+
+#[test]
+fn titles_are_offered_twice_at_most() {
+    let mut talk = Talk::new();
+    talk.expect("执照要等几日", &["您是不是想问"]).expect("那执照呢", &["您是不是想问"]);
+    let said = talk.say("执照到底咋回事");
+    assert!(!said.contains("您是不是想问"), "{said}");
+    assert_eq!(talk.state.mode, ConversationState::Queued);
+}
+
+#[test]
+fn a_demand_is_filed_and_not_asked_back_about() {
+    let mut talk = Talk::new();
+    let said = talk.say("镇政府拖欠我们工程款");
+    assert!(said.contains("登记单") && !said.contains("您是不是想问"), "{said}");
 }

@@ -8,11 +8,12 @@ use jiff::{Timestamp, ToSpan, civil::Date};
 
 use super::{
     draft::{RouteProposal, TopicScore},
-    knowledge::{AnswerText, Knowledge, Reading, ReadingMatter, TopicInfo},
+    knowledge::{AnswerText, Knowledge, Reading, ReadingMatter, Suggestion, TopicInfo},
     message::Citation,
 };
 use crate::domain::{
     kinds::{CaseType, Channel, Command, Diversion, Urgency},
+    retrieval::{Filter, Index},
     routing::{self, RouteQuery, RoutingTable},
     rules::{AnswerHit, AnswerMode, Input, Matter, Rule, RuleKind, RuleSet, Status},
     sla::{Schedule, chinese_date, due_in_words},
@@ -52,6 +53,8 @@ pub struct Shipped<'a> {
     pub schedule: &'a Schedule,
     /// Today in the configured zone.
     pub today: Date,
+    /// What finds answers that are near; without it nothing is suggested.
+    pub index: Option<&'a Index>,
 }
 
 impl<'a> Shipped<'a> {
@@ -63,7 +66,13 @@ impl<'a> Shipped<'a> {
         schedule: &'a Schedule,
         now: Timestamp,
     ) -> Self {
-        Self { rules, taxonomy, routing, schedule, today: schedule.civil(now).date() }
+        Self { rules, taxonomy, routing, schedule, today: schedule.civil(now).date(), index: None }
+    }
+
+    /// The same, which can also suggest what is near.
+    #[must_use]
+    pub const fn with_index(self, index: &'a Index) -> Self {
+        Self { index: Some(index), ..self }
     }
 
     /// The short version shown beside an answer: 规则库 v….
@@ -209,6 +218,20 @@ impl Knowledge for Shipped<'_> {
             topic: rule.topic.clone(),
             form_trigger: rule.form.as_ref().and_then(|f| f.trigger.clone()),
         })
+    }
+
+    fn suggest(&self, text: &str, channel: Channel, area: Option<&str>, today: Date) -> Vec<Suggestion> {
+        let Some(index) = self.index else { return Vec::new() };
+        let filter = Filter { today, region: area, channel: Some(channel), drafts: false };
+        index
+            .suggest(text, &filter)
+            .into_iter()
+            .map(|hit| Suggestion {
+                rule_id: hit.rule_id.to_string(),
+                title: hit.title.to_string(),
+                topic: self.rules.rule(&hit.rule_id).and_then(|rule| rule.topic.clone()),
+            })
+            .collect()
     }
 
     fn route(
