@@ -31,9 +31,9 @@ struct Posting {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Postings {
     numbers: Map<u32>,
-    /// List of term `n`: `postings[from[n]..from[n + 1]]`, ascending by entry.
+    /// List of term `n`: `lists[from[n]..from[n + 1]]`, ascending by entry.
     from: Vec<u32>,
-    postings: Vec<Posting>,
+    lists: Vec<Posting>,
     entries: u32,
 }
 
@@ -118,7 +118,7 @@ impl Builder {
         }
         let from = counts.clone();
         let mut next = counts;
-        let mut postings = vec![Posting { entry: 0, adds: 0.0 }; self.rows.len()];
+        let mut lists = vec![Posting { entry: 0, adds: 0.0 }; self.rows.len()];
         for (number, entry, weight) in self.rows {
             let n = number as usize;
             let (Some(at), Some(&held), Some(&kind), Some(&length)) =
@@ -129,12 +129,12 @@ impl Builder {
             let rarity = rarity(entries, held);
             let damped = SATURATION * (1.0 - LENGTH + LENGTH * length / average);
             let adds = worth(kind) * rarity * weight * (SATURATION + 1.0) / (weight + damped);
-            if let Some(slot) = postings.get_mut(*at as usize) {
+            if let Some(slot) = lists.get_mut(*at as usize) {
                 *slot = Posting { entry, adds };
             }
             *at += 1;
         }
-        Postings { numbers: self.numbers, from, postings, entries }
+        Postings { numbers: self.numbers, from, lists, entries }
     }
 }
 
@@ -157,7 +157,7 @@ impl Postings {
 
     fn list(&self, number: u32) -> &[Posting] {
         let at = |n: usize| self.from.get(n).copied().unwrap_or(0) as usize;
-        self.postings.get(at(number as usize)..at(number as usize + 1)).unwrap_or(&[])
+        self.lists.get(at(number as usize)..at(number as usize + 1)).unwrap_or(&[])
     }
 
     /// Adds what the term is worth to the score of each entry that holds it.

@@ -155,13 +155,14 @@ fn syllable(c: char) -> Option<u32> {
             (b'g', None) if packed & 31 == PACKED_N => {}
             _ if letter.is_ascii_lowercase() => packed = packed << 5 | u32::from(letter - b'a' + 1),
             // ü comes as v or as two bytes; one mark stands for it.
-            _ => packed = packed << 5 | 27,
+            _ => packed = packed << 5 | PACKED_UMLAUT,
         }
         first = false;
     }
     Some(packed & 0x3FFF_FFFF)
 }
 
+const PACKED_UMLAUT: u32 = 27;
 const PACKED_Z: u32 = 26;
 const PACKED_C: u32 = 3;
 const PACKED_S: u32 = 19;
