@@ -197,3 +197,28 @@ fn titles_are_no_answers_and_a_title_that_is_picked_is_answered() {
     }
     assert!(offered > 0);
 }
+
+/// Runs a command over the shipped rules and reads its JSON.
+fn printed(args: &[&str]) -> Value {
+    let rules = concat!(env!("CARGO_MANIFEST_DIR"), "/rules");
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_zhitong"))
+        .args(args)
+        .args(["--json", "--rules", rules])
+        .current_dir(std::env::temp_dir())
+        .output()
+        .expect("the binary runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).expect("one JSON document")
+}
+
+#[test]
+fn the_command_line_measures_and_explains_what_is_near() {
+    let questions = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/fixtures/retrieval_questions.jsonl");
+    let figures = printed(&["rules", "eval", "--retrieval", questions]);
+    let at = |name: &str| figures.get(name).and_then(Value::as_f64).expect("a figure");
+    assert!(at("recall_at_1") >= 0.9 && at("recall_at_3") >= 0.96, "{figures}");
+    assert!(at("answerable") >= 200.0 && at("unanswerable") >= 60.0 && at("skipped") < 1.0, "{figures}");
+    let explained = printed(&["rules", "explain", "入职一直没订劳动合同，要给双份工钱吗"]);
+    assert_eq!(explained.pointer("/near/0/id"), Some(&Value::from("lab-contract")), "{explained}");
+    assert_eq!(explained.pointer("/near/0/offered"), Some(&Value::Bool(true)), "{explained}");
+}

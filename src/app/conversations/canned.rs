@@ -1,11 +1,13 @@
 //! Rule answers found by words, to be sent with a click.
 
 use crate::{
-    app::App,
+    app::{App, content::Content},
     domain::{
-        dialogue::{Knowledge as _, Shipped},
+        dialogue::{Knowledge as _, Shipped, cited},
         kinds::Channel,
-        rules::RuleKind,
+        retrieval::Filter,
+        rules::{AnswerMode, Rule, RuleKind},
+        text,
     },
 };
 
@@ -22,61 +24,61 @@ pub struct Canned {
     pub citations: Vec<String>,
     /// Waits for human re-check.
     pub awaiting_recheck: bool,
+    /// Meant for officers only: to be read, and rewritten before it is sent.
+    pub draft: bool,
 }
+
+/// Answers that know less of the words than this are not listed.
+const COVERAGE: f32 = 0.25;
 
 /// Rule answers that fit some words, the best first; without words the first ones.
 pub fn canned(app: &App, words: &str, limit: usize) -> Vec<Canned> {
     let content = app.content.load();
-    let knowledge = Shipped::new(&content.rules, &content.taxonomy, &content.routing, &content.schedule, app.now());
+    canned_from(&content, app, words, limit.clamp(1, 50))
+}
+
+pub(in crate::app) fn canned_from(content: &Content, app: &App, words: &str, limit: usize) -> Vec<Canned> {
+    let now = app.now();
+    let knowledge = Shipped::new(&content.rules, &content.taxonomy, &content.routing, &content.schedule, now);
     let region = app.config.region.code.as_str();
-    let wanted: Vec<char> = words.chars().filter(|c| c.is_alphanumeric()).collect();
-    let mut found: Vec<(usize, Canned)> = content
+    let filter = Filter { today: knowledge.today, region: Some(region), channel: Some(Channel::Web), drafts: true };
+    let plain = text::normalised(words);
+    let letters = plain.chars().filter(|c| c.is_alphanumeric()).count();
+    if letters >= 2 {
+        return content
+            .index
+            .search(words, &filter, limit)
+            .into_iter()
+            .filter(|hit| hit.coverage >= COVERAGE)
+            .filter_map(|hit| one(&knowledge, content.rules.rule(&hit.rule_id)?, region))
+            .collect();
+    }
+    // While somebody types: everything, or the titles with the one character.
+    content
         .rules
         .rules()
         .iter()
-        .filter(|rule| rule.kind == RuleKind::Answer)
-        .filter_map(|rule| {
-            let answer =
-                knowledge.answer(&rule.id, Channel::Web, Some(region), content.schedule.civil(app.now()).date())?;
-            let score = score(&wanted, &answer.title, &answer.text);
-            (score > 0 || wanted.is_empty()).then(|| {
-                let citations = answer.citations.iter().map(|c| format!("{} {}", c.title, c.reference)).collect();
-                let canned = Canned {
-                    rule_id: answer.rule_id,
-                    title: answer.title,
-                    text: answer.text,
-                    citations,
-                    awaiting_recheck: answer.awaiting_recheck,
-                };
-                (score, canned)
-            })
-        })
-        .collect();
-    found.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.rule_id.cmp(&b.1.rule_id)));
-    found.into_iter().take(limit.clamp(1, 50)).map(|(_, canned)| canned).collect()
+        .filter(|rule| rule.kind == RuleKind::Answer && text::normalised(&rule.title).contains(&plain))
+        .filter_map(|rule| one(&knowledge, rule, region))
+        .take(limit)
+        .collect()
 }
 
-/// Shared character pairs, those in the title counted four times; a single character counts as itself.
-fn score(wanted: &[char], title: &str, text: &str) -> usize {
-    let pairs: Vec<String> = if wanted.len() == 1 {
-        vec![wanted.iter().collect()]
+/// The answer of a rule, if it may be given now or is meant for officers.
+fn one(knowledge: &Shipped<'_>, rule: &Rule, region: &str) -> Option<Canned> {
+    let answer = rule.answer.as_ref()?;
+    let draft = answer.mode == AnswerMode::Draft;
+    let citations = if draft {
+        rule.citations.iter().map(|c| cited(c, rule.verified_on)).collect()
     } else {
-        wanted.windows(2).map(|pair| pair.iter().collect()).collect()
+        knowledge.answer(&rule.id, Channel::Web, Some(region), knowledge.today)?.citations
     };
-    pairs
-        .iter()
-        .map(|pair| 4 * usize::from(title.contains(pair.as_str())) + usize::from(text.contains(pair.as_str())))
-        .sum()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn titles_count_more_than_texts() {
-        let wanted: Vec<char> = "稳岗返还".chars().collect();
-        assert!(score(&wanted, "稳岗返还：条件", "") > score(&wanted, "社保", "稳岗返还"));
-        assert_eq!(score(&wanted, "消防", "验收"), 0);
-    }
+    Some(Canned {
+        rule_id: rule.id.clone(),
+        title: rule.title.clone(),
+        text: answer.text.trim().to_owned(),
+        citations: citations.iter().map(|c| format!("{} {}", c.title, c.reference).trim_end().to_owned()).collect(),
+        awaiting_recheck: rule.awaiting_recheck,
+        draft,
+    })
 }

@@ -10,7 +10,7 @@ use std::{
 use anyhow::Context;
 use serde_json::{Value, json};
 
-use super::content::load;
+use super::{content::load, retrieval};
 use crate::{
     cli::Global,
     domain::{
@@ -24,12 +24,18 @@ use crate::{
 #[command(after_help = "示例：
   zhitong rules eval --labelled labelled.jsonl
   zhitong rules eval --labelled labelled.jsonl --json
+  zhitong rules eval --retrieval questions.jsonl
 每行一条：{\"text\":\"…\",\"type\":\"咨询\",\"topic\":\"POLICY.PAY\"}；type 可用 13 类的名称或 slug，也可用
-咨询、建议、诉求、投诉举报四大类；topic 可不写。")]
+咨询、建议、诉求、投诉举报四大类；topic 可不写。
+--retrieval 评测“您是不是想问”，每行一条：{\"q\":\"…\",\"rule\":\"reg-set-time\",\"region\":\"350000\"}；
+rule 为 null 表示哪条规则都答不了，不应给出标题；region 可不写。")]
 pub(super) struct Args {
     /// 标注文件（JSONL）
-    #[arg(long, value_name = "FILE")]
-    labelled: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "retrieval")]
+    labelled: Option<PathBuf>,
+    /// 问题文件（JSONL）：评测“您是不是想问”能不能找到该答的规则
+    #[arg(long, value_name = "FILE", conflicts_with = "labelled")]
+    retrieval: Option<PathBuf>,
     /// 以 JSON 输出
     #[arg(long)]
     json: bool,
@@ -164,12 +170,15 @@ const fn wide(case_type: CaseType) -> &'static str {
 /// When the rules or the labelled messages cannot be read.
 pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<ExitCode> {
     let loaded = load(global, args.rules.as_deref(), None)?;
-    let file =
-        std::fs::File::open(&args.labelled).with_context(|| format!("cannot open {}", args.labelled.display()))?;
+    if let Some(path) = &args.retrieval {
+        return retrieval::run(path, &loaded, args.json, args.wrong);
+    }
+    let labelled = args.labelled.as_deref().context("no labelled file")?;
+    let file = std::fs::File::open(labelled).with_context(|| format!("cannot open {}", labelled.display()))?;
     let mut rows: Vec<(String, Option<String>, Option<String>)> = Vec::new();
     let mut skipped = 0;
     for line in BufReader::new(file).lines() {
-        let line = line.with_context(|| format!("cannot read {}", args.labelled.display()))?;
+        let line = line.with_context(|| format!("cannot read {}", labelled.display()))?;
         let Ok(value) = serde_json::from_str::<Value>(&line) else {
             skipped += 1;
             continue;

@@ -15,6 +15,7 @@ use crate::{
     cli::{Global, classify},
     domain::{
         kinds::Channel,
+        retrieval::{Filter, Index},
         routing::{self, RouteQuery},
         rules::Input,
     },
@@ -58,8 +59,22 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<ExitCode> {
     let _ = loaded.set.decide(&input);
     let micros = begun.elapsed().as_secs_f64() * 1e6;
     let explanation = loaded.set.explain(&input);
+    let index = Index::build(&loaded.set);
+    let filter = Filter { today: loaded.today, region: Some(&region), channel: Some(channel), drafts: false };
+    let near = index.search(&args.text, &filter, 5);
+    let offered = index.suggest(&args.text, &filter);
+    let is_offered = |id: &str| offered.iter().any(|hit| &*hit.rule_id == id);
     let mut out = BufWriter::new(std::io::stdout().lock());
     if args.json {
+        let near: Vec<_> = near
+            .iter()
+            .map(|hit| {
+                json!({
+                    "id": &*hit.rule_id, "title": &*hit.title, "score": (hit.score * 10.0).round() / 10.0,
+                    "coverage": (hit.coverage * 100.0).round() / 100.0, "offered": is_offered(&hit.rule_id),
+                })
+            })
+            .collect();
         let rules: Vec<_> = explanation
             .rules
             .iter()
@@ -79,7 +94,7 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<ExitCode> {
         let document = json!({
             "original": explanation.original, "normalised": explanation.normalised,
             "rule_set": explanation.decision.rule_set_hash.as_ref(), "rules": rules, "result": line,
-            "shadow": explanation.decision.shadow, "micros": (micros * 10.0).round() / 10.0,
+            "shadow": explanation.decision.shadow, "near": near, "micros": (micros * 10.0).round() / 10.0,
         });
         serde_json::to_writer_pretty(&mut out, &document)?;
         writeln!(out)?;
@@ -105,6 +120,18 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<ExitCode> {
                     if assists.is_empty() { String::new() } else { format!("，协办 {}", assists.join("、")) };
                 writeln!(out, "去向    {}{assists}（{}）", route.lead_name, route.reason)?;
             }
+        }
+        // 您是不是想问: ● would be offered when no rule answers, ○ is too far away.
+        for (n, hit) in near.iter().enumerate() {
+            let head = if n == 0 { "相近" } else { "" };
+            let mark = if is_offered(&hit.rule_id) { '●' } else { '○' };
+            let pad = if n == 0 { 4 } else { 8 };
+            let (share, score) = (hit.coverage * 100.0, hit.score);
+            writeln!(
+                out,
+                "{head}{:pad$}{mark} {}  {}（认得 {share:.0}%，得分 {score:.1}）",
+                "", hit.rule_id, hit.title
+            )?;
         }
         writeln!(out, "用时    {micros:.0} µs")?;
     }

@@ -5,6 +5,7 @@ pub(super) mod content;
 mod diff;
 mod eval;
 mod explain;
+mod retrieval;
 mod test;
 
 use std::process::ExitCode;

@@ -41,7 +41,7 @@ pub use message::{
     Card, Citation, ConversationState, DecisionRecord, Effect, FormCard, FormCardField, FormCardMatter, HandoffReason,
     Input, InputKind, MatterEdit, MessageKind, QuickReply, Reply, Sender, TurnEnv, TurnOutcome,
 };
-pub use shipped::Shipped;
+pub use shipped::{Shipped, cited};
 pub use state::{Awaiting, DialogueState, Facts, LastAnswer};
 
 /// What a turn wants loaded before it runs; most turns want nothing.

@@ -87,7 +87,7 @@ impl<'a> Shipped<'a> {
             title: hit.title.clone(),
             version: self.version(),
             text: hit.text.trim().to_owned(),
-            citations: hit.citations.iter().map(|c| citation(c, hit.verified_on)).collect(),
+            citations: hit.citations.iter().map(|c| cited(c, hit.verified_on)).collect(),
             quick_replies: hit.quick_replies.clone(),
             awaiting_recheck: hit.awaiting_recheck,
             region: rule.and_then(region_of),
@@ -138,7 +138,8 @@ fn region_of(rule: &Rule) -> Option<String> {
     (!names.is_empty()).then(|| names.join("、"))
 }
 
-fn citation(cite: &crate::domain::rules::Citation, verified_on: Option<Date>) -> Citation {
+/// A source as people read it, with the day on which it was checked.
+pub fn cited(cite: &crate::domain::rules::Citation, verified_on: Option<Date>) -> Citation {
     let mut reference = cite.doc_no.clone().unwrap_or_default();
     if let Some(clause) = &cite.clause {
         if !reference.is_empty() {
@@ -211,7 +212,7 @@ impl Knowledge for Shipped<'_> {
             title: rule.title.clone(),
             version: self.version(),
             text: answer.text.trim().to_owned(),
-            citations: rule.citations.iter().map(|c| citation(c, rule.verified_on)).collect(),
+            citations: rule.citations.iter().map(|c| cited(c, rule.verified_on)).collect(),
             quick_replies: answer.quick_replies.clone(),
             awaiting_recheck: rule.awaiting_recheck,
             region: region_of(rule),

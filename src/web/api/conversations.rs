@@ -174,6 +174,8 @@ pub struct CannedJson {
     pub citations: Vec<String>,
     /// Waits for human re-check.
     pub awaiting_recheck: bool,
+    /// Meant for officers only: to be rewritten before it is sent.
+    pub draft: bool,
 }
 
 fn zone(app: &App) -> TimeZone {
@@ -449,6 +451,7 @@ async fn canned(State(app): State<App>, _: Officer, Params(params): Params<Canne
             text: c.text,
             citations: c.citations,
             awaiting_recheck: c.awaiting_recheck,
+            draft: c.draft,
         })
         .collect();
     Json(json!({"items": items, "next_cursor": null}))
