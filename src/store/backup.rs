@@ -245,10 +245,11 @@ async fn leave_wal(target: &Path) -> Result<(), BackupError> {
     }
 }
 
-/// Our tables, each after those it refers to.
+/// Our tables, each after those it refers to. `case_search` is made anew from the cases.
 async fn tables(conn: &mut PgConnection) -> Result<Vec<String>, BackupError> {
     const TABLES: &str = "SELECT CAST(relname AS TEXT) FROM pg_class WHERE relkind = 'r' \
-        AND relnamespace = CAST(current_schema() AS regnamespace) AND relname <> 'schema_migrations' ORDER BY relname";
+        AND relnamespace = CAST(current_schema() AS regnamespace) \
+        AND relname NOT IN ('schema_migrations', 'case_search') ORDER BY relname";
     const REFERENCES: &str = "SELECT CAST(a.relname AS TEXT), CAST(b.relname AS TEXT) FROM pg_constraint c \
         JOIN pg_class a ON a.oid = c.conrelid JOIN pg_class b ON b.oid = c.confrelid \
         WHERE c.contype = 'f' AND c.connamespace = CAST(current_schema() AS regnamespace) AND a.oid <> b.oid";

@@ -6,6 +6,7 @@
 mod codec;
 pub mod events;
 pub mod list;
+pub mod search;
 
 use jiff::{Timestamp, civil::Date};
 use serde_json::json;
@@ -130,6 +131,7 @@ async fn write(tx: &mut Tx, case: &Case, expected: i64) -> Result<(), StoreError
     let sort = sort_due(case);
     let leading = case.leading_clock().filter(|_| case.status.is_open()).map(|clock| clock.key.as_str());
     let labels = case.overlay_labels().join("、");
+    let words = search_text(case);
     let done = on_backend!(tx, |conn| sqlx::query(SQL)
         .bind(id.as_str())
         .bind(expected)
@@ -154,7 +156,7 @@ async fn write(tx: &mut Tx, case: &Case, expected: i64) -> Result<(), StoreError
         .bind(sort)
         .bind(labels.as_str())
         .bind(case.overlay.parent.as_ref().map(CaseNumber::as_str))
-        .bind(search_text(case))
+        .bind(words.as_str())
         .bind(codec::encode(case))
         .bind(case.accepted_at.map(ms))
         .bind(case.dispatched_at.map(ms))
@@ -167,6 +169,7 @@ async fn write(tx: &mut Tx, case: &Case, expected: i64) -> Result<(), StoreError
     if done != 1 {
         return Err(StoreError::Conflict);
     }
+    search::put(tx, &id, &words).await?;
     write_units(tx, case, &id, sort).await?;
     write_tasks(tx, case, &id).await?;
     write_ratings(tx, case, &id).await?;

@@ -292,7 +292,12 @@ impl Db {
     /// # Errors
     /// `Migration`, `Database`.
     pub async fn migrate(&self, now: jiff::Timestamp) -> Result<Vec<String>, StoreError> {
-        migrations::run(self, now).await
+        let ran = migrations::run(self, now).await?;
+        let cases = cases::search::catch_up(self).await?;
+        if cases > 0 {
+            tracing::info!(cases, "the search index was completed");
+        }
+        Ok(ran)
     }
 
     /// The database file, if this is SQLite.

@@ -9,6 +9,8 @@ use crate::{
     store::{StoreError, Tx},
 };
 
+use super::search;
+
 row_struct! {
     /// One line of a list.
     #[derive(Debug, Clone, PartialEq, Eq)]
@@ -98,8 +100,8 @@ macro_rules! line_sql {
             // Visibility. $1 all, $2 sealed, $3 units of the officer and below as JSON, $4 own units as JSON.
             " AND ((c.sealed AND $2) OR (NOT c.sealed AND ($1 OR EXISTS (SELECT 1 FROM case_units v WHERE v.case_id = c.id ",
             "AND v.part <> 'recused' AND v.unit IN (SELECT value ->> 'u' FROM json_each($3)))))) ",
-            "AND NOT EXISTS (SELECT 1 FROM case_units r WHERE r.case_id = c.id AND r.part = 'recused' ",
-            "AND r.unit IN (SELECT value ->> 'u' FROM json_each($4)))"
+            "AND ($4 = '[]' OR NOT EXISTS (SELECT 1 FROM case_units r WHERE r.case_id = c.id AND r.part = 'recused' ",
+            "AND r.unit IN (SELECT value ->> 'u' FROM json_each($4))))"
         )
     };
 }
@@ -118,7 +120,9 @@ macro_rules! page_sql {
             " AND (CAST($12 AS TEXT) IS NULL OR c.search LIKE $12 ESCAPE '\\')",
             " AND ",
             $sort,
-            " < $13 AND (",
+            " < $13 AND ",
+            $sort,
+            " >= $14 AND (",
             $sort,
             " > $14 OR (",
             $sort,
@@ -166,49 +170,85 @@ pub async fn page(
     const BY_DUE: &str = page_sql!("cases c", "TRUE", "c.sort_due");
     const BY_STATUS: &str = page_sql!("cases c", "c.status = $5", "c.sort_due");
     const BY_TYPE: &str = page_sql!("cases c", "c.case_type = $6", "c.sort_due");
-    const BY_UNITS: &str = page_sql!(
-        "cases c",
-        "c.id IN (SELECT m.case_id FROM case_units m WHERE m.part <> 'recused' AND m.unit IN (SELECT value ->> 'u' FROM json_each($3)))",
-        "c.sort_due"
-    );
+    const BY_WORDS: &str = page_sql!("cases c", "c.id IN (SELECT value ->> 'id' FROM json_each($17))", "c.sort_due");
+    // One unit's part at a time: each is a walk along its own index in the order of the list.
     const BY_UNIT: &str = page_sql!(
-        "cases c",
-        "c.id IN (SELECT m.case_id FROM case_units m WHERE m.part <> 'recused' AND m.unit = $7)",
-        "c.sort_due"
+        "case_units m CROSS JOIN cases c",
+        "m.case_id = c.id AND m.unit = $17 AND m.part = $18",
+        "m.sort_due"
     );
-    let sql = if filter.unit.is_some() {
-        BY_UNIT
-    } else if filter.status.is_some() {
+    let words: Vec<&str> = filter.q.unwrap_or_default().split_whitespace().take(3).collect();
+    let narrowed = if words.is_empty() { None } else { search::candidates(tx, &words).await? };
+    let page = Page { scope, filter, words: words.iter().map(|word| pattern(word)).collect(), after, limit };
+    if let Some(ids) = narrowed {
+        let ids = serde_json::Value::Array(ids.iter().map(|id| json!({ "id": id })).collect()).to_string();
+        return page.read(tx, BY_WORDS, &[&ids]).await;
+    }
+    let walk: Option<Vec<&str>> = match filter.unit {
+        Some(unit) => Some(vec![unit]),
+        None => (!scope.all && !scope.sealed).then(|| scope.units.iter().map(String::as_str).collect()),
+    };
+    if let Some(units) = walk {
+        let mut lines = Vec::new();
+        for unit in units {
+            for part in ["lead", "assist"] {
+                lines.extend(page.read(tx, BY_UNIT, &[unit, part]).await?);
+            }
+        }
+        lines.sort_by(|a, b| (a.sort_due, &a.id).cmp(&(b.sort_due, &b.id)));
+        lines.dedup_by(|a, b| a.id == b.id);
+        lines.truncate(usize::try_from(limit).unwrap_or(0));
+        return Ok(lines);
+    }
+    let sql = if filter.status.is_some() {
         BY_STATUS
-    } else if !scope.all && !scope.sealed {
-        BY_UNITS
     } else if filter.case_type.is_some() {
         BY_TYPE
     } else {
         BY_DUE
     };
-    let words: Vec<String> = filter.q.unwrap_or_default().split_whitespace().take(3).map(pattern).collect();
-    let before = filter.due_before.map_or(FOREVER, Timestamp::as_millisecond);
-    let (sort, id) = after.map_or((i64::MIN, ""), |cursor| (cursor.sort_due, cursor.id.as_str()));
-    Ok(on_backend!(tx, |conn| sqlx::query_as(sql)
-        .bind(scope.all)
-        .bind(scope.sealed)
-        .bind(units_json(&scope.units))
-        .bind(units_json(&scope.own_units))
-        .bind(filter.status)
-        .bind(filter.case_type)
-        .bind(filter.unit)
-        .bind(filter.handler.map(|id| id.to_string()))
-        .bind(filter.open)
-        .bind(words.first().map(String::as_str))
-        .bind(words.get(1).map(String::as_str))
-        .bind(words.get(2).map(String::as_str))
-        .bind(before)
-        .bind(sort)
-        .bind(id)
-        .bind(limit)
-        .fetch_all(conn)
-        .await?))
+    page.read(tx, sql, &[]).await
+}
+
+/// A page that is asked for.
+struct Page<'a> {
+    scope: &'a CaseScope,
+    filter: &'a Filter<'a>,
+    words: Vec<String>,
+    after: Option<&'a Cursor>,
+    limit: i64,
+}
+
+impl Page<'_> {
+    /// Runs one of the page statements; `more` are its parameters from $17 on.
+    async fn read(&self, tx: &mut Tx, sql: &'static str, more: &[&str]) -> Result<Vec<CaseLine>, StoreError> {
+        let Self { scope, filter, words, after, limit } = self;
+        let before = filter.due_before.map_or(FOREVER, Timestamp::as_millisecond);
+        let (sort, id) = after.map_or((i64::MIN, ""), |cursor| (cursor.sort_due, cursor.id.as_str()));
+        Ok(on_backend!(tx, |conn| {
+            let mut query = sqlx::query_as(sql)
+                .bind(scope.all)
+                .bind(scope.sealed)
+                .bind(units_json(&scope.units))
+                .bind(units_json(&scope.own_units))
+                .bind(filter.status)
+                .bind(filter.case_type)
+                .bind(filter.unit)
+                .bind(filter.handler.map(|id| id.to_string()))
+                .bind(filter.open)
+                .bind(words.first().map(String::as_str))
+                .bind(words.get(1).map(String::as_str))
+                .bind(words.get(2).map(String::as_str))
+                .bind(before)
+                .bind(sort)
+                .bind(id)
+                .bind(*limit);
+            for value in more {
+                query = query.bind(*value);
+            }
+            query.fetch_all(conn).await?
+        }))
+    }
 }
 
 /// Whether the officer may see this case: the same SQL as the list.
@@ -232,12 +272,26 @@ pub async fn visible(tx: &mut Tx, scope: &CaseScope, number: &CaseNumber) -> Res
 /// # Errors
 /// `Database`.
 pub async fn counts(tx: &mut Tx, scope: &CaseScope) -> Result<Vec<(String, i64)>, StoreError> {
-    const SQL: &str = "SELECT c.status, CAST(COUNT(*) AS BIGINT) FROM cases c WHERE c.open \
-        AND ((c.sealed AND $2) OR (NOT c.sealed AND ($1 OR EXISTS (SELECT 1 FROM case_units v WHERE v.case_id = c.id \
-        AND v.part <> 'recused' AND v.unit IN (SELECT value ->> 'u' FROM json_each($3)))))) \
-        AND NOT EXISTS (SELECT 1 FROM case_units r WHERE r.case_id = c.id AND r.part = 'recused' \
-        AND r.unit IN (SELECT value ->> 'u' FROM json_each($4))) GROUP BY c.status ORDER BY c.status";
-    Ok(on_backend!(tx, |conn| sqlx::query_as(SQL)
+    macro_rules! counts_sql {
+        ($from:literal) => {
+            concat!(
+                "SELECT c.status, CAST(COUNT(DISTINCT c.id) AS BIGINT) FROM ",
+                $from,
+                " AND ((c.sealed AND $2) OR (NOT c.sealed AND ($1 OR EXISTS (SELECT 1 FROM case_units v ",
+                "WHERE v.case_id = c.id AND v.part <> 'recused' AND v.unit IN (SELECT value ->> 'u' FROM json_each($3)))))) ",
+                "AND ($4 = '[]' OR NOT EXISTS (SELECT 1 FROM case_units r WHERE r.case_id = c.id AND r.part = 'recused' ",
+                "AND r.unit IN (SELECT value ->> 'u' FROM json_each($4)))) GROUP BY c.status ORDER BY c.status"
+            )
+        };
+    }
+    const ALL: &str = counts_sql!("cases c WHERE c.open");
+    // Open cases come first in the order of a unit's list; what is finished is not walked over.
+    const OWN: &str = counts_sql!(
+        "case_units m CROSS JOIN cases c WHERE c.id = m.case_id AND c.open AND m.part <> 'recused' \
+         AND m.sort_due < 6000000000000000 AND m.unit IN (SELECT value ->> 'u' FROM json_each($3))"
+    );
+    let sql = if scope.all || scope.sealed { ALL } else { OWN };
+    Ok(on_backend!(tx, |conn| sqlx::query_as(sql)
         .bind(scope.all)
         .bind(scope.sealed)
         .bind(units_json(&scope.units))
