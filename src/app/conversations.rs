@@ -12,6 +12,7 @@ mod presence;
 use jiff::Timestamp;
 use serde_json::json;
 
+pub(in crate::app) use canned::canned_from;
 pub use canned::{Canned, canned};
 pub use desk_case::{CaseInput, CaseMade, make_case};
 pub use lists::{Detail, Item, Page, Query, detail, list};

@@ -3,6 +3,7 @@
 pub mod attachments;
 pub mod auth;
 pub mod case_actions;
+pub mod case_help;
 pub mod case_input;
 pub mod case_queries;
 mod case_save;

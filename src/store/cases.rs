@@ -7,6 +7,7 @@ mod codec;
 pub mod events;
 pub mod list;
 pub mod search;
+pub mod similar;
 
 use jiff::{Timestamp, civil::Date};
 use serde_json::json;

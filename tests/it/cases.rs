@@ -446,3 +446,107 @@ async fn the_demonstration_loads_once_on_both_databases() {
         world.finish().await;
     }
 }
+
+impl World {
+    /// Files, handles and closes a case.
+    async fn closed(&self, body: Value, reply: &str) -> String {
+        let (number, code) = self.file(body).await;
+        self.does("front", &number, "accept", json!({})).await;
+        self.does("dispatcher", &number, "dispatch", json!({"lead": "zjj"})).await;
+        self.does("clerk", &number, "sign_in", json!({"register_no": "收1", "handler": "handler"})).await;
+        self.does("handler", &number, "record_contact", json!({"result": "已联系", "person": "联系人"})).await;
+        self.does("handler", &number, "draft_reply", json!({"text": reply, "conclusion": "solved"})).await;
+        self.does("leader", &number, "sign_off", json!({})).await;
+        self.does("verifier", &number, "release_reply", json!({})).await;
+        let rated = json!({"code": code, "grade": 5, "solved": true});
+        let path = format!("/api/track/{number}/rate");
+        let closed = Self::expect(self.call("", "POST", &path, rated, None).await, 200);
+        assert_eq!(closed["status"], "closed");
+        number
+    }
+
+    async fn dispatched(&self, body: Value, lead: &str) -> String {
+        let (number, _) = self.file(body).await;
+        self.does("front", &number, "accept", json!({})).await;
+        self.does("dispatcher", &number, "dispatch", json!({"lead": lead})).await;
+        number
+    }
+
+    async fn help(&self, who: &str, number: &str) -> Value {
+        Self::expect(self.get(who, &format!("/api/cases/{number}/help")).await, 200)
+    }
+}
+
+#[tokio::test]
+async fn an_officer_is_shown_how_visible_cases_like_it_ended_without_names() {
+    for db in [Some(testing::sqlite().await), testing::postgres().await].into_iter().flatten() {
+        let world = World::new(db, "2026-11-02T09:00:00").await;
+        let told = "示例机械有限公司、李经理：消防验收已于11月5日通过，电话13800000000。";
+        let ended = world.closed(fire(), told).await;
+        let mut hidden = fire();
+        hidden["confidential"] = json!(true);
+        let confidential = world.closed(hidden, "厂房消防验收已办好。").await;
+        let other = json!({
+            "words": "车间的消防验收跑了三趟，一直批不下来", "enterprise": "另一家纺织厂", "contact_name": "王会计",
+            "contact_phone": "13900000000", "type": "coordination", "topic": "FIRE.ACCEPT",
+        });
+        let mine = world.dispatched(other.clone(), "zjj").await;
+        let theirs = world.dispatched(other, "swj").await;
+
+        let help = world.help("handler", &mine).await;
+        assert_eq!(help["similar"][0]["number"], json!(ended), "{help}");
+        assert_eq!(help["similar"][0]["conclusion"], "已解决");
+        let shown = help.to_string();
+        assert!(shown.contains("消防验收已于11月5日通过"), "{shown}");
+        for secret in ["示例机械", "李经理", "13800000000", confidential.as_str()] {
+            assert!(!shown.contains(secret), "{secret} in {shown}");
+        }
+        // The other unit has a case of the same kind, but no part in the one that ended.
+        assert_eq!(world.help("other", &theirs).await["similar"], json!([]));
+        assert_eq!(world.help("dispatcher", &theirs).await["similar"][0]["number"], json!(ended));
+        assert_eq!(world.get("other", &format!("/api/cases/{mine}/help")).await.0.as_u16(), 404);
+        // A finished case needs no help.
+        assert_eq!(world.help("dispatcher", &ended).await["similar"], json!([]));
+        world.finish().await;
+    }
+}
+
+#[tokio::test]
+async fn an_officer_is_shown_what_is_missing_and_a_sourced_answer_to_begin_with() {
+    let world = World::sqlite("2026-11-02T09:00:00").await;
+    let arrears = json!({
+        "words": "县医院欠我们货款不给，能不能要利息", "enterprise": "示例机械有限公司", "contact_name": "李经理",
+        "contact_phone": "13800000000", "type": "arrears", "topic": "ARREARS.BIG",
+    });
+    let (number, _) = world.file(arrears).await;
+    let help = world.help("dispatcher", &number).await;
+    let missing: Vec<&str> = help["missing"].as_array().expect("a list").iter().filter_map(Value::as_str).collect();
+    assert!(missing.contains(&"金额") && missing.contains(&"合同"), "{missing:?}");
+    assert!(!missing.contains(&"联系方式"), "{missing:?}");
+    assert_eq!(help["answers"][0]["rule_id"], "arr-interest", "{help}");
+    let reply = help["suggested_reply"].as_str().expect("a reply");
+    assert!(reply.contains("万分之五") && reply.contains("依据：保障中小企业款项支付条例"), "{reply}");
+    let (status, page) = {
+        let mut request = Request::builder().uri(format!("/desk/cases/{number}"));
+        request = request.header("authorization", format!("Bearer {}", world.tokens["dispatcher"]));
+        let response = world.router.clone().oneshot(request.body(Body::empty()).expect("a request")).await;
+        let response = response.expect("an answer");
+        let status = response.status();
+        let bytes = to_bytes(response.into_body(), 4 << 20).await.expect("a body");
+        (status, String::from_utf8_lossy(&bytes).into_owned())
+    };
+    assert_eq!(status, StatusCode::OK);
+    assert!(page.contains("还没说清的") && page.contains("可参考的规则答复") && page.contains("万分之五"));
+
+    let full = json!({
+        "words": "2025年3月5日签的合同，县医院欠我们货款12万元，还没打官司", "enterprise": "示例机械有限公司",
+        "contact_name": "李经理", "contact_phone": "13800000000", "type": "arrears", "topic": "ARREARS.BIG",
+    });
+    let (number, _) = world.file(full).await;
+    let help = world.help("dispatcher", &number).await;
+    let missing = help["missing"].to_string();
+    for told in ["金额", "合同", "到期日", "诉讼"] {
+        assert!(!missing.contains(told), "{told} in {missing}");
+    }
+    world.finish().await;
+}

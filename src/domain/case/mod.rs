@@ -15,6 +15,7 @@ mod handling;
 pub mod input;
 mod intake;
 pub mod lifecycle;
+mod missing;
 pub mod model;
 pub mod number;
 mod overlays;
@@ -30,6 +31,7 @@ pub use event::{ActorStamp, CaseEvent, EventKind, Fact};
 pub use input::{ActionInput, ContactMethod, MilestoneInput, ReplyRefusal, ReturnReason, SplitPart};
 pub use intake::{NewCase, register};
 pub use lifecycle::{TRANSITIONS, To, Transition, allowed_actions};
+pub use missing::missing;
 pub use model::{
     Case, CaseClock, CaseTask, ClockKey, ClockState, Closing, Confirmation, Draft, ExtensionRequest, Limit, OutMessage,
     Outcome, Overlay, Party as CaseParty, PauseReason, PauseRecord, Rating, Recipient, Requirements, Responsible,

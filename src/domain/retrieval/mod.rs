@@ -6,6 +6,7 @@
 //! Dates, channel and area are checked when somebody asks, so a set that stands for a year never offers what has
 //! run out.
 
+mod likeness;
 mod postings;
 mod terms;
 
@@ -13,6 +14,7 @@ use std::sync::Arc;
 
 use jiff::civil::Date;
 
+pub use self::likeness::likeness;
 use self::{
     postings::{Builder, Postings},
     terms::{Key, Kind, MAX_CHARS},

@@ -88,6 +88,18 @@ pub struct Cursor {
     pub id: String,
 }
 
+/// Which cases an officer may see: `$1` all, `$2` sealed, `$3` units of the officer and below as JSON, `$4` own units
+/// as JSON.
+macro_rules! visibility_sql {
+    () => {
+        "((c.sealed AND $2) OR (NOT c.sealed AND ($1 OR EXISTS (SELECT 1 FROM case_units v WHERE v.case_id = c.id \
+        AND v.part <> 'recused' AND v.unit IN (SELECT value ->> 'u' FROM json_each($3)))))) \
+        AND ($4 = '[]' OR NOT EXISTS (SELECT 1 FROM case_units r WHERE r.case_id = c.id AND r.part = 'recused' \
+        AND r.unit IN (SELECT value ->> 'u' FROM json_each($4))))"
+    };
+}
+pub(super) use visibility_sql;
+
 macro_rules! line_sql {
     ($from:literal, $where:literal) => {
         concat!(
@@ -97,11 +109,8 @@ macro_rules! line_sql {
             $from,
             " WHERE ",
             $where,
-            // Visibility. $1 all, $2 sealed, $3 units of the officer and below as JSON, $4 own units as JSON.
-            " AND ((c.sealed AND $2) OR (NOT c.sealed AND ($1 OR EXISTS (SELECT 1 FROM case_units v WHERE v.case_id = c.id ",
-            "AND v.part <> 'recused' AND v.unit IN (SELECT value ->> 'u' FROM json_each($3)))))) ",
-            "AND ($4 = '[]' OR NOT EXISTS (SELECT 1 FROM case_units r WHERE r.case_id = c.id AND r.part = 'recused' ",
-            "AND r.unit IN (SELECT value ->> 'u' FROM json_each($4))))"
+            " AND ",
+            visibility_sql!()
         )
     };
 }
@@ -136,7 +145,7 @@ macro_rules! page_sql {
 /// No limit of time: after the sort key of every case.
 const FOREVER: i64 = i64::MAX;
 
-fn units_json(units: &[String]) -> String {
+pub(super) fn units_json(units: &[String]) -> String {
     serde_json::Value::Array(units.iter().map(|unit| json!({ "u": unit })).collect()).to_string()
 }
 
@@ -277,10 +286,9 @@ pub async fn counts(tx: &mut Tx, scope: &CaseScope) -> Result<Vec<(String, i64)>
             concat!(
                 "SELECT c.status, CAST(COUNT(DISTINCT c.id) AS BIGINT) FROM ",
                 $from,
-                " AND ((c.sealed AND $2) OR (NOT c.sealed AND ($1 OR EXISTS (SELECT 1 FROM case_units v ",
-                "WHERE v.case_id = c.id AND v.part <> 'recused' AND v.unit IN (SELECT value ->> 'u' FROM json_each($3)))))) ",
-                "AND ($4 = '[]' OR NOT EXISTS (SELECT 1 FROM case_units r WHERE r.case_id = c.id AND r.part = 'recused' ",
-                "AND r.unit IN (SELECT value ->> 'u' FROM json_each($4)))) GROUP BY c.status ORDER BY c.status"
+                " AND ",
+                visibility_sql!(),
+                " GROUP BY c.status ORDER BY c.status"
             )
         };
     }

@@ -10,10 +10,13 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::case_view::{CaseListView, CaseView, TimelineView, rfc3339};
+use super::{
+    case_help_view::CaseHelpView,
+    case_view::{CaseListView, CaseView, TimelineView, rfc3339},
+};
 use crate::{
     app::{
-        App, AppError, FieldError, Officer, case_actions,
+        App, AppError, FieldError, Officer, case_actions, case_help,
         case_input::ActionFields,
         case_queries::{self, ListQuery},
         intake::{self, StaffFiling},
@@ -36,6 +39,7 @@ pub fn routes() -> Vec<Route> {
         get("/api/cases", Access::Officer(Permission::ViewCases), list),
         post("/api/cases", Access::Officer(Permission::FileCase), file),
         get("/api/cases/{number}", Access::Officer(Permission::ViewCases), show),
+        get("/api/cases/{number}/help", Access::Officer(Permission::ViewCases), help),
         get("/api/cases/{number}/timeline", Access::Officer(Permission::ViewCases), timeline),
         post("/api/cases/{number}/actions/{action}", Access::Officer(Permission::ActOnCases), act),
     ]
@@ -260,6 +264,20 @@ pub(crate) async fn show(
     let file = case_queries::file(&app, &officer, &number_of(&number)?).await?;
     let content = app.content.load();
     Ok(Json(CaseView::new(&file, &content)))
+}
+
+/// Help with a case for its officer: what is missing, rule answers to begin a reply with, finished cases like it.
+#[utoipa::path(get, path = "/api/cases/{number}/help", tag = "cases", params(("number" = String, Path)),
+    responses((status = 200, body = CaseHelpView), (status = 401, body = crate::web::error::Problem),
+        (status = 403, body = crate::web::error::Problem), (status = 404, body = crate::web::error::Problem)))]
+pub(crate) async fn help(
+    State(app): State<App>,
+    officer: Officer,
+    Path(number): Path<String>,
+) -> Result<Json<CaseHelpView>, WebError> {
+    let help = case_help::help(&app, &officer, &number_of(&number)?).await?;
+    let content = app.content.load();
+    Ok(Json(CaseHelpView::new(help, content.schedule.zone())))
 }
 
 /// The history of a case.

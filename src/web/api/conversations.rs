@@ -178,6 +178,19 @@ pub struct CannedJson {
     pub draft: bool,
 }
 
+impl From<conversations::Canned> for CannedJson {
+    fn from(canned: conversations::Canned) -> Self {
+        Self {
+            rule_id: canned.rule_id,
+            title: canned.title,
+            text: canned.text,
+            citations: canned.citations,
+            awaiting_recheck: canned.awaiting_recheck,
+            draft: canned.draft,
+        }
+    }
+}
+
 fn zone(app: &App) -> TimeZone {
     app.content.load().schedule.zone().clone()
 }
@@ -443,17 +456,8 @@ async fn presence(
 }
 
 async fn canned(State(app): State<App>, _: Officer, Params(params): Params<CannedParams>) -> Json<Value> {
-    let items: Vec<CannedJson> = conversations::canned(&app, &params.q, params.limit.unwrap_or(20))
-        .into_iter()
-        .map(|c| CannedJson {
-            rule_id: c.rule_id,
-            title: c.title,
-            text: c.text,
-            citations: c.citations,
-            awaiting_recheck: c.awaiting_recheck,
-            draft: c.draft,
-        })
-        .collect();
+    let items: Vec<CannedJson> =
+        conversations::canned(&app, &params.q, params.limit.unwrap_or(20)).into_iter().map(CannedJson::from).collect();
     Json(json!({"items": items, "next_cursor": null}))
 }
 

@@ -50,6 +50,7 @@ pub fn routes() -> Vec<Route> {
         super::cases::list,
         super::cases::file,
         super::cases::show,
+        super::cases::help,
         super::cases::timeline,
         super::cases::act,
         super::track::show,

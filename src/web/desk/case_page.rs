@@ -5,11 +5,12 @@ use jiff::Timestamp;
 use super::{
     forms::{ActionForm, FormFacts, Tone, action_form},
     list::due_view,
-    pages::{CaseView, ClockView, EventView, FactView, TaskView},
+    pages::{CaseView, ClockView, EventView, FactView, HelpAnswer, HelpCase, HelpView, TaskView},
 };
 use crate::{
     app::{
         auth::Account,
+        case_help::CaseHelp,
         case_queries::{CaseFile, owner_name},
         content::Content,
     },
@@ -17,7 +18,7 @@ use crate::{
         access::Role,
         case::{Case, CaseAction, CaseClock, CaseEvent, CaseStatus, ClockKey, ClockState, Limit, TaskKind, TaskState},
         kinds::{Diversion, Urgency},
-        sla::{Unit, chinese_date_time},
+        sla::{Unit, chinese_date, chinese_date_time},
     },
     web::view::{DueView, Tag, stage_number, stages},
 };
@@ -66,6 +67,7 @@ pub fn case_view(content: &Content, file: &CaseFile, history: &[CaseEvent], acco
         demand: if case.demand == case.original_words { String::new() } else { case.demand.clone() },
         route_reason: case.route_reason.clone(),
         rules: String::new(),
+        help: HelpView::default(),
         tasks: tasks(content, file),
         timeline: history.iter().rev().map(|event| event_view(content, event)).collect(),
         party: party(case),
@@ -73,6 +75,40 @@ pub fn case_view(content: &Content, file: &CaseFile, history: &[CaseEvent], acco
         documents: Vec::new(),
         siblings: Vec::new(),
         conversation: case.conversation.map(|id| id.to_string()).unwrap_or_default(),
+    }
+}
+
+/// Help beside a case.
+pub fn help_view(content: &Content, file: &CaseFile, help: CaseHelp) -> HelpView {
+    let similar = help.similar.into_iter().map(|case| {
+        let closed = case.closed_at.map(|at| format!("{}办结", chinese_date(content.schedule.civil(at).date())));
+        let note: Vec<String> = [Some(case.unit), case.conclusion.map(str::to_owned), closed]
+            .into_iter()
+            .flatten()
+            .filter(|part| !part.is_empty())
+            .collect();
+        HelpCase {
+            number: case.number,
+            title: case.title,
+            note: note.join(" · "),
+            reply: case.reply.unwrap_or_default(),
+        }
+    });
+    let answers = help.answers.into_iter().map(|answer| HelpAnswer {
+        caution: match (answer.draft, answer.awaiting_recheck) {
+            (true, _) => "只给工作人员参考",
+            (false, true) => "待人工复核",
+            (false, false) => "",
+        },
+        title: answer.title,
+        text: answer.text,
+        sources: answer.citations.join("；"),
+    });
+    HelpView {
+        missing: help.missing.join("、"),
+        can_draft: file.allowed.contains(&CaseAction::DraftReply),
+        answers: answers.collect(),
+        similar: similar.collect(),
     }
 }
 

@@ -16,7 +16,7 @@ use self::{
     pages::{CasePage, ConversationPage, DeskView, FaultPage, HomePage, ListView, Tally},
 };
 use crate::{
-    app::{App, AppError, Credential, Officer, auth, case_queries, conversations},
+    app::{App, AppError, Credential, Officer, auth, case_help, case_queries, conversations},
     domain::{
         access::{Permission, Role},
         case::CaseNumber,
@@ -151,12 +151,10 @@ async fn case(
     };
     let accounts = auth::list_accounts(&app).await?;
     let content = app.content.load();
-    let page = CasePage {
-        site: Site::new(&app.config.brand),
-        desk: desk_view(&app, &officer),
-        list,
-        case: case_page::case_view(&content, &file, &history, &accounts),
-    };
+    let mut case = case_page::case_view(&content, &file, &history, &accounts);
+    let help = case_help::help(&app, &officer, &file.case.number).await?;
+    case.help = case_page::help_view(&content, &file, help);
+    let page = CasePage { site: Site::new(&app.config.brand), desk: desk_view(&app, &officer), list, case };
     Ok(render(&page)?.into_response())
 }
 

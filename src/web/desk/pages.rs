@@ -235,6 +235,45 @@ pub struct DocumentView {
     pub name: String,
 }
 
+/// Help with a case for its officer.
+#[derive(Debug, Clone, Default)]
+pub struct HelpView {
+    /// What it does not tell yet, in words.
+    pub missing: String,
+    /// Whether a reply can be drafted now, so that an answer can be put into it.
+    pub can_draft: bool,
+    /// Rule answers that are near.
+    pub answers: Vec<HelpAnswer>,
+    /// Finished cases like it.
+    pub similar: Vec<HelpCase>,
+}
+
+/// A rule answer beside a case.
+#[derive(Debug, Clone)]
+pub struct HelpAnswer {
+    /// Title.
+    pub title: String,
+    /// Text.
+    pub text: String,
+    /// Sources, in one line; empty if none.
+    pub sources: String,
+    /// Meant for officers only, or not yet re-checked.
+    pub caution: &'static str,
+}
+
+/// A finished case beside a case.
+#[derive(Debug, Clone)]
+pub struct HelpCase {
+    /// Number.
+    pub number: String,
+    /// Title, without names.
+    pub title: String,
+    /// Unit, conclusion and day, in one line.
+    pub note: String,
+    /// How it was answered; empty if not in writing.
+    pub reply: String,
+}
+
 /// Another case of the same registration.
 #[derive(Debug, Clone)]
 pub struct SiblingView {
@@ -293,6 +332,8 @@ pub struct CaseView {
     pub route_reason: String,
     /// Rules that fired.
     pub rules: String,
+    /// Help with it; empty when it is finished.
+    pub help: HelpView,
     /// Tasks.
     pub tasks: Vec<TaskView>,
     /// What happened.

@@ -136,6 +136,9 @@ document.addEventListener("click", (event) => {
     if (dialog) {
       dialog.dataset.key = newId();
       leadIsNoAssist(dialog);
+      const text = opener.dataset.text;
+      const area = text && dialog.querySelector("textarea");
+      if (area) area.value = area.value.trim() ? area.value + "\n" + text : text;
       dialog.showModal();
       const first = dialog.querySelector("textarea, select, input:not([type=hidden]):not([type=checkbox])");
       if (first) first.focus();

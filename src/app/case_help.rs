@@ -1,0 +1,155 @@
+//! Help for the officer who has a case: what it does not tell yet, rule answers that are near, and how cases like it
+//! ended. Nothing of it reaches the enterprise by itself, and nothing of it widens what the officer may see.
+
+use jiff::Timestamp;
+
+use super::{
+    App, AppError, Officer, case_queries,
+    content::Content,
+    conversations::{Canned, canned_from},
+};
+use crate::{
+    domain::{
+        case::{self, Case, CaseNumber},
+        retrieval::likeness,
+        text,
+    },
+    store::cases::{self, similar},
+};
+
+/// Cases shown as similar, and finished ones that are looked at for them.
+const MAX_SIMILAR: usize = 3;
+const LOOKED_AT: i64 = 60;
+
+/// Answers shown, and answers that are looked at for them.
+const MAX_ANSWERS: usize = 3;
+const ANSWERS_LOOKED_AT: usize = 8;
+
+/// Share of the words that two cases have in common from which they are similar.
+const ALIKE: f32 = 0.18;
+
+/// Characters of an earlier reply that are shown.
+const REPLY_CHARS: usize = 300;
+
+/// What helps with a case.
+#[derive(Debug, Clone, Default)]
+pub struct CaseHelp {
+    /// What the case does not tell yet.
+    pub missing: Vec<String>,
+    /// Rule answers about its topic that are near, the nearest first.
+    pub answers: Vec<Canned>,
+    /// The nearest of them with its sources, to begin a reply with.
+    pub suggested_reply: Option<String>,
+    /// Finished cases like it, the most alike first.
+    pub similar: Vec<SimilarCase>,
+}
+
+/// A finished case that is like the one shown.
+#[derive(Debug, Clone)]
+pub struct SimilarCase {
+    /// Number.
+    pub number: String,
+    /// Title, without names.
+    pub title: String,
+    /// When it was closed.
+    pub closed_at: Option<Timestamp>,
+    /// With which conclusion, in words.
+    pub conclusion: Option<&'static str>,
+    /// Short name of the unit that had it.
+    pub unit: String,
+    /// How it was answered, without names, shortened.
+    pub reply: Option<String>,
+}
+
+/// Help with a case that the officer may see; nothing when the case is finished.
+///
+/// # Errors
+/// `NotFound` when there is none or the officer may not see it, `Store`.
+pub async fn help(app: &App, officer: &Officer, number: &CaseNumber) -> Result<CaseHelp, AppError> {
+    let file = case_queries::file(app, officer, number).await?;
+    if !file.case.status.is_open() {
+        return Ok(CaseHelp::default());
+    }
+    let content = app.content.load();
+    let asked = file.case.topic.as_deref().and_then(|code| content.taxonomy.topic(code));
+    let asked = asked.map_or(&[][..], |topic| topic.must_ask.as_slice());
+    let answers = answers(app, &content, &file.case);
+    Ok(CaseHelp {
+        missing: case::missing(&file.case, asked, file.sees_identity),
+        suggested_reply: answers.first().map(with_sources),
+        answers,
+        similar: similar_cases(app, officer, &content, &file.case).await?,
+    })
+}
+
+/// Answers about the topic of the case; without a topic, those that are near in their own right.
+fn answers(app: &App, content: &Content, case: &Case) -> Vec<Canned> {
+    let words = format!("{}。{}", case.title, case.demand);
+    let mut answers = canned_from(content, app, &words, ANSWERS_LOOKED_AT);
+    answers.retain(|answer| {
+        let own = content.rules.rule(&answer.rule_id).and_then(|rule| rule.topic.as_deref());
+        case.topic.is_none() || own == case.topic.as_deref()
+    });
+    answers.truncate(MAX_ANSWERS);
+    answers
+}
+
+fn with_sources(answer: &Canned) -> String {
+    if answer.citations.is_empty() {
+        return answer.text.clone();
+    }
+    format!("{}\n依据：{}", answer.text, answer.citations.join("；"))
+}
+
+async fn similar_cases(
+    app: &App,
+    officer: &Officer,
+    content: &Content,
+    case: &Case,
+) -> Result<Vec<SimilarCase>, AppError> {
+    let Some(topic) = case.topic.as_deref() else { return Ok(Vec::new()) };
+    let scope = case_queries::scope(content, officer);
+    let own = format!("{} {}", case.title, case.demand);
+    let mut tx = app.db.read().await?;
+    let lines = similar::finished(&mut tx, &scope, topic, case.id, LOOKED_AT).await?;
+    let mut ranked: Vec<(f32, similar::FinishedLine)> = lines
+        .into_iter()
+        .map(|line| (likeness(&own, &line.search), line))
+        .filter(|(alike, _)| *alike >= ALIKE)
+        .collect();
+    ranked.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| b.1.closed_at.cmp(&a.1.closed_at)));
+    let mut found = Vec::with_capacity(MAX_SIMILAR);
+    for (_, line) in ranked.into_iter().take(MAX_SIMILAR) {
+        let Ok(number) = line.number.parse::<CaseNumber>() else { continue };
+        let Some(earlier) = cases::find_by_number(&mut tx, &number).await? else { continue };
+        let reply = earlier.signature.as_ref().filter(|signed| signed.released_at.is_some());
+        found.push(SimilarCase {
+            title: without_names(&earlier, &earlier.title),
+            closed_at: line.closed_at.and_then(|ms| Timestamp::from_millisecond(ms).ok()),
+            conclusion: earlier.closings.last().map(|closing| closing.conclusion.label()),
+            unit: earlier.lead_unit.as_deref().map(|slug| case_queries::owner_name(content, slug)).unwrap_or_default(),
+            reply: reply.map(|signed| shortened(&without_names(&earlier, &signed.text))),
+            number: line.number,
+        });
+    }
+    Ok(found)
+}
+
+/// One enterprise's names, numbers and accounts are no help with another's case.
+fn without_names(case: &Case, words: &str) -> String {
+    let mut words = text::mask_personal(words);
+    for (known, instead) in [(&case.party.enterprise, "该企业"), (&case.party.contact_name, "联系人")] {
+        if known.chars().count() >= 2 {
+            words = words.replace(known.as_str(), instead);
+        }
+    }
+    words
+}
+
+fn shortened(words: &str) -> String {
+    let mut short: String = words.chars().take(REPLY_CHARS).collect();
+    if words.chars().count() > REPLY_CHARS {
+        short.push('…');
+    }
+    short
+}
