@@ -5,7 +5,7 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{
     App, AppError,
@@ -22,7 +22,10 @@ use crate::{
         ids::CaseId,
         sla::{Pause, Rung},
     },
-    store::timers::{self, Timer},
+    store::{
+        StoreError, Tx,
+        timers::{self, Timer},
+    },
 };
 
 /// Timers per transaction: short enough that a visitor's message does not wait behind it.
@@ -31,6 +34,8 @@ const BATCH: usize = 100;
 const CALENDAR_BATCH: usize = 100;
 /// How often a batch is run again when another writer was first.
 const ATTEMPTS: u32 = 5;
+/// Timers of a case whose row cannot be read are looked at again after this.
+const UNREADABLE_PAUSE: SignedDuration = SignedDuration::from_hours(1);
 /// The step of the ladder that is a 督办 of the system (DOMAIN 2.6, T47).
 const SUPERVISE: u8 = 4;
 
@@ -111,7 +116,15 @@ async fn fire_batch(app: &App) -> Result<(usize, Summary), AppError> {
     }
     let (mut summary, mut after, mut outcomes) = (Summary::default(), AfterCommit::default(), Vec::new());
     for (id, due) in by_case {
-        let case = case_save::load(&mut tx, id).await?;
+        let Some(case) = readable(&mut tx, id).await? else {
+            // One damaged row holds up nobody else; mended, its steps still come.
+            let later = now.saturating_add(UNREADABLE_PAUSE).unwrap_or(now);
+            for timer in &due {
+                timers::put_off(&mut tx, timer, later).await?;
+            }
+            summary.stale += due.len();
+            continue;
+        };
         let mut work = Work::new(case);
         for timer in due {
             let outcome = work.fire(&timer, &setting);
@@ -132,6 +145,18 @@ async fn fire_batch(app: &App) -> Result<(usize, Summary), AppError> {
         after.tell(app);
     }
     Ok((taken, summary))
+}
+
+/// A case; `None` (and a line in the log) when its row cannot be read.
+async fn readable(tx: &mut Tx, id: CaseId) -> Result<Option<Case>, AppError> {
+    match case_save::load(tx, id).await {
+        Ok(case) => Ok(Some(case)),
+        Err(AppError::Store(error @ StoreError::Inconsistent { .. })) => {
+            tracing::error!(case.id = %id, error = &error as &dyn std::error::Error, "a case cannot be read; its timers wait");
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// What came of a timer.
@@ -334,7 +359,8 @@ async fn calendar_batch(app: &App) -> Result<(usize, Summary), AppError> {
     let mut tx = app.db.write().await?;
     let (mut summary, mut after) = (Summary::default(), AfterCommit::default());
     for id in &ids {
-        let mut work = Work::new(case_save::load(&mut tx, *id).await?);
+        let Some(case) = readable(&mut tx, *id).await? else { continue };
+        let mut work = Work::new(case);
         work.follow_calendar(&setting).map_err(|error| AppError::Internal(format!("case {id}: {error}")))?;
         if let Some(outcome) = work.finish() {
             case_save::store_changed(&mut tx, app, &setting, &outcome, None, &mut after).await?;
@@ -367,7 +393,8 @@ mod tests {
             kinds::{CaseType, Channel, Urgency},
             sla::{Schedule, WorkCalendar},
         },
-        store::{Db, Tx, cases},
+        on_backend,
+        store::{Db, cases},
     };
 
     fn at(text: &str) -> Timestamp {
@@ -508,6 +535,30 @@ mod tests {
             assert_eq!(events.last().unwrap().kind, EventKind::DeemedSigned);
             assert_eq!(case.clock(ClockKey::K5).unwrap().due_at, due);
             assert_eq!(run(&app).await.unwrap(), Summary::default());
+        }
+    }
+
+    crate::store_test! {
+        async fn a_damaged_row_holds_up_no_other_case(db: Db) {
+            const DAMAGE: &str = "UPDATE cases SET query_code = $2 WHERE id = $1";
+            let (app, clock) = gateway(&db, "2026-09-30T10:00:00");
+            let (damaged, sound) = (dispatched(&app).await, dispatched(&app).await);
+            let code = stored(&app, damaged).await.0.query_code.as_str().to_owned();
+            let set = async |code: &str| {
+                let mut tx = db.write().await.unwrap();
+                on_backend!(&mut tx, |conn| sqlx::query(DAMAGE).bind(damaged.to_string()).bind(code).execute(conn).await.map(|_| ()))
+                    .unwrap();
+                tx.commit().await.unwrap();
+            };
+            set("?").await;
+            clock.set(at("2026-10-08T17:30:00"));
+            let done = run(&app).await.unwrap();
+            assert!(done.acted == 1 && done.stale >= 1, "{done}");
+            assert_eq!(stored(&app, sound).await.0.status, CaseStatus::Signed);
+            set(&code).await;
+            clock.set(at("2026-10-08T18:30:00"));
+            assert_eq!(run(&app).await.unwrap().acted, 1);
+            assert_eq!(stored(&app, damaged).await.0.status, CaseStatus::Signed);
         }
     }
 

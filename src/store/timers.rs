@@ -278,6 +278,25 @@ pub async fn note_outcomes(tx: &mut Tx, outcomes: &[(Timer, String)]) -> Result<
     Ok(())
 }
 
+/// Puts a claimed timer back: it is due again at `at`.
+///
+/// # Errors
+/// `Database`.
+pub async fn put_off(tx: &mut Tx, timer: &Timer, at: Timestamp) -> Result<(), StoreError> {
+    const SQL: &str = "UPDATE timers SET state = 'waiting', fired_at = NULL, at = $5 \
+        WHERE case_id = $1 AND clock = $2 AND turn = $3 AND step = $4";
+    on_backend!(tx, |conn| sqlx::query(SQL)
+        .bind(timer.case.to_string())
+        .bind(timer.clock_text())
+        .bind(timer.turn)
+        .bind(timer.step.as_str())
+        .bind(at.as_millisecond())
+        .execute(conn)
+        .await
+        .map(|_| ()))?;
+    Ok(())
+}
+
 /// When the next timer is due.
 ///
 /// # Errors
