@@ -6,7 +6,7 @@ use jiff::civil::date;
 use proptest::prelude::*;
 use zhitong::domain::{
     kinds::{Channel, Diversion},
-    rules::{CompileEnv, Compiled, ExampleEnv, Input, Level, SourceFile, compile},
+    rules::{CompileEnv, Compiled, ExampleEnv, Input, Level, SourceFile, TopicInfo, compile},
 };
 
 const TODAY: jiff::civil::Date = date(2026, 11, 25);
@@ -200,6 +200,21 @@ fn faults_are_found_where_they_stand() {
         ("unknown variable", rule("a", "all = [\"补贴\"]", "").replace("答案。", "{{期限}}"), "E012"),
         ("figure", rule("a", "all = [\"补贴\"]", "").replace("答案。", "5个工作日。"), "E013"),
         ("no source", rule("a", "all = [\"补贴\"]", "topic = \"POLICY.PAY\""), "E014"),
+        (
+            "foreign source",
+            rule("a", "all = [\"补贴\"]", "")
+                + "[[rule.cite]]\ntitle = \"甲\"\nurl = \"https://gov.cn.example.com/a\"\n",
+            "E014",
+        ),
+        (
+            "never first",
+            format!(
+                "{}{}",
+                rule("a", "all = [\"补贴\"]\nany = [\"多久\", \"几天\"]", "priority = 40"),
+                rule("b", "any = [\"补贴\", \"补助\"]", "priority = 60")
+            ),
+            "E007",
+        ),
         ("dates", rule("a", "all = [\"补贴\"]", "valid_from = 2027-01-01\nvalid_until = 2026-12-31"), "E015"),
         ("too long", rule("a", "all = [\"补贴\"]", "").replace("答案。", &"长".repeat(700)), "E017"),
         ("promise", rule("a", "all = [\"补贴\"]", "").replace("答案。", "一定能批。"), "E019"),
@@ -212,6 +227,73 @@ fn faults_are_found_where_they_stand() {
     }
     let personal = format!("{}[rule.tests]\nmatch = [\"补贴 13800138000\"]\n", rule("a", "all = [\"补贴\"]", ""));
     assert_eq!(codes(&personal), ["E018"]);
+}
+
+#[test]
+fn a_rule_is_only_covered_by_one_that_always_fires_with_it() {
+    let low = |when: &str, more: &str| rule("a", when, &format!("priority = 40\n{more}"));
+    let high = |when: &str, more: &str| rule("b", when, &format!("priority = 60\n{more}"));
+    for (a, b) in [
+        (low("all = [\"补贴\"]", ""), high("all = [\"补贴\"]\nnone = [\"投诉\"]", "")),
+        (low("all = [\"补贴\"]", ""), high("all = [\"补贴\", \"多久\"]", "")),
+        (low("any = [\"补贴\", \"补助\"]", ""), high("any = [\"补贴\", \"资金\"]", "")),
+        (low("all = [\"补贴\"]", ""), high("any = [\"补贴\", \"补助\"]\nmax_chars = 5", "")),
+        (low("all = [\"补贴\"]", ""), high("any = [\"补贴\", \"补助\"]", "areas = [\"350000\"]")),
+        (low("all = [\"补贴\"]", ""), high("any = [\"补贴\", \"补助\"]", "valid_until = 2027-12-31")),
+        (low("all = [\"补贴\"]", "").replace("priority = 40", "priority = 60"), high("any = [\"补贴\", \"补助\"]", "")),
+    ] {
+        assert_eq!(codes(&format!("{a}{b}")), [""; 0], "{b}");
+    }
+}
+
+#[test]
+fn a_file_named_after_a_group_holds_that_group() {
+    let topic = |group: &str| TopicInfo { group: group.into(), ..TopicInfo::default() };
+    let env = CompileEnv {
+        topics: [("TAX".to_owned(), topic("税费")), ("PAY".to_owned(), topic("政策"))].into(),
+        ..CompileEnv::lenient(TODAY)
+    };
+    let text = rule("a", "all = [\"补贴\"]", "topic = \"PAY\"").replace("category = \"咨询\"", "kind = \"topic\"");
+    let text = text.replace("[rule.answer]\ntext = \"答案。\"\n", "");
+    for (path, expected) in [("主题-税费.toml", vec!["E003"]), ("主题-政策.toml", vec![]), ("我的规则.toml", vec![])]
+    {
+        let found = compile(&[SourceFile { path: format!("分类/{path}"), text: text.clone() }], &env).diagnostics;
+        let errors: Vec<_> = found.iter().filter(|d| d.level == Level::Error).collect();
+        assert_eq!(errors.iter().map(|d| d.code).collect::<Vec<_>>(), expected, "{path}");
+        assert!(errors.iter().all(|d| d.message == "文件名说的是“税费”，这条规则的主题属于“政策”"), "{errors:?}");
+    }
+}
+
+#[test]
+fn titles_and_answers_that_are_nearly_the_same_are_named() {
+    let answered = |id: &str, title: &str, word: &str, answer: &str| {
+        rule(id, &format!("all = [\"{word}\"]"), "").replace(&format!("规则{id}"), title).replace("答案。", answer)
+    };
+    let long = "请带齐材料到登记窗口办理，材料齐全的当场办结，缺什么一次告知。";
+    let near = "请带齐材料到登记窗口办理，材料齐全的当场办结，缺什么会一次告知。";
+    let text = answered("a", "怎样变更经营范围", "变更", long)
+        + &answered("b", "怎样变更经营范围呢", "范围", "请看办事指南里的材料清单。")
+        + &answered("c", "迁移登记去哪里办", "迁移", near)
+        + &answered("d", "补办营业执照", "补办", "请到窗口补办。");
+    let found = compiled(&text).diagnostics;
+    let near: Vec<_> = found
+        .iter()
+        .filter(|d| d.code == "W109")
+        .map(|d| (d.rule.clone().unwrap_or_default(), d.message.clone()))
+        .collect();
+    assert_eq!(near.len(), 2, "{near:?}");
+    assert!(near.iter().any(|(id, text)| id == "b" && text.starts_with("标题与规则“a”")), "{near:?}");
+    assert!(near.iter().any(|(id, text)| id == "c" && text.starts_with("答案与规则“a”")), "{near:?}");
+}
+
+#[test]
+fn a_rule_that_ran_out_takes_no_other_with_it() {
+    let text = rule("a", "all = [\"补贴\"]", "valid_until = 2020-01-01\non_expired = \"route\"")
+        + &rule("b", "all = [\"补助\"]", "");
+    let compiled = compiled(&text);
+    assert!(!compiled.has_errors(), "{:?}", compiled.diagnostics);
+    assert!(compiled.diagnostics.iter().any(|d| d.code == "E015"));
+    assert_eq!(compiled.set.map(|set| set.rules().len()), Some(2));
 }
 
 #[test]

@@ -16,7 +16,7 @@ use crate::{
     config::Config,
     domain::{
         routing::RoutingTable,
-        rules::{CompileEnv, Diagnostic, ExampleEnv, RuleSet, SourceFile, compile},
+        rules::{CompileEnv, Diagnostic, ExampleEnv, Level, RuleSet, SourceFile, compile},
     },
     ports::Clock as _,
 };
@@ -87,24 +87,32 @@ fn load_files(config: &Config, files: &[SourceFile], dir: Option<PathBuf>, at: O
         return Ok(Loaded {
             set: content.rules,
             routing: Some(content.routing),
-            diagnostics: built.diagnostics,
+            diagnostics: strictly(built.diagnostics),
             files: files.len(),
             region: config.region.code.clone(),
             today,
             dir,
         });
     }
-    let compiled = compile(files, &CompileEnv { allowed_domains: Vec::new(), ..CompileEnv::lenient(today) });
+    let compiled = compile(files, &CompileEnv::lenient(today));
     let set = compiled.set.ok_or_else(|| anyhow::anyhow!("没有可用的规则：{}", first(&compiled.diagnostics)))?;
     Ok(Loaded {
         set,
         routing: None,
-        diagnostics: compiled.diagnostics,
+        diagnostics: strictly(compiled.diagnostics),
         files: files.len(),
         region: config.region.code.clone(),
         today,
         dir,
     })
+}
+
+/// A rule that ran out and is still active must be renewed before its file counts as clean.
+fn strictly(mut diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    for finding in diagnostics.iter_mut().filter(|finding| finding.code == "E015") {
+        finding.level = Level::Error;
+    }
+    diagnostics
 }
 
 fn first(diagnostics: &[Diagnostic]) -> String {

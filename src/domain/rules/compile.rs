@@ -41,6 +41,9 @@ pub struct TopicInfo {
     pub case_type: Option<CaseType>,
 }
 
+/// Where sources are published: sites of the government.
+const PUBLIC_HOSTS: &str = "gov.cn";
+
 /// What rule files may refer to.
 #[derive(Debug, Clone)]
 pub struct CompileEnv {
@@ -50,14 +53,14 @@ pub struct CompileEnv {
     pub units: BTreeMap<String, Vec<String>>,
     /// Today in the configured zone.
     pub today: Date,
-    /// Hosts that citations may point to, with their subdomains; empty allows all.
+    /// Hosts that citations may point to, with their subdomains (`gov.cn` unless told); empty allows all.
     pub allowed_domains: Vec<String>,
 }
 
 impl CompileEnv {
     /// An environment that knows no topics, units and hosts and therefore does not check them.
     pub fn lenient(today: Date) -> Self {
-        Self { topics: BTreeMap::new(), units: BTreeMap::new(), today, allowed_domains: Vec::new() }
+        Self { topics: BTreeMap::new(), units: BTreeMap::new(), today, allowed_domains: vec![PUBLIC_HOSTS.to_owned()] }
     }
 }
 

@@ -13,6 +13,7 @@ use super::{
     figures::uncovered,
     file::{RawGroup, RawRule},
     model::{AnswerMode, OnExpired, Rule, RuleKind, Status},
+    pairs,
     source::{FileText, nearest},
 };
 use crate::domain::{
@@ -169,6 +170,7 @@ pub(super) fn rules(
         }
     }
     duplicates(rules, texts, out);
+    pairs::check(rules, texts, env, out);
 }
 
 fn required(report: &mut Report<'_>) {
@@ -509,7 +511,9 @@ fn dates(report: &mut Report<'_>, env: &CompileEnv) {
             }
             OnExpired::Silent => "核对新文件后改有效期，或把 status 改成 retired",
         };
-        report.error("E015", "valid_until", format!("规则已于 {until} 到期，却还是上线状态"), Some(help));
+        // A warning here: the rule does not answer any more, and a running gateway must not refuse all others on the
+        // day one of them runs out. `rules check` is stricter.
+        report.warn("E015", "valid_until", format!("规则已于 {until} 到期，却还是上线状态"), Some(help));
     }
     for (n, cite) in report.raw.rule.citations.clone().iter().enumerate() {
         if let (Some(from), Some(until)) = (cite.effective_from, cite.effective_until)
@@ -776,7 +780,7 @@ fn condition_key(rule: &Rule, expanded: &Expanded) -> String {
 }
 
 /// Whether two rules can be in force for the same message.
-fn overlaps(a: &Rule, b: &Rule) -> bool {
+pub(super) fn overlaps(a: &Rule, b: &Rule) -> bool {
     let dates = a.valid_from.zip(b.valid_until).is_none_or(|(from, until)| from <= until)
         && b.valid_from.zip(a.valid_until).is_none_or(|(from, until)| from <= until);
     let channels = a.channels.is_empty() || b.channels.is_empty() || a.channels.iter().any(|c| b.channels.contains(c));

@@ -18,6 +18,7 @@ mod file;
 mod lint;
 mod matcher;
 mod model;
+mod pairs;
 mod set;
 mod source;
 mod split;
