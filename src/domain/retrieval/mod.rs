@@ -202,7 +202,9 @@ impl Index {
             citations: Arc::clone(&entry.citations),
             score,
             coverage,
-            near: score >= terms * self.postings.rarity(None) && coverage >= share,
+            near: score >= terms * self.postings.rarity(None)
+                && coverage >= share
+                && query.characters(known) >= NEAR_CHARACTERS,
         }
     }
 
@@ -250,6 +252,9 @@ const EXCLUDED: f32 = 0.8;
 /// the words tell. Less is asked where every word that the rule needs occurs.
 const NEAR: (f32, f32) = (4.3, 0.55);
 const NEAR_COMPLETE: (f32, f32) = (2.4, 0.35);
+
+/// Characters that must be known of an entry at least: one word alone (电话, 弄丢了) is no question about it.
+const NEAR_CHARACTERS: usize = 3;
 
 /// Share of the best score that others must have to be offered beside it.
 const BESIDE_THE_BEST: f32 = 0.4;
@@ -316,6 +321,11 @@ impl Span {
 }
 
 impl Query {
+    /// How many characters that mean something are among these.
+    fn characters(&self, known: Span) -> usize {
+        self.tells.iter().enumerate().filter(|(n, tells)| **tells > 0.0 && known.has(*n)).count()
+    }
+
     /// Share of what the characters tell that stands on these ones.
     fn share(&self, known: Span) -> f32 {
         let whole: f32 = self.tells.iter().sum();

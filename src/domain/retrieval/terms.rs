@@ -4,6 +4,8 @@
 //! There is no segmentation with a general dictionary: rule words are the only words that matter for finding rules,
 //! and pairs find the rest.
 
+use std::sync::LazyLock;
+
 use pinyin::ToPinyin as _;
 
 use crate::domain::{rules::Dictionary, text};
@@ -141,9 +143,20 @@ impl Walk {
     }
 }
 
-/// The syllable of a character, packed, without its tone and without the differences that voices and keyboards
-/// blur: zh/z, ch/c, sh/s, ing/in, eng/en, ang/an, and n/l at the start.
+/// The syllable of a character, packed; `None` when it has none.
 fn syllable(c: char) -> Option<u32> {
+    static TABLE: LazyLock<Box<[u32]>> =
+        LazyLock::new(|| (HAN.0..=HAN.1).map(|n| char::from_u32(n).and_then(packed).unwrap_or(0)).collect());
+    let n = (c as u32).checked_sub(HAN.0)?;
+    TABLE.get(n as usize).copied().filter(|syllable| *syllable != 0)
+}
+
+/// The common ideographs.
+const HAN: (u32, u32) = (0x4E00, 0x9FFF);
+
+/// The syllable of a character without its tone and without the differences that voices and keyboards blur: zh/z,
+/// ch/c, sh/s, ing/in, eng/en, ang/an, and n/l at the start.
+fn packed(c: char) -> Option<u32> {
     let plain = c.to_pinyin()?.plain();
     let mut packed = 0_u32;
     let mut letters = plain.bytes().peekable();
