@@ -76,7 +76,7 @@ pub async fn help(app: &App, officer: &Officer, number: &CaseNumber) -> Result<C
     let answers = answers(app, &content, &file.case);
     Ok(CaseHelp {
         missing: case::missing(&file.case, asked, file.sees_identity),
-        suggested_reply: answers.first().map(with_sources),
+        suggested_reply: answers.first().map(reply_from),
         answers,
         similar: similar_cases(app, officer, &content, &file.case).await?,
     })
@@ -94,11 +94,26 @@ fn answers(app: &App, content: &Content, case: &Case) -> Vec<Canned> {
     answers
 }
 
-fn with_sources(answer: &Canned) -> String {
-    if answer.citations.is_empty() {
-        return answer.text.clone();
+/// A rule answer as the beginning of a written reply: with its sources, without what only makes sense in the chat.
+pub fn reply_from(answer: &Canned) -> String {
+    let mut reply: Vec<String> = answer.text.lines().map(without_buttons).filter(|line| !line.is_empty()).collect();
+    if !answer.citations.is_empty() {
+        reply.push(format!("依据：{}", answer.citations.join("；")));
     }
-    format!("{}\n依据：{}", answer.text, answer.citations.join("；"))
+    reply.join("\n")
+}
+
+/// Drops the sentences that point at a button of the chat: 点“转人工”.
+fn without_buttons(line: &str) -> String {
+    let mut kept: String = line
+        .split_inclusive(['。', '；'])
+        .filter(|sentence| !["点“", "点一下“", "回复“", "说“转人工”"].iter().any(|sign| sentence.contains(sign)))
+        .collect();
+    if kept.ends_with('；') {
+        kept.pop();
+        kept.push('。');
+    }
+    kept
 }
 
 async fn similar_cases(
@@ -152,4 +167,29 @@ fn shortened(words: &str) -> String {
         short.push('…');
     }
     short
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_written_reply_points_at_no_button() {
+        let answer = Canned {
+            rule_id: "r".to_owned(),
+            title: "开公司多久拿到执照".to_owned(),
+            text: "当场登记；不能当场的，3个工作日内登记；超过时限没有结果的，点“我要反映问题”。\n说“转人工”可以催。"
+                .to_owned(),
+            citations: vec!["登记管理条例 第十九条".to_owned()],
+            awaiting_recheck: false,
+            draft: false,
+        };
+        assert_eq!(reply_from(&answer), "当场登记；不能当场的，3个工作日内登记。\n依据：登记管理条例 第十九条");
+    }
+
+    #[test]
+    fn long_replies_are_cut_at_a_character() {
+        assert_eq!(shortened("短"), "短");
+        assert_eq!(shortened(&"长".repeat(400)).chars().count(), REPLY_CHARS + 1);
+    }
 }

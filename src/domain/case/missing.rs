@@ -21,7 +21,9 @@ pub fn missing(case: &Case, asked: &[String], identity: bool) -> Vec<String> {
     need(blames && blank(case.object.as_deref()), "被反映的单位或个人");
     let told = text::normalised(&format!("{}。{}", case.original_words, case.demand));
     for slot in asked {
-        need(!is_told(case, &told, slot), slot);
+        // Whom it is about was asked for already.
+        let repeated = blames && is_object(slot);
+        need(!repeated && !is_told(case, &told, slot), slot);
     }
     missing
 }
@@ -37,6 +39,10 @@ const SIGNS: &[(&str, &[&str])] = &[
     ("种类", &["投标", "履约", "质量", "质保", "农民工工资"]),
     ("政策名", &["办法", "通知", "意见", "措施", "细则", "补助", "补贴", "奖励", "奖补"]),
 ];
+
+fn is_object(slot: &str) -> bool {
+    slot.ends_with("单位") || slot == "债务人"
+}
 
 fn is_told(case: &Case, words: &str, slot: &str) -> bool {
     let has = |field: Option<&String>| field.is_some_and(|text| !text.trim().is_empty());
@@ -61,7 +67,7 @@ fn is_told(case: &Case, words: &str, slot: &str) -> bool {
     if slot.ends_with("地点") {
         return has(case.place.as_ref());
     }
-    if slot.ends_with("单位") || slot == "债务人" {
+    if is_object(slot) {
         return has(case.object.as_ref());
     }
     let signs = SIGNS.iter().find(|(end, _)| slot.ends_with(end)).map_or(&[][..], |(_, signs)| signs);

@@ -68,35 +68,41 @@ pub(super) struct Builder {
     /// Term, entry, weighted count; entries ascending.
     rows: Vec<(u32, u32, f32)>,
     lengths: Vec<f32>,
-    current: Vec<(u32, f32)>,
+    current: Vec<(Key, f32)>,
 }
 
 impl Builder {
     /// Adds a term of the entry that is being collected.
     pub(super) fn add(&mut self, key: Key, weight: f32) {
-        let next = self.kinds.len() as u32;
-        let number = *self.numbers.entry(key).or_insert(next);
-        if number == next {
-            self.kinds.push(key.kind());
-        }
-        self.current.push((number, weight));
+        self.current.push((key, weight));
     }
 
     /// Closes the entry.
     pub(super) fn close(&mut self) {
         let entry = self.lengths.len() as u32;
         let mut current = std::mem::take(&mut self.current);
+        // Equal terms are put together first: a sort of a few hundred is cheaper than as many look-ups.
         current.sort_unstable_by_key(|t| t.0);
         let mut length = 0.0;
         for same in current.chunk_by(|a, b| a.0 == b.0) {
-            let Some(&(number, _)) = same.first() else { continue };
+            let Some(&(key, _)) = same.first() else { continue };
             let weight: f32 = same.iter().map(|t| t.1).sum();
             length += weight;
+            let number = self.number(key);
             self.rows.push((number, entry, weight));
         }
         self.lengths.push(length);
         current.clear();
         self.current = current;
+    }
+
+    fn number(&mut self, key: Key) -> u32 {
+        let next = self.kinds.len() as u32;
+        let number = *self.numbers.entry(key).or_insert(next);
+        if number == next {
+            self.kinds.push(key.kind());
+        }
+        number
     }
 
     /// Computes the lists.

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     app::{
         auth::Account,
-        case_help::CaseHelp,
+        case_help::{CaseHelp, reply_from},
         case_queries::{CaseFile, owner_name},
         content::Content,
     },
@@ -100,6 +100,7 @@ pub fn help_view(content: &Content, file: &CaseFile, help: CaseHelp) -> HelpView
             (false, true) => "待人工复核",
             (false, false) => "",
         },
+        reply: reply_from(&answer),
         title: answer.title,
         text: answer.text,
         sources: answer.citations.join("；"),

@@ -257,6 +257,8 @@ pub struct HelpAnswer {
     pub text: String,
     /// Sources, in one line; empty if none.
     pub sources: String,
+    /// Text and sources, as they go into a reply.
+    pub reply: String,
     /// Meant for officers only, or not yet re-checked.
     pub caution: &'static str,
 }
