@@ -20,6 +20,7 @@ use crate::{
             self, events,
             list::{self, CaseLine, Cursor, Filter},
         },
+        deputies,
     },
 };
 
@@ -60,7 +61,7 @@ pub(crate) async fn stamp(
     now: Timestamp,
 ) -> Result<OfficerStamp, AppError> {
     let today = content.schedule.civil(now).date();
-    let deputy_of = cases::deputy_units(tx, officer.id, today).await?;
+    let deputy_of = deputies::units_of(tx, officer.id, today).await?;
     Ok(OfficerStamp { id: officer.id, name: officer.name.clone(), roles: roles(officer), deputy_of })
 }
 

@@ -7,12 +7,16 @@ use super::{
     App, AppError, clocks,
     content::Content,
     events::{ChatEvent, Scope, StaffEvent},
+    notices::{self, Told},
     outbox,
 };
 use crate::{
     domain::{
-        case::{ActionInput, Actor, Case, CaseEnv, CaseStatus, OutMessage, Outcome, Recipient, TransitionError, apply},
-        ids::{CaseId, ConversationId, TaskId},
+        case::{
+            ActionInput, Actor, Case, CaseEnv, CaseStatus, EventKind, OutMessage, Outcome, Recipient, TransitionError,
+            apply,
+        },
+        ids::{CaseId, ConversationId, OfficerId, TaskId},
     },
     store::{
         Tx,
@@ -99,6 +103,7 @@ impl Setting {
 pub(crate) struct AfterCommit {
     chats: Vec<(ConversationId, i64)>,
     staff: Vec<StaffEvent>,
+    told: Told,
 }
 
 impl AfterCommit {
@@ -110,6 +115,7 @@ impl AfterCommit {
         for event in self.staff {
             app.hub.tell_staff(event);
         }
+        self.told.tell(app);
         app.wake.outbox.notify_one();
         app.wake.timers.notify_one();
     }
@@ -178,6 +184,31 @@ async fn finish(
     publish(tx, app, outcome).await?;
     for message in &outcome.messages {
         deliver(tx, app, setting, case, message, after).await?;
+    }
+    notify(tx, app, setting, outcome, after).await
+}
+
+/// Tells the officers concerned, whoever acted excepted.
+async fn notify(
+    tx: &mut Tx,
+    app: &App,
+    setting: &Setting,
+    outcome: &Outcome,
+    after: &mut AfterCommit,
+) -> Result<(), AppError> {
+    let case = &outcome.case;
+    let by: Option<OfficerId> =
+        outcome.events.last().and_then(|event| event.actor.id.as_deref()).and_then(|id| id.parse().ok());
+    let named =
+        outcome.events.iter().any(|event| matches!(event.kind, EventKind::HandlerAssigned | EventKind::SignedIn));
+    let assigned = case.handler.filter(|_| named).map(|handler| OutMessage {
+        to: Recipient::Officer(handler),
+        kind: "handler_assigned",
+        text: format!("【{}】由您承办，请及时联系企业", case.display_number()),
+    });
+    for message in outcome.messages.iter().chain(&assigned) {
+        let told = notices::notify_of_message(tx, app, case, message, by, setting.now()).await?;
+        after.told.join(told);
     }
     Ok(())
 }

@@ -268,7 +268,8 @@ impl Work {
                 to.push(recipient);
             }
         }
-        let kind = "deadline_warned";
+        let kind =
+            if clock.due_at.is_some_and(|due| setting.now() > due) { "deadline_missed" } else { "deadline_warned" };
         self.messages.extend(to.into_iter().map(|to| OutMessage { to, kind, text: text.clone() }));
     }
 

@@ -8,8 +8,12 @@ use jiff::{SignedDuration, Timestamp};
 use secrecy::ExposeSecret as _;
 use sha2::Sha256;
 
-use super::{App, AppError};
+use super::{
+    App, AppError,
+    notices::{self, Notice, NoticeKind, To, Told},
+};
 use crate::{
+    domain::access::Role,
     ports::WebhookRequest,
     store::outbox::{self, OutboxRow},
 };
@@ -65,14 +69,34 @@ pub async fn delivered(app: &App, id: &str) -> Result<(), AppError> {
     Ok(tx.commit().await?)
 }
 
-/// Notes a failed attempt.
+/// Notes a failed attempt. What is given up is told to the administrators, once a day for each target.
 ///
 /// # Errors
 /// `Store`.
-pub async fn failed(app: &App, id: &str, reason: &str, next: Option<Timestamp>) -> Result<(), AppError> {
+pub async fn failed(app: &App, entry: &OutboxRow, reason: &str, next: Option<Timestamp>) -> Result<(), AppError> {
+    let now = app.now();
     let mut tx = app.db.write().await?;
-    outbox::failed(&mut tx, id, reason, next, app.now()).await?;
-    Ok(tx.commit().await?)
+    outbox::failed(&mut tx, &entry.id, reason, next, now).await?;
+    let mut told = Told::default();
+    if next.is_none() {
+        let text = format!("推送给“{}”的消息多次失败，已停止重试，请检查对方系统后重发", entry.target);
+        let day = app.content.load().schedule.civil(now).date();
+        let key = format!("push_failed:{}:{day}", entry.target);
+        let to = [To::Everywhere(Role::Admin)];
+        let notice = Notice {
+            kind: NoticeKind::PushFailed,
+            to: &to,
+            text: &text,
+            case: None,
+            conversation: None,
+            key: &key,
+            by: None,
+        };
+        told = notices::notify(&mut tx, app, &notice, now).await?;
+    }
+    tx.commit().await?;
+    told.tell(app);
+    Ok(())
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ pub mod case;
 pub mod dialogue;
 pub mod ids;
 pub mod kinds;
+pub mod notice;
 pub mod retrieval;
 pub mod routing;
 pub mod rules;

@@ -62,7 +62,7 @@ pub async fn run_once(app: &App, sender: &dyn WebhookSender) -> Result<Summary, 
                         outbox.id = %entry.id, outbox.target = %entry.target, outbox.attempts = entry.attempts,
                         reason = %failure.reason, gives_up = next.is_none(), "a webhook was not delivered"
                     );
-                    webhooks::failed(app, &entry.id, &failure.reason, next).await?;
+                    webhooks::failed(app, &entry, &failure.reason, next).await?;
                     if next.is_some() {
                         summary.postponed += 1;
                     } else {

@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 use crate::{
     domain::{
         case::{Case, CaseNumber, QueryCode},
-        ids::{CaseId, ConversationId, OfficerId},
+        ids::{CaseId, ConversationId},
         text,
     },
     on_backend, row_struct,
@@ -329,46 +329,4 @@ pub async fn ids_after(tx: &mut Tx, after: &str, limit: i64) -> Result<Vec<Strin
     let rows: Vec<(String,)> =
         on_backend!(tx, |conn| sqlx::query_as(SQL).bind(after).bind(limit).fetch_all(conn).await?);
     Ok(rows.into_iter().map(|(id,)| id).collect())
-}
-
-/// The units in which an officer stands in for the leader on a day.
-///
-/// # Errors
-/// `Database`.
-pub async fn deputy_units(tx: &mut Tx, officer: OfficerId, day: Date) -> Result<Vec<String>, StoreError> {
-    const SQL: &str = "SELECT unit FROM unit_deputies WHERE officer_id = $1 AND from_on <= $2 AND until_on >= $2";
-    let rows: Vec<(String,)> = on_backend!(tx, |conn| sqlx::query_as(SQL)
-        .bind(officer.to_string())
-        .bind(day.to_string())
-        .fetch_all(conn)
-        .await?);
-    Ok(rows.into_iter().map(|(unit,)| unit).collect())
-}
-
-/// Records that an officer stands in for a unit leader.
-///
-/// # Errors
-/// `Database`.
-pub async fn set_deputy(
-    tx: &mut Tx,
-    unit: &str,
-    officer: OfficerId,
-    days: (Date, Date),
-    set_by: OfficerId,
-    now: Timestamp,
-) -> Result<(), StoreError> {
-    const SQL: &str = "INSERT INTO unit_deputies (unit, officer_id, from_on, until_on, set_by, created_at) \
-        VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (unit, officer_id, from_on) \
-        DO UPDATE SET until_on = excluded.until_on, set_by = excluded.set_by";
-    on_backend!(tx, |conn| sqlx::query(SQL)
-        .bind(unit)
-        .bind(officer.to_string())
-        .bind(days.0.to_string())
-        .bind(days.1.to_string())
-        .bind(set_by.to_string())
-        .bind(now.as_millisecond())
-        .execute(conn)
-        .await
-        .map(|_| ()))?;
-    Ok(())
 }

@@ -190,6 +190,26 @@ pub async fn roles(tx: &mut Tx, officer: &str) -> Result<Vec<(Role, String)>, St
         .collect()
 }
 
+/// Active officers with a role in this unit (empty: the centre), one line per role.
+///
+/// # Errors
+/// `Database`.
+pub async fn in_unit(tx: &mut Tx, unit: &str) -> Result<Vec<RoleRow>, StoreError> {
+    const SQL: &str = "SELECT r.officer_id, r.role, r.unit FROM officer_roles r JOIN officers o \
+        ON o.id = r.officer_id WHERE r.unit = $1 AND o.active ORDER BY r.officer_id, r.role";
+    Ok(on_backend!(tx, |conn| sqlx::query_as(SQL).bind(unit).fetch_all(conn).await?))
+}
+
+/// Active officers with this role, in whatever unit.
+///
+/// # Errors
+/// `Database`.
+pub async fn with_role(tx: &mut Tx, role: Role) -> Result<Vec<RoleRow>, StoreError> {
+    const SQL: &str = "SELECT r.officer_id, r.role, r.unit FROM officer_roles r JOIN officers o \
+        ON o.id = r.officer_id WHERE r.role = $1 AND o.active ORDER BY r.officer_id, r.unit";
+    Ok(on_backend!(tx, |conn| sqlx::query_as(SQL).bind(role.as_str()).fetch_all(conn).await?))
+}
+
 /// Replaces the roles of an officer.
 ///
 /// # Errors

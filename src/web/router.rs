@@ -104,6 +104,8 @@ pub fn all() -> Vec<Route> {
     routes.extend(api::track::routes());
     routes.extend(api::conversations::routes());
     routes.extend(api::chat::routes());
+    routes.extend(api::notices::routes());
+    routes.extend(api::deputies::routes());
     routes.extend(api::admin::routes());
     routes.extend(api::openapi::routes());
     routes.push(get("/api/events/stream", Access::Officer(Permission::FollowEvents), api::stream::console));

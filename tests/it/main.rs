@@ -8,6 +8,7 @@ mod classify;
 mod conversations;
 mod durability;
 mod main_path;
+mod notices;
 mod pages;
 mod retrieval;
 mod rules;

@@ -5,7 +5,9 @@ use crate::{
     app::{
         App, AppError,
         events::{Scope, StaffEvent},
-        intake, track,
+        intake,
+        notices::{self, Notice, NoticeKind, To},
+        outbox, track,
     },
     domain::{
         access::Permission,
@@ -127,6 +129,24 @@ pub(super) async fn apply(
                 scope: Scope::Permission(Permission::Converse),
                 data: data.to_string(),
             });
+            // The page is not only flashed on open desks: it is written down for everybody on duty, and goes to the
+            // systems that asked for it.
+            let key = format!("alert:{}:{}", row.id, row.seq);
+            let words = if note.is_empty() { "有紧急情况，请立即接入会话".to_owned() } else { note };
+            let notice = Notice {
+                kind: NoticeKind::Alert,
+                to: &[To::Centre(Permission::Converse)],
+                text: &words,
+                case: None,
+                conversation: Some(&row.id),
+                key: &key,
+                by: None,
+            };
+            batch.told.join(notices::notify(tx, batch.app, &notice, now).await?);
+            let page = serde_json::json!({
+                "conversation_id": row.id, "code": code.map(crate::domain::kinds::Diversion::as_str),
+            });
+            outbox::publish(batch.app, tx, "duty.paged", &key, &page, now).await?;
         }
         Effect::Feedback { rule_id, helpful } => {
             let id = batch.app.ids.uuid(now).to_string();

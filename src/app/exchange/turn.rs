@@ -15,6 +15,7 @@ use crate::{
         intake::Filed,
         message::{Message, MessageBody},
         message_view,
+        notices::Told,
     },
     domain::{
         access::Permission,
@@ -80,6 +81,8 @@ pub(super) struct Batch<'a> {
     pub(super) unanswered: Vec<(String, String, String, Option<String>)>,
     /// Console events after the commit.
     pub(super) events: Vec<StaffEvent>,
+    /// Notices to officers, told after the commit.
+    pub(super) told: Told,
     /// What intake tells after the commit.
     pub(super) filed: Vec<Filed>,
     stored: Vec<Stored>,
@@ -118,6 +121,7 @@ pub(super) async fn run(app: &App, sent: &[&Sent], failed: bool) -> Result<Vec<R
         now,
         unanswered: Vec::new(),
         events: Vec::new(),
+        told: Told::default(),
         filed: Vec::new(),
         stored: Vec::with_capacity(2 * sent.len()),
         written: 0,
@@ -452,6 +456,10 @@ fn tell(batch: &Batch<'_>, open: &HashMap<String, Open>) {
     }
     for event in &batch.events {
         batch.app.hub.tell_staff(event.clone());
+    }
+    if !batch.told.is_empty() {
+        batch.told.clone().tell(batch.app);
+        batch.app.wake.outbox.notify_one();
     }
 }
 
