@@ -32,6 +32,10 @@ pub mod units;
 use std::{
     path::{Path, PathBuf},
     str::FromStr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     time::Duration,
 };
 
@@ -95,6 +99,8 @@ pub enum Db {
         checkpointer: SqlitePool,
         /// The database file.
         file: PathBuf,
+        /// A sync failed: what the system holds of the file may differ from the disk, so nothing is written any more.
+        broken: Arc<AtomicBool>,
     },
     /// PostgreSQL.
     Postgres {
@@ -124,6 +130,8 @@ enum Conn {
 pub struct Tx {
     conn: Conn,
     open: bool,
+    /// Set when the commit fails for good; see [`Db::is_broken`].
+    broken: Option<Arc<AtomicBool>>,
 }
 
 impl Tx {
@@ -150,7 +158,15 @@ impl Tx {
         }
         match &mut self.conn {
             Conn::Sqlite(conn) => {
-                sqlx::query("COMMIT").execute(&mut **conn).await?;
+                if let Err(error) = sqlx::query("COMMIT").execute(&mut **conn).await {
+                    let error = StoreError::from(error);
+                    if error.is_fatal()
+                        && let Some(broken) = &self.broken
+                    {
+                        broken.store(true, Relaxed);
+                    }
+                    return Err(error);
+                }
             }
             // PostgreSQL answers COMMIT of an aborted transaction with success ("ROLLBACK"): SELECT 1 fails there.
             Conn::Postgres(conn) => {
@@ -230,7 +246,7 @@ impl Db {
         let readers =
             pool().max_connections(8).max_lifetime(None).connect_lazy_with(options.pragma("query_only", "ON"));
         check_sqlite(&writer).await?;
-        Ok(Self::Sqlite { writer, readers, checkpointer, file })
+        Ok(Self::Sqlite { writer, readers, checkpointer, file, broken: Arc::default() })
     }
 
     pub(crate) async fn open_postgres(options: PgConnectOptions, connections: u32) -> Result<Self, StoreError> {
@@ -262,15 +278,18 @@ impl Db {
     /// `Database`.
     pub async fn write(&self) -> Result<Tx, StoreError> {
         match self {
-            Self::Sqlite { writer, .. } => {
+            Self::Sqlite { writer, broken, .. } => {
                 let conn = writer.acquire().await?;
-                let mut tx = Tx { conn: Conn::Sqlite(conn), open: true };
+                if broken.load(Relaxed) {
+                    return Err(StoreError::Unsafe("a sync of the database file failed".to_owned()));
+                }
+                let mut tx = Tx { conn: Conn::Sqlite(conn), open: true, broken: Some(broken.clone()) };
                 on_backend!(&mut tx, |conn| sqlx::query("BEGIN IMMEDIATE").execute(conn).await.map(|_| ()))?;
                 Ok(tx)
             }
             Self::Postgres { pool } => {
                 let conn = pool.acquire().await?;
-                let mut tx = Tx { conn: Conn::Postgres(conn), open: true };
+                let mut tx = Tx { conn: Conn::Postgres(conn), open: true, broken: None };
                 on_backend!(&mut tx, |conn| sqlx::query("BEGIN").execute(conn).await.map(|_| ()))?;
                 Ok(tx)
             }
@@ -286,7 +305,7 @@ impl Db {
             Self::Sqlite { readers, .. } => Conn::Sqlite(readers.acquire().await?),
             Self::Postgres { pool } => Conn::Postgres(pool.acquire().await?),
         };
-        Ok(Tx { conn, open: false })
+        Ok(Tx { conn, open: false, broken: None })
     }
 
     /// Brings the schema up to date; returns the names of the migrations that ran.
@@ -316,11 +335,26 @@ impl Db {
     /// # Errors
     /// `Database`.
     pub async fn checkpoint(&self, truncate: bool) -> Result<(), StoreError> {
-        let Self::Sqlite { checkpointer, .. } = self else { return Ok(()) };
+        let Self::Sqlite { checkpointer, broken, .. } = self else { return Ok(()) };
         let mut conn = checkpointer.acquire().await?;
         let sql = if truncate { "PRAGMA wal_checkpoint(TRUNCATE)" } else { "PRAGMA wal_checkpoint(PASSIVE)" };
-        sqlx::query(sql).fetch_optional(&mut *conn).await?;
+        if let Err(error) = sqlx::query(sql).fetch_optional(&mut *conn).await {
+            let error = StoreError::from(error);
+            if error.is_fatal() {
+                broken.store(true, Relaxed);
+            }
+            return Err(error);
+        }
         Ok(())
+    }
+
+    /// Whether a sync failed in this process. It must not be tried again here, because its pages count as clean
+    /// afterwards: [`Db::write`] refuses, and only a fresh process may go on.
+    pub fn is_broken(&self) -> bool {
+        match self {
+            Self::Sqlite { broken, .. } => broken.load(Relaxed),
+            Self::Postgres { .. } => false,
+        }
     }
 
     /// Bytes of the write-ahead log; 0 on PostgreSQL.

@@ -38,7 +38,12 @@ fn client() -> reqwest::Client {
 }
 
 async fn start(folder: &Path, port: u16) -> Server {
+    start_with(folder, port, &[]).await
+}
+
+async fn start_with(folder: &Path, port: u16, environment: &[(&str, &Path)]) -> Server {
     let child = Command::new(env!("CARGO_BIN_EXE_zhitong"))
+        .envs(environment.iter().copied())
         .args(["serve", "--listen", &format!("127.0.0.1:{port}")])
         .current_dir(folder)
         .env("ZHITONG__LIMITS__MESSAGES_PER_MINUTE", "1000000")
@@ -177,6 +182,83 @@ async fn nothing_acknowledged_is_lost_in_a_hundred_kills() {
     drop(server);
     let url = format!("sqlite://{}/data/zhitong.db", folder.path().display());
     let db = Db::open(&url).await.expect("the database opens");
+    let found = zhitong::store::backup::verify(&db).await.expect("checked");
+    assert!(found.is_sound(), "{found:?}");
+}
+
+/// The shim as a library; `None` without a C compiler, which CI has.
+fn failing_sync(folder: &Path) -> Option<std::path::PathBuf> {
+    let library = folder.join("failing_sync.so");
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/fixtures/failing_sync.c");
+    let made = Command::new("cc").args(["-shared", "-fPIC", "-o"]).args([&library, &source]).arg("-ldl").status();
+    if made.is_ok_and(|status| status.success()) {
+        return Some(library);
+    }
+    assert!(std::env::var_os("CI").is_none(), "no C compiler");
+    eprintln!("left out: no C compiler");
+    None
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn after_a_failed_sync_the_process_ends_and_nothing_acknowledged_is_lost() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let Some(library) = failing_sync(folder.path()) else { return };
+    let switch = folder.path().join("the-disk-is-broken");
+    let port = free_port();
+    let client = client();
+    let url = |path: &str| format!("http://127.0.0.1:{port}/api/chat{path}");
+    let environment = [("LD_PRELOAD", library.as_path()), ("FAIL_SYNC", switch.as_path())];
+    let mut server = start_with(folder.path(), port, &environment).await;
+    let mut tokens = Vec::new();
+    for _ in 0..4 {
+        let started =
+            call(&client, reqwest::Method::POST, &url("/sessions"), "", Some(json!({}))).await.expect("a session");
+        tokens.push(started["token"].as_str().expect("a token").to_owned());
+    }
+    let mut acknowledged: HashMap<String, i64> = HashMap::new();
+    for round in 0..8 {
+        std::fs::write(&switch, "").expect("the switch");
+        let senders: Vec<_> = tokens
+            .iter()
+            .enumerate()
+            .map(|(who, token)| {
+                let ids = format!("{round}-{who}");
+                tokio::spawn(send_until_killed(client.clone(), url("/messages"), token.clone(), ids, Arc::default()))
+            })
+            .collect();
+        for sender in senders {
+            acknowledged.extend(sender.await.expect("no panic").0);
+        }
+        // EX_IOERR tells the supervisor that a fresh process may go on.
+        let ended = server.child.wait().expect("the process ends by itself");
+        assert_eq!(ended.code(), Some(74));
+        std::fs::remove_file(&switch).expect("the switch");
+        server = start_with(folder.path(), port, &environment).await;
+    }
+    let mut stored: HashMap<String, i64> = HashMap::new();
+    for token in &tokens {
+        let mut after = 0;
+        loop {
+            let path = url(&format!("/messages?limit=500&after={after}"));
+            let page = call(&client, reqwest::Method::GET, &path, token, None).await.expect("a history");
+            for item in page["items"].as_array().expect("items") {
+                after += 1;
+                assert_eq!(item["seq"].as_i64(), Some(after), "a gap or a repeat");
+                if let Some(id) = item["client_id"].as_str() {
+                    assert!(stored.insert(id.to_owned(), after).is_none(), "{id} is stored twice");
+                }
+            }
+            if page["next_cursor"].is_null() {
+                break;
+            }
+        }
+    }
+    assert!(acknowledged.len() > 100, "{} messages were acknowledged", acknowledged.len());
+    for (id, seq) in &acknowledged {
+        assert_eq!(stored.get(id), Some(seq), "{id} was acknowledged and is not stored as it was told");
+    }
+    drop(server);
+    let db = Db::open(&format!("sqlite://{}/data/zhitong.db", folder.path().display())).await.expect("a database");
     let found = zhitong::store::backup::verify(&db).await.expect("checked");
     assert!(found.is_sound(), "{found:?}");
 }
