@@ -1,8 +1,8 @@
 //! The exchange: what visitors send becomes durable, decided and answered, many at a time in one commit.
 //!
-//! One task decides whatever waits ([`prepare`]), another writes what is decided and commits once for all of it
-//! ([`write`], group commit); only then does anybody get an answer. Ordinary messages need no reading in the
-//! transaction; the others are decided inside it ([`turn`]). A batch that fails is taken apart, so that one bad message
+//! One task decides whatever waits (`prepare`), another writes what is decided and commits once for all of it
+//! (`write`, group commit); only then does anybody get an answer. Ordinary messages need no reading in the
+//! transaction; the others are decided inside it (`turn`). A batch that fails is taken apart, so that one bad message
 //! does not take others with it; a message that still cannot be decided is handed to a person.
 //!
 //! Invariants: an answer is given only after the commit; a repeated `client_id` gets the first answer and stores
