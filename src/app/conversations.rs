@@ -6,6 +6,7 @@
 
 mod canned;
 mod desk_case;
+mod idle;
 mod lists;
 mod presence;
 
@@ -15,6 +16,7 @@ use serde_json::json;
 pub(in crate::app) use canned::canned_from;
 pub use canned::{Canned, canned};
 pub use desk_case::{CaseInput, CaseMade, make_case};
+pub use idle::close_idle;
 pub use lists::{Detail, Item, Page, Query, detail, list};
 pub use presence::{Presence, Viewer, be_present};
 

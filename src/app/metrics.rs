@@ -34,6 +34,14 @@ pub struct Metrics {
     pub content_refused: AtomicBool,
     /// Bytes of SQLite's write-ahead log when it was last looked at.
     pub wal_bytes: AtomicU64,
+    /// Conversations that went after their term.
+    pub retention_conversations: AtomicU64,
+    /// Files that went.
+    pub retention_files: AtomicU64,
+    /// Other rows that went.
+    pub retention_rows: AtomicU64,
+    /// Cases past their term, which nobody deletes by themselves.
+    pub cases_past_term: AtomicU64,
     /// Successful takeovers of changed content.
     pub content_reloads: AtomicU64,
     /// Commit times: bucket counts, then their sum in microseconds.
@@ -67,8 +75,18 @@ impl Metrics {
         line("zhitong_requests_limited_total", "counter", self.limited.load(Relaxed).into());
         line("zhitong_write_failed", "gauge", self.write_failed.load(Relaxed).into());
         line("zhitong_wal_bytes", "gauge", self.wal_bytes.load(Relaxed).into());
+        line("zhitong_cases_past_term", "gauge", self.cases_past_term.load(Relaxed).into());
         line("zhitong_content_refused", "gauge", self.content_refused.load(Relaxed).into());
         line("zhitong_content_reloads_total", "counter", self.content_reloads.load(Relaxed).into());
+        let retention = [
+            ("conversations", &self.retention_conversations),
+            ("files", &self.retention_files),
+            ("rows", &self.retention_rows),
+        ];
+        let _ = writeln!(text, "# TYPE zhitong_retention_removed_total counter");
+        for (kind, count) in retention {
+            let _ = writeln!(text, "zhitong_retention_removed_total{{kind=\"{kind}\"}} {}", count.load(Relaxed));
+        }
         let _ = writeln!(text, "# TYPE zhitong_responses_total counter");
         for (class, count) in self.responses.iter().enumerate().skip(1) {
             let _ = writeln!(text, "zhitong_responses_total{{class=\"{class}xx\"}} {}", count.load(Relaxed));

@@ -65,7 +65,9 @@ fn start_log(config: &Config) {
 
 async fn serve(config: Config, demo: bool) -> anyhow::Result<ExitCode> {
     let clock = SystemClock;
-    let db = Db::open(&config.database.url).await.context("cannot open the database")?;
+    let db = Db::open_with(&config.database.url, config.database.max_connections)
+        .await
+        .context("cannot open the database")?;
     let ran = db.migrate(clock.now()).await.context("cannot bring the database up to date")?;
     if !ran.is_empty() {
         tracing::info!(migrations = ran.len(), "the database was brought up to date");

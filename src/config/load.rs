@@ -120,6 +120,15 @@ impl Config {
         if !["sqlite:", "postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme)) {
             add("database.url", "要以 sqlite:// 或 postgres:// 开头".into());
         }
+        if self.database.max_connections.is_some_and(|n| !(2..=200).contains(&n)) {
+            add("database.max_connections", "要在 2 与 200 之间".into());
+        }
+        if self.retention.log_days < 180 {
+            add("retention.log_days", "登录日志至少保存 180 天（网络安全法）".into());
+        }
+        if self.retention.conversation_days == 0 {
+            add("retention.conversation_days", "至少 1 天".into());
+        }
         if self.region.code.len() != 6 || !self.region.code.bytes().all(|b| b.is_ascii_digit()) {
             add("region.code", "行政区划代码是 6 位数字，如 350000".into());
         }

@@ -12,7 +12,7 @@ pub use channels::{ModelConfig, WebhookTarget, WebhooksConfig, WechatConfig, Wec
 pub use load::{ConfigError, Problem};
 pub use sections::{
     BrandConfig, ChatConfig, ContentConfig, DatabaseConfig, HoursSeason, LimitsConfig, LogConfig, LogFormat,
-    RegionConfig, ServerConfig, SlaConfig, TimeConfig,
+    RegionConfig, RetentionConfig, ServerConfig, SlaConfig, TimeConfig,
 };
 
 use serde::Deserialize;
@@ -39,6 +39,8 @@ pub struct Config {
     pub chat: ChatConfig,
     /// Rates and sizes that protect the server.
     pub limits: LimitsConfig,
+    /// How long things are kept.
+    pub retention: RetentionConfig,
     /// Log format and level.
     pub log: LogConfig,
     /// WeChat accounts.

@@ -47,13 +47,13 @@ pub struct DatabaseConfig {
     pub url: String,
     /// The same, read from a file (it holds a password).
     pub url_file: Option<String>,
-    /// Connections of the pool.
-    pub max_connections: u32,
+    /// Connections: those that read on SQLite (8 when absent), all of them on PostgreSQL (16 when absent).
+    pub max_connections: Option<u32>,
 }
 
 impl Default for DatabaseConfig {
     fn default() -> Self {
-        Self { url: "sqlite://data/zhitong.db".into(), url_file: None, max_connections: 8 }
+        Self { url: "sqlite://data/zhitong.db".into(), url_file: None, max_connections: None }
     }
 }
 
@@ -172,7 +172,7 @@ pub struct ChatConfig {
     pub max_message_chars: usize,
     /// Largest attachment in bytes.
     pub max_upload_bytes: usize,
-    /// A conversation without a message for this many hours is closed.
+    /// A conversation without a message for this many hours is closed; 0: never.
     pub idle_close_hours: u32,
     /// Key with which an embedding site vouches for its user (hex HMAC-SHA256 over `user_id`); empty: no identity is
     /// believed.
@@ -224,6 +224,28 @@ impl Default for LimitsConfig {
             connections_per_address: 200,
             connections: 10_000,
         }
+    }
+}
+
+/// `[retention]`: how long what is not a case is kept, and when cases count as past their term.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RetentionConfig {
+    /// Days after which a closed conversation without a case goes, with its files (DOMAIN 9 no. 1).
+    pub conversation_days: u32,
+    /// Days for which ended logins, login attempts and ended tokens are kept; the law asks for six months.
+    pub log_days: u32,
+    /// Years after closing at which a case counts as past its term. It is counted, never deleted.
+    pub case_years: u32,
+    /// The same for complaints about conduct and reports.
+    pub conduct_years: u32,
+    /// Count only, delete nothing (also for the time of a legal hold).
+    pub dry_run: bool,
+}
+
+impl Default for RetentionConfig {
+    fn default() -> Self {
+        Self { conversation_days: 90, log_days: 180, case_years: 5, conduct_years: 10, dry_run: false }
     }
 }
 

@@ -1,6 +1,8 @@
 //! Work beside requests: one file per job, each `run_once`, idempotent and decided from stored rows alone.
 
 pub mod checkpoint;
+pub mod conversations;
 pub mod outbox;
+pub mod retention;
 pub mod runner;
 pub mod sla_sweep;

@@ -10,7 +10,7 @@ use tokio::{
     time::{Instant, MissedTickBehavior, interval_at},
 };
 
-use super::{checkpoint, sla_sweep};
+use super::{checkpoint, conversations, retention, sla_sweep};
 use crate::app::{App, AppError};
 
 type Run = Pin<Box<dyn Future<Output = Result<String, AppError>> + Send>>;
@@ -35,6 +35,18 @@ const JOBS: &[Job] = &[
         name: "checkpoint",
         every: Duration::from_millis(500),
         run: |app| Box::pin(async move { checkpoint::run_once(&app).await }),
+        woken: |_| Box::pin(std::future::pending()),
+    },
+    Job {
+        name: "conversations",
+        every: Duration::from_secs(20),
+        run: |app| Box::pin(async move { conversations::run_once(&app).await }),
+        woken: |_| Box::pin(std::future::pending()),
+    },
+    Job {
+        name: "retention",
+        every: Duration::from_secs(3_600),
+        run: |app| Box::pin(async move { retention::run_once(&app).await.map(|summary| summary.to_string()) }),
         woken: |_| Box::pin(std::future::pending()),
     },
 ];

@@ -28,6 +28,7 @@ pub mod rule_sets;
 pub mod testing;
 pub mod timers;
 pub mod units;
+pub mod upkeep;
 
 use std::{
     path::{Path, PathBuf},
@@ -49,6 +50,8 @@ use sqlx::{
 
 /// Pages in the write-ahead log (32 MiB) at which the writer moves them itself.
 const WRITER_CHECKPOINTS_AT: &str = "8192";
+/// Connections that read, on SQLite.
+const READERS: u32 = 8;
 /// The oldest SQLite without the WAL-reset corruption bug.
 const OLDEST_SQLITE: (u32, u32, u32) = (3, 51, 3);
 
@@ -209,18 +212,26 @@ impl Db {
     /// # Errors
     /// `Url`, `File`, `Unsafe` (settings or version do not keep the durability promise), `Database`.
     pub async fn open(url: &str) -> Result<Self, StoreError> {
+        Self::open_with(url, None).await
+    }
+
+    /// The same with so many connections: those that read on SQLite, all of them on PostgreSQL.
+    ///
+    /// # Errors
+    /// As [`Db::open`].
+    pub async fn open_with(url: &str, connections: Option<u32>) -> Result<Self, StoreError> {
         if url.starts_with("sqlite:") {
             let options = SqliteConnectOptions::from_str(url).map_err(|error| StoreError::Url(error.to_string()))?;
-            Self::open_sqlite(options).await
+            Self::open_sqlite(options, connections.unwrap_or(READERS)).await
         } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
             let options = PgConnectOptions::from_str(url).map_err(|error| StoreError::Url(error.to_string()))?;
-            Self::open_postgres(options, 16).await
+            Self::open_postgres(options, connections.unwrap_or(16)).await
         } else {
             Err(StoreError::Url("expected sqlite://path or postgres://…".to_owned()))
         }
     }
 
-    async fn open_sqlite(options: SqliteConnectOptions) -> Result<Self, StoreError> {
+    async fn open_sqlite(options: SqliteConnectOptions, readers: u32) -> Result<Self, StoreError> {
         let file = options.get_filename().to_path_buf();
         prepare_file(&file).map_err(|source| StoreError::File { path: file.display().to_string(), source })?;
         let options = options
@@ -244,7 +255,7 @@ impl Db {
             .await?;
         let checkpointer = pool().max_connections(1).max_lifetime(None).connect_lazy_with(options.clone());
         let readers =
-            pool().max_connections(8).max_lifetime(None).connect_lazy_with(options.pragma("query_only", "ON"));
+            pool().max_connections(readers).max_lifetime(None).connect_lazy_with(options.pragma("query_only", "ON"));
         check_sqlite(&writer).await?;
         Ok(Self::Sqlite { writer, readers, checkpointer, file, broken: Arc::default() })
     }
@@ -426,6 +437,18 @@ mod tests {
         assert!(parse_version("3.51.10") > OLDEST_SQLITE);
         assert!(parse_version("3.46.0") < OLDEST_SQLITE);
         assert_eq!(parse_version("3.51.3"), OLDEST_SQLITE);
+    }
+
+    #[tokio::test]
+    async fn the_number_of_connections_is_the_one_asked_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}", folder.path().join("n.db").display());
+        for (asked, had) in [(Some(3), 3), (None, READERS)] {
+            let Db::Sqlite { readers, .. } = Db::open_with(&url, asked).await.unwrap() else {
+                panic!("a file is SQLite");
+            };
+            assert_eq!(readers.options().get_max_connections(), had);
+        }
     }
 
     #[tokio::test]

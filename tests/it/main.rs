@@ -15,3 +15,4 @@ mod rules;
 mod sla;
 mod support;
 mod tidy;
+mod upkeep;

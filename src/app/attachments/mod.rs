@@ -7,7 +7,7 @@ mod sniff;
 
 use std::path::PathBuf;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 pub use name::{content_disposition, safe_name};
 use sha2::{Digest as _, Sha256};
 pub use sniff::{FileKind, sniff};
@@ -164,6 +164,39 @@ pub async fn open_for_officer(app: &App, officer: &Officer, id: AttachmentId) ->
 async fn serve(app: &App, row: AttachmentRow) -> Result<Download, AppError> {
     let file = fs::File::open(folder(app).join(&row.file)).await.map_err(|error| io("open", &error))?;
     Ok(Download { name: row.name, mime: row.mime, size: row.size, file })
+}
+
+/// Names of files not changed since before this moment.
+///
+/// # Errors
+/// `Internal` when the folder cannot be read; a missing one has no files.
+pub(super) async fn names_before(app: &App, before: Timestamp) -> Result<Vec<String>, AppError> {
+    let mut names = Vec::new();
+    let mut entries = match fs::read_dir(folder(app)).await {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(names),
+        Err(error) => return Err(io("folder", &error)),
+    };
+    while let Some(entry) = entries.next_entry().await.map_err(|error| io("folder", &error))? {
+        let Ok(changed) = entry.metadata().await.and_then(|data| data.modified()) else { continue };
+        if Timestamp::try_from(changed).is_ok_and(|at| at < before)
+            && let Ok(name) = entry.file_name().into_string()
+        {
+            names.push(name);
+        }
+    }
+    Ok(names)
+}
+
+/// Removes a file whose row is gone; one that is gone already is as good.
+///
+/// # Errors
+/// `Internal`.
+pub(super) async fn remove(app: &App, name: &str) -> Result<(), AppError> {
+    match fs::remove_file(folder(app).join(name)).await {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(io("remove", &error)),
+        Ok(()) | Err(_) => Ok(()),
+    }
 }
 
 fn folder(app: &App) -> PathBuf {

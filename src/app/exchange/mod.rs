@@ -10,6 +10,7 @@
 //! the reply was decided on is compared in the transaction that stores it).
 
 mod effects;
+mod office;
 mod pipe;
 mod prepare;
 mod turn;
@@ -20,6 +21,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+pub use office::close_queue;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{

@@ -40,6 +40,9 @@ pub trait Knowledge: Send + Sync {
     /// Whether people work at this moment.
     fn is_open(&self, now: Timestamp) -> bool;
 
+    /// Whether nobody works any more on the day of this moment: a lunch break is not the close of business.
+    fn is_over_for_today(&self, now: Timestamp) -> bool;
+
     /// When people work next, if the calendar knows.
     fn next_open(&self, now: Timestamp) -> Option<Timestamp>;
 

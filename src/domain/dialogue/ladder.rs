@@ -190,12 +190,9 @@ impl<'a> Turn<'a> {
             self.emergency(&reading);
             return;
         }
-        if !self.env.knowledge.is_open(self.env.now) && !self.state.risk {
-            // The office closed while the visitor waited: do not let it wait in vain.
-            self.effects.push(Effect::LeaveQueue);
-            self.state.mode = ConversationState::Bot;
+        if self.env.knowledge.is_over_for_today(self.env.now) && !self.state.risk {
             self.listen(input);
-            self.human(HandoffReason::Asked);
+            self.closed_while_waiting();
             return;
         }
         self.listen(input);
@@ -203,6 +200,22 @@ impl<'a> Turn<'a> {
             self.state.queue_notice = true;
             self.say(Reply::event("已收到，工作人员接入后会看到您发的全部内容。回复“取消排队”可以回到机器人应答。"));
         }
+    }
+
+    /// The office closed while the visitor waited: it shall not wait in vain. Whatever the visitor does next, somebody
+    /// must look at it on the next working day.
+    pub(super) fn closed_while_waiting(&mut self) {
+        self.effects.push(Effect::LeaveQueue);
+        self.state.mode = ConversationState::Bot;
+        self.say(Reply::event("抱歉，今天下班前没有轮到您。您说的内容都保存着，工作人员上班后会先看您这里。"));
+        self.effects.push(Effect::Promise {
+            text: "下班时仍在排队，请上班后在会话里联系来访者".to_owned(),
+            due: self.env.knowledge.promise_due(self.env.now),
+            case: None,
+        });
+        self.human(HandoffReason::Asked);
+        // The promise is on the list already; a filed case needs no second one.
+        self.state.callback_promised = false;
     }
 
     pub(super) fn open_again(&mut self) {

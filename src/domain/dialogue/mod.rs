@@ -93,6 +93,17 @@ pub fn failed_turn(env: &TurnEnv<'_>, state: &DialogueState) -> TurnOutcome {
     turn.finish()
 }
 
+/// The office closed while the visitor waited for a person: says so, leaves the queue and offers to file a case.
+/// Nothing to do (`None`) when the visitor does not wait, the office is open, or the matter suffers no delay.
+pub fn office_closed(env: &TurnEnv<'_>, state: &DialogueState) -> Option<TurnOutcome> {
+    let waits = state.mode == ConversationState::Queued && !state.risk && env.knowledge.is_over_for_today(env.now);
+    waits.then(|| {
+        let mut turn = ladder::Turn::new(env, state);
+        turn.closed_while_waiting();
+        turn.finish()
+    })
+}
+
 /// Puts a form together for an officer beside the chat: the one in work, or a new one from what was said.
 pub fn prepare_form(env: &TurnEnv<'_>, state: &DialogueState, words: &str) -> DialogueState {
     if state.form.is_some() {

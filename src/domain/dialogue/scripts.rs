@@ -154,6 +154,10 @@ impl Knowledge for Small {
         self.open
     }
 
+    fn is_over_for_today(&self, _: Timestamp) -> bool {
+        !self.open
+    }
+
     fn next_open(&self, now: Timestamp) -> Option<Timestamp> {
         Some(now)
     }

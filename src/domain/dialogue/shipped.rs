@@ -270,6 +270,11 @@ impl Knowledge for Shipped<'_> {
         self.schedule.is_open(now)
     }
 
+    fn is_over_for_today(&self, now: Timestamp) -> bool {
+        let day = |at| self.schedule.civil(at).date();
+        self.schedule.next_open(now).is_none_or(|next| day(next) > day(now))
+    }
+
     fn next_open(&self, now: Timestamp) -> Option<Timestamp> {
         self.schedule.next_open(now)
     }
