@@ -45,7 +45,7 @@ const JOBS: &[Job] = &[
     },
     Job {
         name: "retention",
-        every: Duration::from_secs(3_600),
+        every: Duration::from_hours(1),
         run: |app| Box::pin(async move { retention::run_once(&app).await.map(|summary| summary.to_string()) }),
         woken: |_| Box::pin(std::future::pending()),
     },

@@ -113,7 +113,11 @@ pub async fn unknown_files(tx: &mut Tx, names: &[String]) -> Result<Vec<String>,
     let asked = json!(names.iter().map(|name| json!({"id": id(name)})).collect::<Vec<_>>()).to_string();
     let known: Vec<(String,)> = on_backend!(tx, |conn| sqlx::query_as(SQL).bind(asked).fetch_all(conn).await?);
     let known: std::collections::HashSet<String> = known.into_iter().map(|(id,)| id).collect();
-    Ok(names.iter().filter(|name| name.ends_with(".part") || !known.contains(&id(name))).cloned().collect())
+    Ok(names
+        .iter()
+        .filter(|name| name.strip_suffix(".part").is_some() || !known.contains(&id(name)))
+        .cloned()
+        .collect())
 }
 
 /// A kind of row that simply goes after its term.
