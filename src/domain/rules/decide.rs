@@ -74,7 +74,7 @@ impl RuleSet {
             shadow: Vec::new(),
             rule_set_hash: self.shared_hash(),
         };
-        let smalltalk = self.message_wide(scratch, &whole, &setting, &mut decision);
+        let (smalltalk, danger) = self.message_wide(scratch, &whole, &setting, &mut decision);
         let mut fired_on_whole = Some(self.fired_on(scratch, &Part { stretch: whole, preface: None }, &setting));
         let parts = self.parts(scratch, &setting, fired_on_whole.as_deref().unwrap_or_default());
         if parts.len() > 1 {
@@ -100,6 +100,9 @@ impl RuleSet {
             }
         }
         decision.matters = judged.into_iter().map(|(_, matter)| matter).collect();
+        for matter in &mut decision.matters {
+            matter.urgency = matter.urgency.max(danger);
+        }
         // Types alone are no matter: 怎么 makes “你们几点上班” a consultation and leaves it small talk. Nor is a
         // topic that shows in fewer characters than the small talk does.
         let smalltalk_chars = smalltalk.as_ref().map_or(0, |(_, fired)| fired.matched as usize);
@@ -142,14 +145,15 @@ impl RuleSet {
         decision
     }
 
-    /// Commands, diversions and small talk judge the whole message. Gives back the small talk that fired.
+    /// Commands, diversions and small talk judge the whole message. Gives back the small talk that fired and how
+    /// urgent the diversion makes every matter of the message.
     fn message_wide<'a>(
         &'a self,
         scratch: &Scratch,
         whole: &Stretch,
         setting: &Setting,
         decision: &mut Decision,
-    ) -> Option<(&'a Rule, Fired)> {
+    ) -> (Option<(&'a Rule, Fired)>, Urgency) {
         let mut best: [Option<(&Rule, Fired)>; 3] = [None, None, None];
         for &n in &scratch.triggered {
             let (Some(rule), Some(conditions)) = (self.rules.get(n as usize), self.conditions.get(n as usize)) else {
@@ -178,12 +182,14 @@ impl RuleSet {
             }
         }
         let [command, diversion, smalltalk] = best;
+        let mut danger = Urgency::Normal;
         if let Some((rule, _)) = &diversion {
             decision.diversion = rule.diversion;
             decision.rules.push(rule.id.clone());
             decision.reply = answer_hit(rule);
             decision.sensitive |= rule.sensitive;
             decision.interrupts_form |= rule.interrupts_form;
+            danger = rule.urgency.unwrap_or(Urgency::Normal);
         }
         if let Some((rule, _)) = &command {
             decision.command = rule.command;
@@ -193,7 +199,7 @@ impl RuleSet {
             }
             decision.interrupts_form |= rule.interrupts_form;
         }
-        smalltalk
+        (smalltalk, danger)
     }
 
     /// Cuts the message by the topics that show in its clauses.
@@ -365,9 +371,9 @@ impl RuleSet {
             answer = answer_hit(rule);
         }
         votes.topics.sort_by(|a, b| b.score.cmp(&a.score).then(a.key.cmp(&b.key)));
-        if let Some(prior) =
-            votes.topics.first().and_then(|t| self.topics.get(usize::from(t.key))).and_then(|t| t.case_type)
-        {
+        // What a topic usually is (拖欠: 账款投诉) counts only where the topic shows clearly: 村里 alone is no arrears.
+        let clear = votes.topics.first().filter(|t| t.score >= CLEAR);
+        if let Some(prior) = clear.and_then(|t| self.topics.get(usize::from(t.key))).and_then(|t| t.case_type) {
             votes.add_type(prior, PRIOR_VOTE);
         }
         votes.types.sort_by(|a, b| b.score.cmp(&a.score).then(a.key.cmp(&b.key)));

@@ -19,6 +19,9 @@ const NONE: u32 = u32::MAX;
 /// Hits of one slot that are kept; more only come from floods.
 const HITS_PER_SLOT: u16 = 32;
 
+/// What makes 第一 count something else than the matters of a message.
+const ORDINAL_UNITS: &str = "天次个条批期季年回趟波轮拨名位届阶步项款类产医人中小号时大线手职眼家层栋车实";
+
 /// Bytes (four Han characters) that stand before a sign of a new matter in the middle of a clause at least.
 const MARKER_LEAD: usize = 12;
 
@@ -318,7 +321,7 @@ impl Scratch {
         self.clauses.partition_point(|clause| clause.end <= byte as usize) as u32
     }
 
-    /// Numbered items: ①…, 1、, （二）, 三、 in rising order, at least two of them.
+    /// Numbered items: ①…, 1、, （二）, 三、, 第一 at the start of a clause, in rising order, at least two of them.
     fn find_items(&mut self, original: &str, text: &Normalised) {
         if original.len() < 12 {
             return;
@@ -337,7 +340,7 @@ impl Scratch {
             return;
         }
         self.items.clear();
-        let mut before = '。';
+        let (mut before, mut earlier) = ('。', '。');
         let mut expected = 1;
         for (at, c) in text.as_str().char_indices() {
             let number = match c {
@@ -350,7 +353,15 @@ impl Scratch {
                 '六' => 6,
                 _ => 0,
             };
-            if number == expected && !before.is_ascii_digit() && !"第十一二三四五六七八九百".contains(before)
+            let opens = |c: char| matches!(c, '。' | '!' | '?' | ';' | ',' | ':' | '(' | '、');
+            if number == expected && before == '第' && opens(earlier) {
+                // 第一注册资本…, 第二简易注销…; not 第一次, 第二批.
+                let next = text.as_str().get(at + c.len_utf8()..).and_then(|rest| rest.chars().next());
+                if next.is_some_and(|next| !ORDINAL_UNITS.contains(next)) {
+                    self.items.push((at - '第'.len_utf8()) as u32);
+                    expected += 1;
+                }
+            } else if number == expected && !before.is_ascii_digit() && !"第十一二三四五六七八九百".contains(before)
             {
                 let rest = text.as_str().get(at + c.len_utf8()..).unwrap_or_default();
                 let mut following = rest.chars();
@@ -359,13 +370,13 @@ impl Scratch {
                 let marked = matches!(mark, '、' | ')')
                     || (matches!(mark, '.' | ',' | ':') && !after.is_ascii_digit() && c.is_ascii_digit());
                 // 一个工作日、二期: a number in the middle of a clause is only an item when marked with 、 or ).
-                let at_start = matches!(before, '。' | '!' | '?' | ';' | ',' | ':' | '(' | '、');
+                let at_start = opens(before);
                 if opened || (marked && (at_start || matches!(mark, '、' | ')'))) {
                     self.items.push(at as u32 - u32::from(opened));
                     expected += 1;
                 }
             }
-            before = c;
+            (earlier, before) = (before, c);
         }
         if self.items.len() < 2 {
             self.items.clear();

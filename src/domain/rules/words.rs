@@ -277,6 +277,9 @@ const QUESTIONS: &[&str] = &[
 ];
 
 const PROBLEMS: &[&str] = &[
+    "爆",
+    "塌",
+    "报错",
     "没",
     "不到",
     "不了",
