@@ -38,6 +38,10 @@ const ATTEMPTS: u32 = 5;
 const UNREADABLE_PAUSE: SignedDuration = SignedDuration::from_hours(1);
 /// The step of the ladder that is a 督办 of the system (DOMAIN 2.6, T47).
 const SUPERVISE: u8 = 4;
+/// The step of the ladder that takes a case to the next level (DOMAIN 2.6, T48).
+const ESCALATE: u8 = 5;
+/// Limits for signing in and first contact that a unit may break before it is supervised (DOMAIN 2.6, step 4).
+const LATE_STARTS: usize = 2;
 
 /// What one sweep did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -223,17 +227,34 @@ impl Work {
             return Fired::Stale("clock_not_running".to_owned());
         };
         self.tell(&clock, rung, timer.at, setting);
-        if step == SUPERVISE && clock.key == ClockKey::K5 && self.case.overlay.supervised.is_none() {
-            let letter = format!("{}{}", clock.key.label(), rung.text);
-            let input = ActionInput::Supervise { level: 1, letter };
-            match setting.apply(&self.case, &Actor::Timer, &input) {
-                Ok(outcome) => self.take(outcome),
-                Err(error) => {
-                    tracing::warn!(case.id = %self.case.id, code = error.code(), "the ladder could not supervise");
-                }
-            }
+        let late_start = matches!(clock.key, ClockKey::K3 | ClockKey::K4)
+            && clock.due_at.is_some_and(|due| timer.at > due)
+            && self.case.late_starts(setting.now()) >= LATE_STARTS;
+        if late_start {
+            self.supervise("签收、首次联系两次超时，请说明原因并立即联系企业".to_owned(), setting);
+        } else if clock.key == ClockKey::K5 && step == SUPERVISE {
+            self.supervise(format!("{}{}", clock.key.label(), rung.text), setting);
+        } else if clock.key == ClockKey::K5 && step == ESCALATE && self.case.overlay.escalated.is_none() {
+            let reason = format!("{}{}", clock.key.label(), rung.text);
+            self.apply(&ActionInput::Escalate { rung: 1, reason }, setting);
         }
         Fired::Done
+    }
+
+    /// A 督办 of the system, unless the case is supervised already.
+    fn supervise(&mut self, letter: String, setting: &Setting) {
+        if self.case.overlay.supervised.is_none() {
+            self.apply(&ActionInput::Supervise { level: 1, letter }, setting);
+        }
+    }
+
+    fn apply(&mut self, input: &ActionInput, setting: &Setting) {
+        match setting.apply(&self.case, &Actor::Timer, input) {
+            Ok(outcome) => self.take(outcome),
+            Err(error) => tracing::warn!(
+                case.id = %self.case.id, code = error.code(), "the ladder could not do what its step asks"
+            ),
+        }
     }
 
     fn tell(&mut self, clock: &CaseClock, rung: &Rung, moment: Timestamp, setting: &Setting) {
@@ -582,6 +603,9 @@ mod tests {
                 .collect();
             assert!(moments.contains(&"2026年10月20日 17:30".to_owned()), "{moments:?}");
             assert_eq!(case.overlay.supervised, Some(1));
+            assert_eq!(case.overlay.escalated, Some(1));
+            assert_eq!(events.iter().filter(|e| e.kind == EventKind::Escalated).count(), 1);
+            assert_eq!(events.iter().filter(|e| e.kind == EventKind::Supervised).count(), 1);
             let warned = events.iter().filter(|e| e.kind == EventKind::Warned).count();
             assert_eq!(done.warned, warned);
             // The clock jumps back two hours and forward again; the gateway restarts: nothing fires twice.
@@ -592,6 +616,27 @@ mod tests {
             }
             let (restarted, _) = gateway(&db, "2026-11-04T09:00:02");
             assert_eq!(run(&restarted).await.unwrap(), Summary::default());
+            assert_eq!(stored(&app, id).await.1.len(), events.len());
+        }
+    }
+
+    crate::store_test! {
+        async fn a_unit_late_with_signing_and_first_contact_is_supervised_once(db: Db) {
+            let (app, clock) = gateway(&db, "2026-09-28T09:00:00");
+            let id = dispatched(&app).await;
+            // Four working hours for the signature are over; one broken limit is no 督办.
+            clock.set(at("2026-09-28T15:00:00"));
+            run(&app).await.unwrap();
+            assert_eq!(stored(&app, id).await.0.overlay.supervised, None);
+            // Nor has anybody called within a working day.
+            clock.set(at("2026-09-30T09:00:00"));
+            run(&app).await.unwrap();
+            let (case, events) = stored(&app, id).await;
+            assert_eq!(case.late_starts(at("2026-09-30T09:00:00")), 2);
+            assert_eq!(case.overlay.supervised, Some(1));
+            assert_eq!(events.iter().filter(|e| e.kind == EventKind::Supervised).count(), 1);
+            assert_eq!(case.overlay.escalated, None, "the answer itself is not late");
+            run(&app).await.unwrap();
             assert_eq!(stored(&app, id).await.1.len(), events.len());
         }
     }

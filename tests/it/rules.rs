@@ -265,6 +265,22 @@ fn a_file_named_after_a_group_holds_that_group() {
 }
 
 #[test]
+fn buttons_that_only_lead_to_each_other_are_a_circle() {
+    let circle = |second: &str| {
+        let one = rule("a", "all = [\"补贴\"]", "").replace("答案。\"", "答案。\"\nquick_replies = [\"退税\"]");
+        let two = rule("b", "all = [\"退税\"]", "")
+            .replace("答案。\"", &format!("另一个答案。\"\nquick_replies = [{second}]"));
+        let set = compiled(&format!("{one}{two}")).set.expect("the set is built");
+        let env = ExampleEnv { today: TODAY, area: None };
+        let found = set.lint_examples(&env);
+        found.iter().filter(|d| d.code == "E016").map(|d| d.rule.clone().unwrap_or_default()).collect::<Vec<_>>()
+    };
+    assert_eq!(circle("\"补贴\""), ["a", "b"]);
+    assert_eq!(circle("\"补贴\", \"转人工\""), Vec::<String>::new());
+    assert_eq!(circle("\"退税\""), ["a", "b"], "a button that repeats its own answer is no way out");
+}
+
+#[test]
 fn titles_and_answers_that_are_nearly_the_same_are_named() {
     let answered = |id: &str, title: &str, word: &str, answer: &str| {
         rule(id, &format!("all = [\"{word}\"]"), "").replace(&format!("规则{id}"), title).replace("答案。", answer)

@@ -102,7 +102,7 @@ impl CaseClock {
         self.state == ClockState::Running && self.due_at.is_some_and(|due| now > due)
     }
 
-    fn is_open(&self) -> bool {
+    pub(super) fn is_open(&self) -> bool {
         matches!(self.state, ClockState::Running | ClockState::Paused | ClockState::Held)
     }
 }

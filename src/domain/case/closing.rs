@@ -173,9 +173,11 @@ impl Step<'_> {
         if bad && on_spot {
             self.back_to_handling(words)?;
             self.record_rating(label, reason, words);
+            self.escalate_bad_rerating();
         } else if bad && (waits || status == CaseStatus::ClosingReview) {
             self.open_recheck(reason.unwrap_or("不满意"), words)?;
             self.record_rating(label, reason, words);
+            self.escalate_bad_rerating();
         } else if waits {
             self.agree(Confirmation::ByEnterprise(now))?;
             self.record_rating(label, reason, words);

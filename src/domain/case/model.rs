@@ -758,6 +758,13 @@ impl Case {
         self.clocks.iter().rev().find(|clock| clock.key == key)
     }
 
+    /// How often a unit signed in or made its first contact too late (K3, K4), a limit that runs over now included
+    /// (DOMAIN 2.6, step 4: broken twice is a 督办).
+    pub fn late_starts(&self, now: Timestamp) -> usize {
+        let late = |c: &CaseClock| c.missed || (c.is_open() && c.due_at.is_some_and(|due| now > due));
+        self.clocks.iter().filter(|c| matches!(c.key, ClockKey::K3 | ClockKey::K4) && late(c)).count()
+    }
+
     /// When the enterprise gets its answer at the latest (K5), or before acceptance when it hears from us (K1).
     pub fn due_at(&self) -> Option<Timestamp> {
         self.clock(ClockKey::K5).or_else(|| self.clock(ClockKey::K1)).and_then(|clock| clock.due_at)

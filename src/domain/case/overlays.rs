@@ -305,11 +305,23 @@ impl Step<'_> {
         }
         let status = self.case.status;
         self.go(status)?;
+        self.climb_to(rung, &reason);
+        Ok(())
+    }
+
+    /// A bad rating after an earlier one is a rung of its own (DOMAIN 2.6, step 5): nobody has to press for it.
+    pub(super) fn escalate_bad_rerating(&mut self) {
+        let bad = self.case.ratings.iter().filter(|rating| rating.is_bad()).count();
+        if bad >= 2 && self.case.overlay.escalated.is_none() {
+            self.climb_to(1, "整改后企业再次评价不满意");
+        }
+    }
+
+    fn climb_to(&mut self, rung: u8, reason: &str) {
         self.case.overlay.escalated = Some(rung);
-        self.record(EventKind::Escalated, &[("rung", &rung.to_string(), false), ("reason", &reason, false)]);
+        self.record(EventKind::Escalated, &[("rung", &rung.to_string(), false), ("reason", reason, false)]);
         self.tell_enterprise("case_escalated");
         self.tell_unit("case_escalated", &format!("已提级：{reason}"));
-        Ok(())
     }
 
     pub(super) fn urge(&mut self, words: Option<&str>) -> Guard {

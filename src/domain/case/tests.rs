@@ -667,6 +667,22 @@ fn an_upheld_rating_leads_to_rectification_and_a_second_signature() {
 }
 
 #[test]
+fn a_bad_rating_after_the_rectification_takes_the_case_to_the_next_level() {
+    let cast = cast();
+    let mut story = Story::fujian("2026-11-02T09:00:00");
+    story.released().act(&Actor::Enterprise, rate(1)).is(CaseStatus::Recheck);
+    assert_eq!(story.case.overlay.escalated, None);
+    let uphold =
+        ActionInput::UpholdRating { facts: "未到现场".to_owned(), rectify: "三日内到现场办理".to_owned() };
+    story.act(&cast.supervisor, uphold).is(CaseStatus::Rectifying);
+    story.act(&cast.handler, draft()).act(&cast.leader, ActionInput::SignOff);
+    story.act(&cast.verifier, ActionInput::ReleaseReply { note: None }).is(CaseStatus::AwaitingConfirm);
+    story.act(&Actor::Enterprise, rate(1)).is(CaseStatus::Recheck);
+    assert_eq!(story.case.overlay.escalated, Some(1));
+    assert_eq!(story.case.ratings.len(), 2);
+}
+
+#[test]
 fn a_plan_is_tracked_by_its_milestones() {
     let cast = cast();
     let mut story = Story::fujian("2026-11-02T09:00:00");

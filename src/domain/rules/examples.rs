@@ -245,6 +245,7 @@ impl RuleSet {
                 help: failure.hint.clone(),
             });
         }
+        let mut buttons: Vec<(&Rule, Vec<Option<String>>)> = Vec::new();
         for rule in self.rules() {
             let lost: Vec<&ExampleFailure> = report
                 .failures
@@ -263,8 +264,12 @@ impl RuleSet {
                     Some("提高优先级，或让条件更具体"),
                 ));
             }
-            self.lint_quick_replies(rule, env, &mut out);
+            let leads = self.lint_quick_replies(rule, env, &mut out);
+            if !leads.is_empty() {
+                buttons.push((rule, leads));
+            }
         }
+        lint_circles(&buttons, &mut out);
         for (rule, text, line) in &report.promotable {
             if let Some(rule) = self.rule(rule) {
                 let message = format!("todo_match“{text}”已经能匹配");
@@ -307,12 +312,15 @@ impl RuleSet {
         }
     }
 
-    /// E016: a button that leads nowhere.
-    fn lint_quick_replies(&self, rule: &Rule, env: &ExampleEnv, out: &mut Vec<Diagnostic>) {
-        let (Some(answer), Status::Active) = (&rule.answer, rule.status) else { return };
+    /// E016: a button that leads nowhere. Gives the rule that answers each button; `None`: it leads out of the answers
+    /// (a person, a form, a command).
+    fn lint_quick_replies(&self, rule: &Rule, env: &ExampleEnv, out: &mut Vec<Diagnostic>) -> Vec<Option<String>> {
+        let (Some(answer), Status::Active) = (&rule.answer, rule.status) else { return Vec::new() };
+        let mut leads = Vec::with_capacity(answer.quick_replies.len());
         for reply in &answer.quick_replies {
             let trigger = rule.form.as_ref().is_some_and(|f| f.trigger.as_deref() == Some(reply));
             if trigger || is_built_in_reply(reply) {
+                leads.push(None);
                 continue;
             }
             let decision = self.decide(&Input {
@@ -327,6 +335,12 @@ impl RuleSet {
                     .matters
                     .iter()
                     .any(|m| m.answer.is_some() || m.topic.is_some() || !m.clarify.is_empty() || !m.rules.is_empty());
+            leads.push(match (&decision.command, &decision.diversion) {
+                (None, None) => {
+                    decision.matters.iter().find_map(|m| m.answer.as_ref()).map(|answer| answer.rule_id.clone())
+                }
+                _ => None,
+            });
             if !handled {
                 let message = format!("快捷回复“{reply}”没有规则接得住");
                 out.push(finding(
@@ -339,6 +353,36 @@ impl RuleSet {
                 ));
             }
         }
+        leads
+    }
+}
+
+/// E016: answers whose buttons only lead to each other. An answer without buttons, or with one that leads to a person,
+/// a form or a command, is a way out.
+fn lint_circles(buttons: &[(&Rule, Vec<Option<String>>)], out: &mut Vec<Diagnostic>) {
+    let mut caught: std::collections::BTreeSet<&str> = buttons.iter().map(|(rule, _)| rule.id.as_str()).collect();
+    loop {
+        let free: Vec<&str> = buttons
+            .iter()
+            .filter(|(rule, _)| caught.contains(rule.id.as_str()))
+            .filter(|(_, leads)| leads.iter().any(|to| to.as_deref().is_none_or(|to| !caught.contains(to))))
+            .map(|(rule, _)| rule.id.as_str())
+            .collect();
+        if free.is_empty() {
+            break;
+        }
+        caught.retain(|id| !free.contains(id));
+    }
+    for (rule, leads) in buttons.iter().filter(|(rule, _)| caught.contains(rule.id.as_str())) {
+        let to = leads.iter().flatten().next().map_or("", String::as_str);
+        out.push(finding(
+            "E016",
+            Level::Error,
+            rule,
+            (rule.line, 1),
+            format!("快捷回复只在几条规则之间转圈，走不出去（到 {to}）"),
+            Some("加一个“转人工”或“我要反映问题”"),
+        ));
     }
 }
 
