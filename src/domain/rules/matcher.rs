@@ -19,6 +19,9 @@ const NONE: u32 = u32::MAX;
 /// Hits of one slot that are kept; more only come from floods.
 const HITS_PER_SLOT: u16 = 32;
 
+/// Characters from which a part of a list tells a trouble of its own.
+const LIST_CHARS: usize = 4;
+
 /// What makes 第一 count something else than the matters of a message.
 const ORDINAL_UNITS: &str = "天次个条批期季年回趟波轮拨名位届阶步项款类产医人中小号时大线手职眼家层栋车实";
 
@@ -385,7 +388,7 @@ impl Scratch {
 
     /// A sign of a new matter in the middle of a clause starts a clause of its own.
     fn cut_at_markers(&mut self, text: &Normalised) {
-        let mut cuts: Vec<u32> = Vec::new();
+        let mut cuts: Vec<(u32, Boundary)> = Vec::new();
         for hit in self.signs(Sign::Marker) {
             // 能不能另外收费 goes on; 补贴还没到另外问下消防 does not.
             let before = text.as_str().get(..hit.start as usize).and_then(|t| t.chars().next_back()).unwrap_or('\0');
@@ -401,16 +404,17 @@ impl Scratch {
                 continue;
             }
             if (hit.start as usize).saturating_sub(clause.start) >= MARKER_LEAD {
-                cuts.push(hit.start);
+                cuts.push((hit.start, Boundary::Space));
             }
         }
-        cuts.extend(&self.items);
+        cuts.extend(self.items.iter().map(|&at| (at, Boundary::Space)));
+        self.find_list(text, &mut cuts);
         if cuts.is_empty() {
             return;
         }
-        cuts.sort_unstable();
-        cuts.dedup();
-        for cut in cuts {
+        cuts.sort_unstable_by_key(|&(at, _)| at);
+        cuts.dedup_by_key(|&mut (at, _)| at);
+        for (cut, boundary) in cuts {
             let n = self.clause_at(cut) as usize;
             let Some(clause) = self.clauses.get(n).copied() else { continue };
             let cut = cut as usize;
@@ -418,7 +422,7 @@ impl Scratch {
                 continue;
             }
             let before = text.char_index(cut) - text.char_index(clause.start);
-            let first = Clause { start: clause.start, end: cut, chars: before, boundary: Boundary::Space };
+            let first = Clause { start: clause.start, end: cut, chars: before, boundary };
             let second = Clause {
                 start: cut,
                 end: clause.end,
@@ -429,6 +433,28 @@ impl Scratch {
                 *slot = first;
             }
             self.clauses.insert(n + 1, second);
+        }
+    }
+
+    /// A list of troubles in one clause: 补贴没到、消防没人来、社保登不上. A list of names (执照、许可证、公章) is none.
+    fn find_list(&self, text: &Normalised, cuts: &mut Vec<(u32, Boundary)>) {
+        for clause in &self.clauses {
+            let Some(words) = text.as_str().get(clause.start..clause.end) else { continue };
+            if !words.contains('、') {
+                continue;
+            }
+            let mut start = clause.start;
+            let mut starts: Vec<(u32, bool)> = Vec::new();
+            for part in words.split('、') {
+                let end = start + part.len();
+                let troubled = part.chars().count() >= LIST_CHARS
+                    && self.signs(Sign::Problem).any(|hit| hit.start as usize >= start && hit.end as usize <= end);
+                starts.push((start as u32, troubled));
+                start = end + '、'.len_utf8();
+            }
+            if starts.iter().filter(|(_, troubled)| *troubled).count() >= 2 {
+                cuts.extend(starts.iter().skip(1).filter(|(_, t)| *t).map(|&(at, _)| (at, Boundary::Plus)));
+            }
         }
     }
 

@@ -38,6 +38,9 @@ const FAINT: u32 = 8;
 pub(super) const CLEAR: u32 = 18;
 const STRONG: u32 = 28;
 
+/// Characters up to which two clauses that each tell a trouble are items of a list and no story.
+const SHORT_CLAUSE: usize = 12;
+
 /// Signs needed for a cut.
 const THRESHOLD: i32 = 6;
 
@@ -262,6 +265,18 @@ fn signs(
         || (last_topical + 1..clause).any(|n| opens_with(scratch, Sign::Causal, n, 6));
     if causal {
         score -= if marker.is_some() { 1 } else { 3 };
+    }
+    let short = |n: u32| scratch.clauses.get(n as usize).is_some_and(|c| (1..=SHORT_CLAUSE).contains(&c.chars));
+    if !causal
+        && !opens_with(scratch, Sign::Causal, last_topical, 6)
+        && clause == last_topical + 1
+        && short(clause)
+        && short(last_topical)
+        && best.score >= STRONG
+    {
+        // 扩产缺地，工人难招，贷款批不下来: troubles in a row.
+        let row = [last_topical, clause].iter().all(|&n| in_clauses(scratch, Sign::Problem, n, n));
+        score += i32::from(row);
     }
     if opens_with(scratch, Sign::Anaphor, clause, 6) {
         score -= 2;
