@@ -9,6 +9,9 @@ use std::{
 /// Upper bounds of the commit histogram in microseconds.
 const BOUNDS: [u64; 9] = [500, 1_000, 2_000, 5_000, 10_000, 25_000, 50_000, 100_000, 500_000];
 
+/// Lines that the log could not take; of the process, because its log begins before the gateway.
+pub static LOST_LOG_LINES: AtomicU64 = AtomicU64::new(0);
+
 /// Counters since start.
 #[derive(Debug, Default)]
 pub struct Metrics {
@@ -74,6 +77,7 @@ impl Metrics {
         line("zhitong_exchange_failures_total", "counter", self.failed_batches.load(Relaxed).into());
         line("zhitong_requests_limited_total", "counter", self.limited.load(Relaxed).into());
         line("zhitong_write_failed", "gauge", self.write_failed.load(Relaxed).into());
+        line("zhitong_log_lines_lost_total", "counter", LOST_LOG_LINES.load(Relaxed).into());
         line("zhitong_wal_bytes", "gauge", self.wal_bytes.load(Relaxed).into());
         line("zhitong_cases_past_term", "gauge", self.cases_past_term.load(Relaxed).into());
         line("zhitong_content_refused", "gauge", self.content_refused.load(Relaxed).into());

@@ -8,6 +8,7 @@ pub mod chat;
 pub mod classify;
 pub mod db;
 pub mod doctor;
+mod log;
 pub mod rules;
 pub mod serve;
 pub mod sla;

@@ -5,7 +5,7 @@ use std::{io::Write as _, net::SocketAddr, process::ExitCode, sync::Arc, time::D
 use anyhow::Context as _;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::Global;
+use super::{Global, log};
 use crate::{
     app::{
         App, auth,
@@ -15,7 +15,7 @@ use crate::{
         units,
     },
     channels::webhook::HttpWebhooks,
-    config::{Config, LogFormat},
+    config::Config,
     jobs,
     ports::Clock as _,
     store::Db,
@@ -46,21 +46,10 @@ pub fn run(args: &Args, global: &Global) -> anyhow::Result<ExitCode> {
     if let Some(listen) = args.listen {
         config.server.listen = listen;
     }
-    start_log(&config);
+    log::start(&config);
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")?;
     runtime.block_on(serve(config, args.demo))
-}
-
-fn start_log(config: &Config) {
-    let filter = tracing_subscriber::EnvFilter::try_new(&config.log.filter)
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info,sqlx=warn"));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
-    // A second start in one process (a test) keeps the first log.
-    let _ = match config.log.format {
-        LogFormat::Json => builder.json().flatten_event(true).try_init(),
-        LogFormat::Text => builder.with_ansi(false).try_init(),
-    };
 }
 
 async fn serve(config: Config, demo: bool) -> anyhow::Result<ExitCode> {
