@@ -5,7 +5,10 @@ use axum::{
     extract::{FromRequest, FromRequestParts, Path, Query, Request},
     http::{HeaderMap, StatusCode, header, request::Parts},
 };
-use serde::de::DeserializeOwned;
+use serde::{
+    Deserialize,
+    de::{DeserializeOwned, IgnoredAny},
+};
 
 use super::error::WebError;
 use crate::app::{AppError, FieldError};
@@ -21,17 +24,54 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
         if !is_json(request.headers()) {
             return Err(WebError(AppError::Unsupported { code: "unsupported_media_type" }));
         }
-        let bytes = Bytes::from_request(request, state).await.map_err(|rejection| {
-            if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
-                WebError(AppError::TooLarge { code: "too_large" })
-            } else {
-                WebError(malformed("请求没有传完整"))
-            }
-        })?;
+        let bytes = whole(request, state).await?;
         // An empty body stands for an empty object: every field has its default.
         let bytes: &[u8] = if bytes.is_empty() { b"{}" } else { &bytes };
-        serde_json::from_slice(bytes).map(Self).map_err(|error| WebError(from_serde(&error)))
+        parse(bytes).map(Self).map_err(WebError)
     }
+}
+
+/// The body of a request that takes none: empty, of whatever type, or an empty JSON object.
+#[derive(Debug)]
+pub struct Nothing;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Empty {}
+
+impl<S: Send + Sync> FromRequest<S> for Nothing {
+    type Rejection = WebError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, WebError> {
+        let json = is_json(request.headers());
+        let bytes = whole(request, state).await?;
+        if bytes.is_empty() {
+            return Ok(Self);
+        }
+        if !json {
+            return Err(WebError(AppError::Unsupported { code: "unsupported_media_type" }));
+        }
+        parse(&bytes).map(|Empty {}| Self).map_err(WebError)
+    }
+}
+
+async fn whole<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, WebError> {
+    Bytes::from_request(request, state).await.map_err(|rejection| {
+        if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
+            WebError(AppError::TooLarge { code: "too_large" })
+        } else {
+            WebError(malformed("请求没有传完整"))
+        }
+    })
+}
+
+/// A JSON object as its type. An array, which serde would read as the fields in order, is refused.
+fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, AppError> {
+    let is_array = bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[');
+    if is_array && serde_json::from_slice::<IgnoredAny>(bytes).is_ok() {
+        return Err(AppError::field("", "类型或取值不对"));
+    }
+    serde_json::from_slice(bytes).map_err(|error| from_serde(&error))
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
@@ -107,7 +147,7 @@ impl<S: Send + Sync, T: std::str::FromStr + Send> FromRequestParts<S> for Arg<T>
 mod tests {
     use super::*;
 
-    #[derive(Debug, serde::Deserialize)]
+    #[derive(Debug, Deserialize)]
     #[serde(deny_unknown_fields)]
     struct Sample {
         #[serde(rename = "text")]
@@ -117,7 +157,7 @@ mod tests {
     #[test]
     fn json_mistakes_name_the_field() {
         let check = |json: &str, code: &str, pointer: Option<&str>| {
-            let error = from_serde(&serde_json::from_str::<Sample>(json).unwrap_err());
+            let error = parse::<Sample>(json.as_bytes()).unwrap_err();
             let AppError::Invalid { code: found, errors, .. } = error else { panic!("{error:?}") };
             assert_eq!(found, code, "{json}");
             assert_eq!(errors.first().map(|error| error.pointer.as_str()), pointer, "{json}");
@@ -127,5 +167,6 @@ mod tests {
         check(r#"{"text":5}"#, "invalid_fields", Some(""));
         check(r#"{"text":"a"#, "malformed_json", None);
         check("[", "malformed_json", None);
+        check(r#" ["a"]"#, "invalid_fields", Some(""));
     }
 }

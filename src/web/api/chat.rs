@@ -32,7 +32,7 @@ use crate::{
     web::{
         auth::{Access, Caller, Client, Visitor, cookie, visitor_cookie, visitor_token},
         error::WebError,
-        extract::{Arg, Body, Params},
+        extract::{Arg, Body, Nothing, Params},
         router::{Route, get, no_content, post},
     },
 };
@@ -580,7 +580,7 @@ pub async fn file_case(
 /// Tells the officer that the visitor types; nothing is stored.
 #[utoipa::path(post, path = "/api/chat/typing", tag = "chat",
     responses((status = 204), (status = 401, body = crate::web::error::Problem)))]
-pub async fn typing(State(app): State<App>, visitor: Visitor) -> Response {
+pub async fn typing(State(app): State<App>, visitor: Visitor, _: Nothing) -> Response {
     app.hub.tell_staff(StaffEvent {
         kind: "typing",
         scope: Scope::Permission(Permission::Converse),

@@ -26,7 +26,7 @@ use crate::{
     web::{
         auth::Access,
         error::WebError,
-        extract::{Arg, Body, Params},
+        extract::{Arg, Body, Nothing, Params},
         router::{Route, get, post},
     },
 };
@@ -408,6 +408,7 @@ async fn close(
     State(app): State<App>,
     officer: Officer,
     Arg(id): Arg<ConversationId>,
+    _: Nothing,
 ) -> Result<Json<Value>, WebError> {
     let row = conversations::close(&app, &officer, id).await?;
     Ok(changed(&row, None))

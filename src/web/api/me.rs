@@ -14,7 +14,7 @@ use crate::{
     web::{
         auth::{Access, Client, cookie, session_cookie},
         error::{Problem, WebError},
-        extract::Body,
+        extract::{Body, Nothing},
         router::{Route, get, no_content, post},
     },
 };
@@ -149,7 +149,12 @@ pub async fn log_in(
 #[utoipa::path(post, path = "/api/logout", tag = "me", responses((status = 204)))]
 /// # Errors
 /// Every refusal is answered as `problem+json`.
-pub async fn log_out(State(app): State<App>, client: Client, officer: Officer) -> Result<Response, WebError> {
+pub async fn log_out(
+    State(app): State<App>,
+    client: Client,
+    officer: Officer,
+    _: Nothing,
+) -> Result<Response, WebError> {
     auth::log_out(&app, &officer).await?;
     let mut response = no_content();
     let value = cookie(session_cookie(client.secure), "", client.secure, false, 0);

@@ -13,7 +13,7 @@ use crate::{
     web::{
         auth::Access,
         error::WebError,
-        extract::{Arg, Params},
+        extract::{Arg, Nothing, Params},
         router::{Route, get, no_content, post},
     },
 };
@@ -109,7 +109,12 @@ pub(crate) async fn list(
     params(("id" = String, Path, description = "Id of the notice")),
     responses((status = 204, description = "Read"), (status = 401, body = crate::web::error::Problem),
         (status = 404, body = crate::web::error::Problem)))]
-pub(crate) async fn read(State(app): State<App>, officer: Officer, Arg(id): Arg<String>) -> Result<Response, WebError> {
+pub(crate) async fn read(
+    State(app): State<App>,
+    officer: Officer,
+    Arg(id): Arg<String>,
+    _: Nothing,
+) -> Result<Response, WebError> {
     notices::mark_read(&app, &officer, &id).await?;
     Ok(no_content())
 }
@@ -117,7 +122,7 @@ pub(crate) async fn read(State(app): State<App>, officer: Officer, Arg(id): Arg<
 /// Marks all of the officer's notices as read.
 #[utoipa::path(post, path = "/api/notices/read", tag = "notices",
     responses((status = 204, description = "Read"), (status = 401, body = crate::web::error::Problem)))]
-pub(crate) async fn read_all(State(app): State<App>, officer: Officer) -> Result<Response, WebError> {
+pub(crate) async fn read_all(State(app): State<App>, officer: Officer, _: Nothing) -> Result<Response, WebError> {
     notices::mark_all_read(&app, &officer).await?;
     Ok(no_content())
 }
