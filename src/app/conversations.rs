@@ -9,6 +9,7 @@ mod desk_case;
 mod idle;
 mod lists;
 mod presence;
+mod promised;
 
 use jiff::Timestamp;
 use serde_json::json;
@@ -19,6 +20,7 @@ pub use desk_case::{CaseInput, CaseMade, make_case};
 pub use idle::close_idle;
 pub use lists::{Detail, Item, Page, Query, detail, list};
 pub use presence::{Presence, Viewer, be_present};
+pub use promised::{end_promise, open_promises};
 
 use super::{
     App, AppError, Officer, dialogue_codec,
@@ -626,30 +628,6 @@ pub async fn close(app: &App, officer: &Officer, id: ConversationId) -> Result<C
         finish(app, tx, id, row, &[message], None).await
     })
     .await
-}
-
-/// Ends a promise as kept or dropped.
-///
-/// # Errors
-/// `NotFound` when it is not open, `Store`.
-pub async fn end_promise(app: &App, officer: &Officer, id: &str, kept: bool) -> Result<(), AppError> {
-    officer.require(Permission::Converse)?;
-    let mut tx = app.db.write().await?;
-    if !promises::end(&mut tx, id, kept, officer.id, app.now()).await? {
-        tx.rollback().await?;
-        return Err(AppError::NotFound);
-    }
-    Ok(tx.commit().await?)
-}
-
-/// Open promises, the next due first.
-///
-/// # Errors
-/// `Store`.
-pub async fn open_promises(app: &App, officer: &Officer) -> Result<Vec<PromiseRow>, AppError> {
-    officer.require(Permission::Converse)?;
-    let mut tx = app.db.read().await?;
-    Ok(promises::open(&mut tx, 200).await?)
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use super::{
     case_queries,
     case_save::{self, AfterCommit, Setting},
     content::Content,
+    conversations,
 };
 use crate::{
     domain::{
@@ -392,6 +393,12 @@ pub async fn file_for_enterprise(
         let case = cases::find_by_number(&mut tx, &number).await?.ok_or(AppError::NotFound)?;
         tx.rollback().await?;
         return Ok(receipt(&content, &case, now));
+    }
+    if let Some(conversation) = filing.conversation
+        && !conversations::may_see(&mut tx, officer, conversation).await?
+    {
+        tx.rollback().await?;
+        return Err(AppError::field("/conversation_id", "没有这个会话，或您无权查看"));
     }
     let actor = Actor::Officer(case_queries::stamp(&mut tx, &content, officer, now).await?);
     let mut filed = file_cases(&mut tx, app, filing.conversation, &[draft], &actor).await?;

@@ -89,6 +89,16 @@ pub async fn of_conversation(tx: &mut Tx, conversation: ConversationId) -> Resul
     Ok(on_backend!(tx, |conn| sqlx::query_as(SQL).bind(conversation.to_string()).fetch_all(conn).await?))
 }
 
+/// The conversation of a promise.
+///
+/// # Errors
+/// `Database`.
+pub async fn conversation_of(tx: &mut Tx, id: &str) -> Result<Option<String>, StoreError> {
+    const SQL: &str = "SELECT conversation_id FROM promises WHERE id = $1";
+    let row: Option<(String,)> = on_backend!(tx, |conn| sqlx::query_as(SQL).bind(id).fetch_optional(conn).await?);
+    Ok(row.map(|(conversation,)| conversation))
+}
+
 /// Ends an open promise as `kept` or `dropped`; `false` when it is not open.
 ///
 /// # Errors

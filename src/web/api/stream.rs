@@ -257,15 +257,16 @@ pub fn may_see(officer: &Officer, scope: &Scope) -> bool {
         Scope::Permission(permission) => officer.permits(*permission),
         Scope::Officer(id) => officer.id == *id,
         Scope::Case { units, sealed, recused } => {
-            let unit = officer.unit();
-            if !unit.is_empty() && recused.iter().any(|other| other == unit) {
+            let of = |list: &[String]| {
+                officer.grants.iter().filter_map(|(_, unit)| unit.as_ref()).any(|unit| list.contains(unit))
+            };
+            if of(recused) {
                 return false;
             }
             if *sealed {
                 return officer.has(Role::Discipline);
             }
-            officer.roles().iter().any(|role| role.is_central())
-                || (!unit.is_empty() && units.iter().any(|other| other == unit))
+            officer.roles().iter().any(|role| role.is_central()) || of(units)
         }
     }
 }
@@ -310,6 +311,9 @@ mod tests {
         check(Role::Discipline, None, &case(true, &[]), true);
         check(Role::Handler, Some("zjj"), &case(false, &["zjj"]), false);
         check(Role::Admin, None, &case(false, &[]), false);
+        let mut both = officer(Role::Handler, Some("rsj"));
+        both.grants.push((Role::Handler, Some("zjj".into())));
+        assert!(may_see(&both, &case(false, &[])) && !may_see(&both, &case(false, &["zjj"])), "the second unit counts");
         check(Role::FrontDesk, None, &Scope::Permission(Permission::Converse), true);
         check(Role::Handler, Some("zjj"), &Scope::Permission(Permission::Converse), false);
     }
