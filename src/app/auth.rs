@@ -10,13 +10,13 @@ use argon2::{
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Semaphore;
 
-use super::{App, AppError, Credential, FieldError, Officer, hash_secret, limits::refuse};
+use super::{App, AppError, Credential, FieldError, Officer, hash_secret, health, limits::refuse};
 use crate::{
     domain::{
         access::Role,
         ids::{OfficerId, SessionId, TokenId},
     },
-    store::{Tx, officers},
+    store::{StoreError, Tx, officers},
 };
 
 /// A session ends after this time without a request.
@@ -144,15 +144,12 @@ pub async fn authenticate(app: &App, token: &str) -> Result<Officer, AppError> {
     drop(tx);
     let internal = |_| AppError::Internal("id of a login".into());
     let seen = Timestamp::from_millisecond(row.seen_at).unwrap_or(Timestamp::UNIX_EPOCH);
-    if now.duration_since(seen) > TOUCH_EVERY {
-        let mut tx = app.db.write().await?;
-        if is_token {
-            officers::touch_token(&mut tx, &row.id, now).await?;
-        } else {
-            let expires_at = now.saturating_add(SESSION_LIFE).unwrap_or(now);
-            officers::touch_session(&mut tx, &row.id, now, expires_at).await?;
-        }
-        tx.commit().await?;
+    if now.duration_since(seen) > TOUCH_EVERY
+        && let Err(error) = touch(app, &row.id, is_token, now).await
+    {
+        // Who may read does not depend on whether it can be noted.
+        tracing::warn!(error = &error as &dyn std::error::Error, "the use of a login was not noted");
+        health::refused(app, &error);
     }
     let credential = if is_token {
         Credential::Token(row.id.parse().map_err(internal)?)
@@ -167,6 +164,18 @@ pub async fn authenticate(app: &App, token: &str) -> Result<Officer, AppError> {
         must_change_password: row.must_change_password,
         credential,
     })
+}
+
+/// Notes that a session (which lives on by it) or an API token was used.
+async fn touch(app: &App, id: &str, is_token: bool, now: Timestamp) -> Result<(), StoreError> {
+    let mut tx = app.db.write().await?;
+    if is_token {
+        officers::touch_token(&mut tx, id, now).await?;
+    } else {
+        let expires_at = now.saturating_add(SESSION_LIFE).unwrap_or(now);
+        officers::touch_session(&mut tx, id, now, expires_at).await?;
+    }
+    tx.commit().await
 }
 
 /// Whether the credential still holds, with the roles it has now: for open streams.

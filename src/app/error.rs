@@ -1,6 +1,6 @@
 //! The one error of the use cases. Codes are looked up in Chinese by `web::error`; `Display` is for logs.
 
-use crate::store::StoreError;
+pub use crate::store::StoreError;
 
 /// One wrong field of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -21,6 +21,19 @@ pub async fn check(app: &App) -> Result<(), &'static str> {
     Ok(())
 }
 
+/// Notes that the store refused a write: `/readyz` is red until one works again. After a failed sync the gateway stops,
+/// because nothing may be written in this process any more; the supervisor starts a fresh one.
+pub fn refused(app: &App, error: &StoreError) {
+    if !error.refuses_writes() {
+        return;
+    }
+    app.metrics.write_failed.store(true, Relaxed);
+    if error.is_fatal() && !app.fatal.is_cancelled() {
+        tracing::error!("the database file is broken or its disk fails; the gateway stops");
+        app.fatal.cancel();
+    }
+}
+
 async fn read(app: &App) -> Result<(), StoreError> {
     let mut tx = app.db.read().await?;
     instance::get(&mut tx, "probe").await.map(|_| ())

@@ -1,5 +1,9 @@
 //! What can go wrong in the store. Causes are for logs; people see a text chosen by code in `web::error`.
 
+/// SQLITE_IOERR_SHMSIZE: no room for the index of the write-ahead log. Nothing of it needs to last, so this is a full
+/// disk and no failed sync.
+const SHARED_MEMORY_FULL: u32 = 4874;
+
 /// A failure of the store.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -73,7 +77,8 @@ impl StoreError {
         }
     }
 
-    /// Nothing can be written now, whatever it is: no room (SQLITE_FULL, `disk_full`), a read-only file, a broken disk.
+    /// Nothing can be written now, whatever it is: no room (SQLITE_FULL, `disk_full`), a read-only file, a broken disk,
+    /// a process that met one.
     pub fn refuses_writes(&self) -> bool {
         if self.is_fatal() {
             return true;
@@ -81,15 +86,16 @@ impl StoreError {
         match self {
             Self::Database(sqlx::Error::Database(error)) => error.code().is_some_and(|code| {
                 if error.try_downcast_ref::<sqlx::sqlite::SqliteError>().is_some() {
-                    code.parse::<u32>().is_ok_and(|code| matches!(code & 0xff, 8 | 13))
+                    code.parse::<u32>().is_ok_and(|code| matches!(code & 0xff, 8 | 13) || code == SHARED_MEMORY_FULL)
                 } else {
-                    matches!(code.as_ref(), "53100" | "25006")
+                    matches!(code.as_ref(), "53100" | "25006" | "58030")
                 }
             }),
+            // After a failed sync: the database is not written any more.
+            Self::Unsafe(_) => true,
             Self::Database(_)
             | Self::Conflict
             | Self::Inconsistent { .. }
-            | Self::Unsafe(_)
             | Self::Url(_)
             | Self::File { .. }
             | Self::Migration { .. } => false,
@@ -104,7 +110,7 @@ impl StoreError {
                 .try_downcast_ref::<sqlx::sqlite::SqliteError>()
                 .and_then(|_| error.code())
                 .and_then(|code| code.parse::<u32>().ok())
-                .is_some_and(|code| matches!(code & 0xff, 10 | 11 | 26)),
+                .is_some_and(|code| matches!(code & 0xff, 10 | 11 | 26) && code != SHARED_MEMORY_FULL),
             Self::Database(_)
             | Self::Conflict
             | Self::Inconsistent { .. }

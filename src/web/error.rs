@@ -3,6 +3,8 @@
 //! Under `/api` an error is `application/problem+json` (RFC 9457), elsewhere a page. Causes never leave the server:
 //! a 5xx is logged once with its chain and shows a reference number.
 
+use std::sync::Arc;
+
 use axum::{
     Json,
     http::{HeaderValue, StatusCode, header},
@@ -10,7 +12,7 @@ use axum::{
 };
 use serde::Serialize;
 
-use crate::app::{AppError, FieldError};
+use crate::app::{AppError, FieldError, error::StoreError};
 
 /// Any failure of a handler.
 #[derive(Debug)]
@@ -128,6 +130,11 @@ impl IntoResponse for WebError {
                 tracing::warn!(error = &error as &dyn std::error::Error, "the store was busy");
                 Problem::new(StatusCode::SERVICE_UNAVAILABLE, "store_busy")
             }
+            AppError::Store(store) if store.refuses_writes() => {
+                retry = Some(5);
+                tracing::error!(error = &error as &dyn std::error::Error, "the store takes nothing now");
+                Problem::new(StatusCode::SERVICE_UNAVAILABLE, "store_refuses")
+            }
             AppError::Store(_) | AppError::Internal(_) => {
                 let reference = reference();
                 tracing::error!(error = &error as &dyn std::error::Error, reference, "a request failed");
@@ -141,9 +148,18 @@ impl IntoResponse for WebError {
         if let Some(seconds) = retry {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
+        if let AppError::Store(store) = error
+            && store.refuses_writes()
+        {
+            response.extensions_mut().insert(Refused(Arc::new(store)));
+        }
         response
     }
 }
+
+/// Goes with an answer whose request the store refused, for the layer that knows the gateway.
+#[derive(Debug, Clone)]
+pub struct Refused(pub Arc<StoreError>);
 
 impl From<&FieldError> for ProblemField {
     fn from(error: &FieldError) -> Self {
@@ -233,6 +249,9 @@ pub fn detail(code: &str) -> Option<&'static str> {
         "chat_too_many" => "您发送得太快了，请在 {n} 秒后再发；已发出的内容都已收到。",
         "upload_too_many" => "上传过于频繁，请在 {n} 秒后再试。",
         "unavailable" => "服务暂时不可用，请稍后再试。",
+        "store_refuses" => {
+            "现在不能保存（存储空间不足或磁盘故障），什么都没有改动，请稍后再试；已有的内容可以照常查看。"
+        }
         "store_busy" => "系统繁忙，请稍后重试。",
         "message_not_stored" => "消息没有保存成功，请重新发送。",
         "shutting_down" => "服务正在重启，请稍后重试。",

@@ -26,10 +26,13 @@ use super::{
     admin, api,
     auth::{Access, Client, Gate, guard},
     chat, desk,
-    error::{Problem, problem_for_status, problem_response},
+    error::{Problem, Refused, problem_for_status, problem_response},
     health, login, page_error, static_files, track,
 };
-use crate::{app::App, domain::access::Permission};
+use crate::{
+    app::{App, health as health_of_store},
+    domain::access::Permission,
+};
 
 /// One route.
 pub struct Route {
@@ -151,6 +154,9 @@ async fn finish(State(app): State<App>, mut request: Request, next: Next) -> Res
     let wants_page = !is_api
         && request.headers().get(header::ACCEPT).and_then(|v| v.to_str().ok()).is_some_and(|v| v.contains("text/html"));
     let mut response = next.run(request).await;
+    if let Some(Refused(error)) = response.extensions_mut().remove::<Refused>() {
+        health_of_store::refused(&app, &error);
+    }
     let status = response.status();
     if status.is_client_error() || status.is_server_error() {
         response = shape_error(&app, response, is_api, wants_page);

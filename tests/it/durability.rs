@@ -3,86 +3,21 @@
 use std::{
     collections::HashMap,
     path::Path,
-    process::{Child, Command, Stdio},
+    process::Command,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering::Relaxed},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
-use serde_json::{Value, json};
+use serde_json::json;
 use zhitong::store::{Db, testing};
 
-use crate::support::TestApp;
-
-struct Server {
-    child: Child,
-    base: String,
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address").port()
-}
-
-fn client() -> reqwest::Client {
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    reqwest::Client::builder().timeout(Duration::from_secs(20)).no_proxy().build().expect("a client")
-}
-
-async fn start(folder: &Path, port: u16) -> Server {
-    start_with(folder, port, &[]).await
-}
-
-async fn start_with(folder: &Path, port: u16, environment: &[(&str, &Path)]) -> Server {
-    let child = Command::new(env!("CARGO_BIN_EXE_zhitong"))
-        .envs(environment.iter().copied())
-        .args(["serve", "--listen", &format!("127.0.0.1:{port}")])
-        .current_dir(folder)
-        .env("ZHITONG__LIMITS__MESSAGES_PER_MINUTE", "1000000")
-        .env("ZHITONG__LOG__FILTER", "error")
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .spawn()
-        .expect("the program starts");
-    let server = Server { child, base: format!("http://127.0.0.1:{port}") };
-    let client = client();
-    let end = Instant::now() + Duration::from_mins(1);
-    while Instant::now() < end {
-        if let Ok(answer) = client.get(format!("{}/readyz", server.base)).send().await
-            && answer.status().is_success()
-        {
-            return server;
-        }
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-    panic!("the program does not get ready");
-}
-
-async fn call(
-    client: &reqwest::Client,
-    method: reqwest::Method,
-    url: &str,
-    token: &str,
-    body: Option<Value>,
-) -> Option<Value> {
-    let mut request = client.request(method, url).bearer_auth(token);
-    if let Some(body) = body {
-        request = request.header("content-type", "application/json").body(body.to_string());
-    }
-    let answer = request.send().await.ok()?;
-    if !answer.status().is_success() {
-        return None;
-    }
-    serde_json::from_str(&answer.text().await.ok()?).ok()
-}
+use crate::support::{
+    TestApp,
+    program::{Program, SmallDisk, call, client, free_port},
+};
 
 /// Rounds of load and kill.
 const KILLS: usize = 100;
@@ -115,7 +50,7 @@ async fn send_until_killed(
 async fn nothing_acknowledged_is_lost_in_a_hundred_kills() {
     let folder = tempfile::tempdir().expect("a folder");
     let port = free_port();
-    let mut server = start(folder.path(), port).await;
+    let mut server = Program::start(folder.path(), port).await;
     let client = client();
     let url = |path: &str| format!("http://127.0.0.1:{port}/api/chat{path}");
     let mut tokens = Vec::new();
@@ -148,7 +83,7 @@ async fn nothing_acknowledged_is_lost_in_a_hundred_kills() {
         for sender in senders {
             rounds.push(sender.await.expect("no panic"));
         }
-        server = start(folder.path(), port).await;
+        server = Program::start(folder.path(), port).await;
         for ((_, open), token) in rounds.iter().zip(&tokens) {
             // Whoever got no answer sends it again, stored or not.
             let body = json!({ "client_id": open.as_ref().expect("an id"), "text": "公司注册资本要几年缴足" });
@@ -187,7 +122,7 @@ async fn nothing_acknowledged_is_lost_in_a_hundred_kills() {
 }
 
 /// The shim as a library; `None` without a C compiler, which CI has.
-fn failing_sync(folder: &Path) -> Option<std::path::PathBuf> {
+pub(crate) fn failing_sync(folder: &Path) -> Option<std::path::PathBuf> {
     let library = folder.join("failing_sync.so");
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/fixtures/failing_sync.c");
     let made = Command::new("cc").args(["-shared", "-fPIC", "-o"]).args([&library, &source]).arg("-ldl").status();
@@ -210,7 +145,10 @@ async fn after_a_failed_sync_the_process_ends_and_nothing_acknowledged_is_lost()
     let client = client();
     let url = |path: &str| format!("http://127.0.0.1:{port}/api/chat{path}");
     let environment = [("LD_PRELOAD", library.as_path()), ("FAIL_SYNC", switch.as_path())];
-    let mut server = start_with(folder.path(), port, &environment).await;
+    let mut server = Program::start_with(folder.path(), port, |command| {
+        command.envs(environment);
+    })
+    .await;
     let mut tokens = Vec::new();
     for _ in 0..4 {
         let started =
@@ -235,7 +173,10 @@ async fn after_a_failed_sync_the_process_ends_and_nothing_acknowledged_is_lost()
         let ended = server.child.wait().expect("the process ends by itself");
         assert_eq!(ended.code(), Some(74));
         std::fs::remove_file(&switch).expect("the switch");
-        server = start_with(folder.path(), port, &environment).await;
+        server = Program::start_with(folder.path(), port, |command| {
+            command.envs(environment);
+        })
+        .await;
     }
     let mut stored: HashMap<String, i64> = HashMap::new();
     for token in &tokens {
@@ -342,37 +283,19 @@ async fn a_database_without_room_refuses_and_heals() {
     assert!(acknowledged.iter().all(|seq| seqs.contains(seq)), "an acknowledged message is not stored");
 }
 
-struct Mount(std::path::PathBuf);
-
-impl Drop for Mount {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
-    }
-}
-
 #[tokio::test]
 async fn a_full_disk_loses_nothing_and_heals_without_an_operator() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let mounted = Command::new("mount")
-        .args(["-t", "tmpfs", "-o", "size=8m", "none"])
-        .arg(folder.path())
-        .stderr(Stdio::null())
-        .status()
-        .is_ok_and(|status| status.success());
-    if !mounted {
-        assert!(std::env::var_os("CI").is_none(), "mounting a small file system needs root");
+    let Some(disk) = SmallDisk::mount(8) else {
         eprintln!("left out: mounting a small file system needs root");
         return;
-    }
-    let mount = Mount(folder.path().to_path_buf());
-    let ballast = folder.path().join("ballast");
-    let url = format!("sqlite://{}/zhitong.db", folder.path().display());
+    };
+    let url = format!("sqlite://{}/zhitong.db", disk.path().display());
     let db = Db::open(&url).await.expect("a database");
     db.migrate(jiff::Timestamp::UNIX_EPOCH).await.expect("migrations");
-    std::fs::write(&ballast, vec![0; 3 * 1024 * 1024]).expect("ballast");
+    let ballast = disk.ballast(3 * 1024 * 1024);
     let app = TestApp::on(db.clone(), None::<testing::TestDb>, |_| {});
     fill_and_heal(&app, async |_| std::fs::remove_file(&ballast).expect("room")).await;
     drop(app);
     db.close().await;
-    drop(mount);
+    drop(disk);
 }

@@ -1,13 +1,16 @@
 //! One integration binary: one module per use case or surface.
 
 mod access;
+mod bodies;
 mod browser;
 mod cases;
 mod chat;
 mod classify;
 mod conversations;
+mod disk;
 mod durability;
 mod main_path;
+mod matrix;
 mod notices;
 mod pages;
 mod retrieval;

@@ -81,6 +81,8 @@ impl Upload {
         if self.size == 0 {
             return Err(AppError::invalid("file_missing", Vec::new()));
         }
+        // Only a flush tells whether the last bytes were written; a sync alone would be fine with a cut-off file.
+        self.file.flush().await.map_err(|error| io("write", &error))?;
         self.file.sync_all().await.map_err(|error| io("sync", &error))?;
         let path = self.path.clone();
         let kind = tokio::task::spawn_blocking(move || sniff(&path))
@@ -204,7 +206,11 @@ fn folder(app: &App) -> PathBuf {
 }
 
 fn io(what: &str, error: &std::io::Error) -> AppError {
-    if error.kind() == std::io::ErrorKind::StorageFull {
+    /// What a broken disk answers.
+    const EIO: i32 = 5;
+    use std::io::ErrorKind::{QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+    if matches!(error.kind(), StorageFull | QuotaExceeded | ReadOnlyFilesystem) || error.raw_os_error() == Some(EIO) {
+        tracing::error!(%error, what, "an attachment was not stored");
         return AppError::Unavailable { code: "unavailable" };
     }
     AppError::Internal(format!("attachment {what}: {error}"))

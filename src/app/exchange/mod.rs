@@ -25,7 +25,7 @@ pub use office::close_queue;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
-    App, AppError, FieldError,
+    App, AppError, FieldError, health,
     message::{ConversationInfo, FileInfo, Message},
 };
 use crate::{
@@ -186,11 +186,7 @@ fn unavailable(app: &App, error: &AppError) -> AppError {
         && !matches!(store, StoreError::Conflict)
     {
         app.metrics.write_failed.store(true, Relaxed);
-        if store.is_fatal() {
-            // A failed sync must not be retried in this process: stop, the supervisor starts a fresh one.
-            tracing::error!("the database file is broken or its disk fails; the gateway stops");
-            app.fatal.cancel();
-        }
+        health::refused(app, store);
     }
     AppError::Unavailable { code: "message_not_stored" }
 }

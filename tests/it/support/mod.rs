@@ -1,5 +1,7 @@
 //! The real router on a real database with a clock that stands: what tests talk to.
 
+pub(crate) mod program;
+
 use std::sync::Arc;
 
 use axum::{
