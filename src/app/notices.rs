@@ -17,8 +17,8 @@ pub use crate::{domain::notice::NoticeKind, store::notices::NoticeRow};
 use crate::{
     domain::{
         access::{Permission, Role},
-        case::{Case, Recipient},
-        ids::OfficerId,
+        case::{Case, CaseNumber, Recipient},
+        ids::{ConversationId, OfficerId},
         notice::{roles_at_centre, roles_in_unit},
     },
     store::{
@@ -322,6 +322,38 @@ pub async fn mark_read(app: &App, officer: &Officer, id: &str) -> Result<(), App
         return Err(AppError::NotFound);
     }
     Ok(tx.commit().await?)
+}
+
+/// What was opened: whatever the officer was told about it counts as read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Opened {
+    /// A case, whatever its round.
+    Case(CaseNumber),
+    /// A conversation.
+    Conversation(ConversationId),
+}
+
+/// Marks as read what the officer was told about something they have opened; gives how many are still unread.
+///
+/// # Errors
+/// `Store`.
+pub async fn mark_opened(app: &App, officer: &Officer, opened: &Opened) -> Result<i64, AppError> {
+    {
+        // Mostly there is nothing to mark, and looking needs no writer.
+        let mut tx = app.db.read().await?;
+        if notices::unread(&mut tx, officer.id).await? == 0 {
+            return Ok(0);
+        }
+    }
+    let (case, conversation) = match opened {
+        Opened::Case(number) => (Some(number.as_str().to_owned()), None),
+        Opened::Conversation(id) => (None, Some(id.to_string())),
+    };
+    let mut tx = app.db.write().await?;
+    notices::mark_read_about(&mut tx, officer.id, case.as_deref(), conversation.as_deref(), app.now()).await?;
+    let left = notices::unread(&mut tx, officer.id).await?;
+    tx.commit().await?;
+    Ok(left)
 }
 
 /// Marks everything up to now as read.

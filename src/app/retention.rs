@@ -1,4 +1,5 @@
-//! What goes after its term: conversations without a case, ended logins, delivered events, files of nothing.
+//! What goes after its term: conversations without a case, ended logins, delivered events, old
+//! notices, files of nothing.
 //!
 //! Cases, their history and the conversations they came out of never go by themselves: how many are past their term
 //! is counted, a person decides. `retention.dry_run` counts everything and deletes nothing.
@@ -8,7 +9,10 @@ use std::{fmt, sync::atomic::Ordering::Relaxed};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{App, AppError, attachments};
-use crate::store::upkeep::{self, Passing};
+use crate::store::{
+    notices,
+    upkeep::{self, Passing},
+};
 
 /// Conversations that go in one transaction: short enough that a visitor's message does not wait behind it.
 const BATCH: i64 = 100;
@@ -69,6 +73,7 @@ pub async fn run(app: &App) -> Result<Summary, AppError> {
         };
         summary.rows += passing(app, kind, before, retention.dry_run).await?;
     }
+    summary.rows += old_notices(app, days(retention.log_days), retention.dry_run).await?;
     // These go before the look for files of nothing: they are of nothing now.
     for name in &unwanted {
         attachments::remove(app, name).await?;
@@ -134,6 +139,28 @@ async fn passing(app: &App, kind: Passing, before: Timestamp, dry_run: bool) -> 
     }
     if due > 0 {
         tracing::info!(kind = kind.as_str(), due, gone, "rows past their term");
+    }
+    Ok(if dry_run { due } else { gone })
+}
+
+/// What officers were told, read or not.
+async fn old_notices(app: &App, before: Timestamp, dry_run: bool) -> Result<usize, AppError> {
+    let due = {
+        let mut tx = app.db.read().await?;
+        usize::try_from(notices::count_old(&mut tx, before).await?).unwrap_or(0)
+    };
+    let mut gone = 0;
+    while !dry_run && gone < due {
+        let mut tx = app.db.write().await?;
+        let went = notices::forget(&mut tx, before, ROWS).await?;
+        tx.commit().await?;
+        if went == 0 {
+            break;
+        }
+        gone += usize::try_from(went).unwrap_or(0);
+    }
+    if due > 0 {
+        tracing::info!(kind = "notices", due, gone, "rows past their term");
     }
     Ok(if dry_run { due } else { gone })
 }

@@ -139,13 +139,53 @@ pub async fn mark_all_read(
         .rows_affected()))
 }
 
-/// Removes notices from before an instant; gives how many there were.
+/// Marks as read what an officer was told about a case (whatever its round) or a conversation; gives how many there were.
 ///
 /// # Errors
 /// `Database`.
-pub async fn forget(tx: &mut Tx, before: Timestamp) -> Result<u64, StoreError> {
-    const SQL: &str = "DELETE FROM notices WHERE created_at < $1";
-    Ok(on_backend!(tx, |conn| sqlx::query(SQL).bind(before.as_millisecond()).execute(conn).await?.rows_affected()))
+pub async fn mark_read_about(
+    tx: &mut Tx,
+    officer: OfficerId,
+    case_number: Option<&str>,
+    conversation: Option<&str>,
+    now: Timestamp,
+) -> Result<u64, StoreError> {
+    const SQL: &str = "UPDATE notices SET read_at = $5 WHERE officer_id = $1 AND read_at IS NULL \
+        AND (case_number = $2 OR case_number LIKE $3 OR (case_number IS NULL AND conversation_id = $4))";
+    Ok(on_backend!(tx, |conn| sqlx::query(SQL)
+        .bind(officer.to_string())
+        .bind(case_number)
+        .bind(case_number.map(|number| format!("{number}-R%")))
+        .bind(conversation)
+        .bind(now.as_millisecond())
+        .execute(conn)
+        .await?
+        .rows_affected()))
+}
+
+/// How many notices are from before an instant.
+///
+/// # Errors
+/// `Database`.
+pub async fn count_old(tx: &mut Tx, before: Timestamp) -> Result<i64, StoreError> {
+    const SQL: &str = "SELECT COUNT(*) FROM notices WHERE created_at < $1";
+    let row: (i64,) = on_backend!(tx, |conn| sqlx::query_as(SQL).bind(before.as_millisecond()).fetch_one(conn).await?);
+    Ok(row.0)
+}
+
+/// Removes up to `limit` notices from before an instant, read or not; gives how many there were.
+///
+/// # Errors
+/// `Database`.
+pub async fn forget(tx: &mut Tx, before: Timestamp, limit: i64) -> Result<u64, StoreError> {
+    const SQL: &str =
+        "DELETE FROM notices WHERE id IN (SELECT id FROM notices WHERE created_at < $1 ORDER BY created_at LIMIT $2)";
+    Ok(on_backend!(tx, |conn| sqlx::query(SQL)
+        .bind(before.as_millisecond())
+        .bind(limit)
+        .execute(conn)
+        .await?
+        .rows_affected()))
 }
 
 #[cfg(test)]
@@ -188,8 +228,20 @@ mod tests {
             assert_eq!(page(&mut tx, a, false, None, 9).await.unwrap()[0].read_at, Some(30));
             assert_eq!(mark_all_read(&mut tx, a, at(15), at(50)).await.unwrap(), 2);
             assert_eq!((unread(&mut tx, a).await.unwrap(), unread(&mut tx, b).await.unwrap()), (0, 1));
-            assert_eq!(forget(&mut tx, at(20)).await.unwrap(), 2);
-            assert_eq!(ids(page(&mut tx, a, false, None, 9).await.unwrap()), ["4"]);
+            let round = NewNotice { case_number: Some("ZT1-R2"), ..new("6", a, "k6") };
+            assert!(insert(&mut tx, &round, at(60)).await.unwrap());
+            let other = NewNotice { case_number: Some("ZT12"), ..new("7", a, "k7") };
+            assert!(insert(&mut tx, &other, at(60)).await.unwrap());
+            let talk = NewNotice { case_number: None, conversation: Some("c1"), ..new("8", a, "k8") };
+            assert!(insert(&mut tx, &talk, at(60)).await.unwrap());
+            assert_eq!(mark_read_about(&mut tx, a, Some("ZT1"), None, at(70)).await.unwrap(), 1, "of any round");
+            assert_eq!(mark_read_about(&mut tx, a, None, Some("c1"), at(70)).await.unwrap(), 1);
+            assert_eq!(mark_read_about(&mut tx, a, None, None, at(70)).await.unwrap(), 0, "about nothing");
+            assert_eq!(unread(&mut tx, b).await.unwrap(), 1, "another reads their own");
+            assert_eq!(count_old(&mut tx, at(20)).await.unwrap(), 2);
+            assert_eq!(forget(&mut tx, at(20), 1).await.unwrap(), 1);
+            assert_eq!(forget(&mut tx, at(20), 9).await.unwrap(), 1);
+            assert_eq!(ids(page(&mut tx, a, false, None, 9).await.unwrap()), ["8", "7", "6", "4"]);
             tx.commit().await.unwrap();
         }
     }

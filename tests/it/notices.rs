@@ -156,3 +156,44 @@ async fn a_sealed_case_is_told_to_nobody_but_discipline() {
     assert!(kinds(&notices(&app, &centre).await).is_empty());
     assert!(kinds(&notices(&app, &clerk).await).is_empty(), "not even the unit that has it");
 }
+
+#[tokio::test]
+async fn what_was_told_about_a_case_counts_as_read_once_the_case_is_open() {
+    let app = TestApp::start().await;
+    let centre = app.officer("fenpai", &[(Role::FrontDesk, ""), (Role::Dispatcher, "")]).await;
+    let clerk = app.officer("clerk", &[(Role::UnitClerk, "zjj")]).await;
+    let colleague = app.officer("clerk2", &[(Role::UnitClerk, "zjj")]).await;
+    let mut numbers = Vec::new();
+    for _ in 0..2 {
+        let number = file(&app, &centre, json!({})).await;
+        act(&app, &centre, &number, "accept", json!({})).await;
+        act(&app, &centre, &number, "dispatch", json!({ "lead": "zjj" })).await;
+        numbers.push(number);
+    }
+    let desk = app.get("/desk", &clerk).await.expect(200).text();
+    assert!(desk.contains("data-n=\"2\"") && desk.contains("通知，2 条未读"), "{desk}");
+    let page = app.get("/desk/notices", &clerk).await.expect(200).text();
+    assert_eq!(page.matches("class=\"unread\"").count(), 2, "{page}");
+    assert!(page.contains(&format!("href=\"/desk/cases/{}\"", numbers[0])), "{page}");
+
+    app.get(&format!("/desk/cases/{}", numbers[0]), &clerk).await.expect(200);
+    assert_eq!(notices(&app, &clerk).await["unread"], 2, "a GET changes nothing");
+    let opened = |body: Value| app.post("/api/notices/opened", &clerk, body);
+    assert_eq!(opened(json!({ "case_number": numbers[0] })).await.expect(200).json(), json!({ "unread": 1 }));
+    assert_eq!(opened(json!({ "case_number": numbers[0] })).await.expect(200).json(), json!({ "unread": 1 }));
+    for wrong in
+        [json!({}), json!({ "case_number": "ZT1" }), json!({ "case_number": numbers[0], "conversation_id": "1" })]
+    {
+        opened(wrong).await.expect(422);
+    }
+    assert_eq!(notices(&app, &colleague).await["unread"], 2, "everybody reads their own");
+    let page = app.get("/desk/notices?unread=true", &clerk).await.expect(200).text();
+    let left = page.split("<ol class=\"notices\">").nth(1).expect("a list of notices");
+    assert!(left.contains(&numbers[1]) && !left.contains(&numbers[0]), "{left}");
+
+    app.call("POST", "/desk/notices/read", Some(&clerk), None).await.expect(303);
+    let page = app.get("/desk/notices?unread=true", &clerk).await.expect(200).text();
+    assert!(page.contains("都看过了"), "{page}");
+    let foreign = notices(&app, &colleague).await["items"][0]["id"].as_str().expect("an id").to_owned();
+    app.call("POST", &format!("/desk/notices/{foreign}/read"), Some(&clerk), None).await.expect(404);
+}

@@ -168,6 +168,31 @@ async fn what_is_past_its_term_goes_and_cases_stay_on_postgres() {
     }
 }
 
+async fn old_notices_go_on(app: TestApp) {
+    let desk = app.officer("front", &[(Role::FrontDesk, "")]).await;
+    let unread = async || app.get("/api/notices", &desk).await.expect(200).json()["unread"].clone();
+    let visitor = app.visitor().await;
+    app.say(&visitor, "c1", "车间着火了，有人被困").await.expect(200);
+    app.clock.set(at("2027-05-24T10:00:00"));
+    retention::run_once(&app.app).await.expect("a run");
+    assert_eq!(unread().await, 1, "180 days exactly");
+    app.clock.set(at("2027-05-24T10:00:01"));
+    retention::run_once(&app.app).await.expect("a run");
+    assert_eq!(unread().await, 0);
+}
+
+#[tokio::test]
+async fn old_notices_go() {
+    old_notices_go_on(TestApp::start().await).await;
+}
+
+#[tokio::test]
+async fn old_notices_go_on_postgres() {
+    if let Some(app) = TestApp::on_postgres().await {
+        old_notices_go_on(app).await;
+    }
+}
+
 #[tokio::test]
 async fn a_dry_run_counts_and_deletes_nothing() {
     let app = TestApp::with(|config| config.retention.dry_run = true).await;

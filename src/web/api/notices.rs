@@ -7,13 +7,13 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::{
     app::{
-        App, Officer,
-        notices::{self, NoticeKind, NoticeRow},
+        App, AppError, Officer,
+        notices::{self, NoticeKind, NoticeRow, Opened},
     },
     web::{
         auth::Access,
         error::WebError,
-        extract::{Arg, Nothing, Params},
+        extract::{Arg, Body, Nothing, Params},
         router::{Route, get, no_content, post},
     },
 };
@@ -23,6 +23,7 @@ pub fn routes() -> Vec<Route> {
     vec![
         get("/api/notices", Access::AnyOfficer, list),
         post("/api/notices/read", Access::AnyOfficer, read_all),
+        post("/api/notices/opened", Access::AnyOfficer, opened),
         post("/api/notices/{id}/read", Access::AnyOfficer, read),
     ]
 }
@@ -117,6 +118,48 @@ pub(crate) async fn read(
 ) -> Result<Response, WebError> {
     notices::mark_read(&app, &officer, &id).await?;
     Ok(no_content())
+}
+
+/// What the officer has opened; exactly one of the two.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OpenedRequest {
+    /// Number of a case.
+    #[serde(default)]
+    pub case_number: Option<String>,
+    /// Id of a conversation.
+    #[serde(default)]
+    pub conversation_id: Option<String>,
+}
+
+/// How many notices are left.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct UnreadJson {
+    /// How many are not read.
+    pub unread: i64,
+}
+
+/// Marks as read what the officer was told about a case or a conversation that they have opened.
+#[utoipa::path(post, path = "/api/notices/opened", tag = "notices", request_body = OpenedRequest,
+    responses((status = 200, body = UnreadJson), (status = 401, body = crate::web::error::Problem),
+        (status = 422, body = crate::web::error::Problem)))]
+pub(crate) async fn opened(
+    State(app): State<App>,
+    officer: Officer,
+    Body(body): Body<OpenedRequest>,
+) -> Result<Json<UnreadJson>, WebError> {
+    let opened = match (body.case_number, body.conversation_id) {
+        (Some(number), None) => {
+            Opened::Case(number.parse().map_err(|_| AppError::field("/case_number", "编号格式不对"))?)
+        }
+        (None, Some(id)) => {
+            Opened::Conversation(id.parse().map_err(|_| AppError::field("/conversation_id", "会话编号格式不对"))?)
+        }
+        (None, None) | (Some(_), Some(_)) => {
+            return Err(AppError::field("/case_number", "请写明一个工单或一个会话").into());
+        }
+    };
+    Ok(Json(UnreadJson { unread: notices::mark_opened(&app, &officer, &opened).await? }))
 }
 
 /// Marks all of the officer's notices as read.

@@ -59,6 +59,7 @@ pub fn routes() -> Vec<Route> {
         super::notices::list,
         super::notices::read,
         super::notices::read_all,
+        super::notices::opened,
         super::track::show,
         super::track::act,
         super::admin::list_units,

@@ -3,6 +3,7 @@
 pub mod case_page;
 pub mod forms;
 pub mod list;
+pub mod notices;
 pub mod pages;
 
 use axum::{
@@ -16,7 +17,7 @@ use self::{
     pages::{CasePage, ConversationPage, DeskView, FaultPage, HomePage, ListView, Tally},
 };
 use crate::{
-    app::{App, AppError, Credential, Officer, auth, case_help, case_queries, conversations},
+    app::{App, AppError, Credential, Officer, auth, case_help, case_queries, conversations, notices as app_notices},
     domain::{
         access::{Permission, Role},
         case::CaseNumber,
@@ -26,7 +27,7 @@ use crate::{
     web::{
         auth::Access,
         error::WebError,
-        router::{Route, get},
+        router::{Route, get, post},
         site::{Site, render},
     },
 };
@@ -37,14 +38,20 @@ pub fn routes() -> Vec<Route> {
         get("/desk", Access::AnyOfficer, home),
         get("/desk/cases/{number}", Access::Officer(Permission::ViewCases), case),
         get("/desk/conversations/{id}", Access::Officer(Permission::Converse), conversation),
+        get("/desk/notices", Access::AnyOfficer, notices::page),
+        post("/desk/notices/read", Access::AnyOfficer, notices::read_all),
+        post("/desk/notices/{id}/read", Access::AnyOfficer, notices::read),
     ]
 }
 
-fn desk_view(app: &App, officer: &Officer) -> DeskView {
+/// Who is at the desk, for the head of every page.
+async fn desk_view(app: &App, officer: &Officer) -> Result<DeskView, WebError> {
+    let unread = app_notices::unread(app, officer).await?;
     let content = app.content.load();
     let mut roles: Vec<&str> = officer.roles().iter().map(|role| role.label()).collect();
     roles.dedup();
-    DeskView {
+    Ok(DeskView {
+        unread,
         officer_id: officer.id.to_string(),
         name: officer.name.clone(),
         unit: match officer.unit() {
@@ -57,7 +64,7 @@ fn desk_view(app: &App, officer: &Officer) -> DeskView {
             Credential::Token(_) => String::new(),
         },
         admin: officer.has(Role::Admin),
-    }
+    })
 }
 
 async fn home(State(app): State<App>, officer: Officer, Query(query): Query<DeskQuery>) -> Result<Response, WebError> {
@@ -74,7 +81,7 @@ async fn home(State(app): State<App>, officer: Officer, Query(query): Query<Desk
     let open = if content.schedule.is_open(app.now()) { "办公时间" } else { "非办公时间" };
     let page = HomePage {
         site: Site::new(&app.config.brand),
-        desk: desk_view(&app, &officer),
+        desk: desk_view(&app, &officer).await?,
         greeting: format!("{}，{part}", officer.name),
         today: format!("{} {} · {open}", chinese_date(now.date()), weekday(now.date().weekday())),
         tallies: tallies(&app, &officer, &list).await?,
@@ -120,10 +127,10 @@ async fn tallies(app: &App, officer: &Officer, list: &ListView) -> Result<Vec<Ta
 }
 
 /// What cannot be shown is said beside the list, which stays usable.
-fn fault(app: &App, officer: &Officer, list: ListView, detail: &str) -> Result<Response, WebError> {
+async fn fault(app: &App, officer: &Officer, list: ListView, detail: &str) -> Result<Response, WebError> {
     let page = FaultPage {
         site: Site::new(&app.config.brand),
-        desk: desk_view(app, officer),
+        desk: desk_view(app, officer).await?,
         list,
         title: "没有找到，或您无权查看".to_owned(),
         detail: detail.to_owned(),
@@ -146,7 +153,7 @@ async fn case(
     };
     let (file, history) = match found {
         Ok(found) => found,
-        Err(AppError::NotFound) => return fault(&app, &officer, list, "可能已转给别的单位，或编号写错了。"),
+        Err(AppError::NotFound) => return fault(&app, &officer, list, "可能已转给别的单位，或编号写错了。").await,
         Err(error) => return Err(WebError(error)),
     };
     let accounts = auth::list_accounts(&app).await?;
@@ -154,7 +161,7 @@ async fn case(
     let mut case = case_page::case_view(&content, &file, &history, &accounts);
     let help = case_help::help(&app, &officer, &file.case.number).await?;
     case.help = case_page::help_view(&content, &file, help);
-    let page = CasePage { site: Site::new(&app.config.brand), desk: desk_view(&app, &officer), list, case };
+    let page = CasePage { site: Site::new(&app.config.brand), desk: desk_view(&app, &officer).await?, list, case };
     Ok(render(&page)?.into_response())
 }
 
@@ -175,13 +182,13 @@ async fn conversation(
         Ok(id) => {
             let page = ConversationPage {
                 site: Site::new(&app.config.brand),
-                desk: desk_view(&app, &officer),
+                desk: desk_view(&app, &officer).await?,
                 list,
                 id: id.to_string(),
             };
             Ok(render(&page)?.into_response())
         }
-        Err(AppError::NotFound) => fault(&app, &officer, list, "这个会话可能已转给别的单位。"),
+        Err(AppError::NotFound) => fault(&app, &officer, list, "这个会话可能已转给别的单位。").await,
         Err(error) => Err(WebError(error)),
     }
 }

@@ -23,6 +23,8 @@ pub struct DeskView {
     pub csrf: String,
     /// Whether the account administrates.
     pub admin: bool,
+    /// Notices not read.
+    pub unread: i64,
 }
 
 /// A tab above the list.

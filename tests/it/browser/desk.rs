@@ -121,3 +121,31 @@ async fn a_case_goes_from_the_phone_over_the_desk_back_to_the_phone() {
         browser.close().await;
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_bell_rings_for_a_new_case_and_is_silent_once_it_is_opened() {
+    if !available() {
+        return;
+    }
+    let (gateway, driver) = (Gateway::demo().await, Driver::start());
+    let enterprise = Browser::open(&driver, 390, 844).await;
+    let words = "工地夜里施工噪音大，影响我们厂宿舍休息，请住建局管一管";
+    let (number, _) = register(&enterprise, &gateway.url, words).await;
+    let clerk = log_in(&driver, &gateway, "dengji").await;
+    assert_eq!(clerk.js("return document.getElementById('bell-count').hidden").await, json!(true));
+
+    let dispatcher = log_in(&driver, &gateway, "fenpai").await;
+    act(&dispatcher, &gateway, &number, "accept", &[]).await;
+    act(&dispatcher, &gateway, &number, "dispatch", &[("lead", "zjj")]).await;
+    clerk.until("document.getElementById('bell-count').textContent === '1'").await;
+    clerk.click("#bell").await;
+    clerk.find(".notices .unread").await;
+    clerk.click(&format!(".notices a[href='/desk/cases/{number}']")).await;
+    clerk.sees(words).await;
+    clerk.until("document.getElementById('bell-count').hidden").await;
+    clerk.goto(&format!("{}/desk/notices", gateway.url)).await;
+    clerk.find(".notices li:not(.unread)").await;
+    for browser in [enterprise, dispatcher, clerk] {
+        browser.close().await;
+    }
+}

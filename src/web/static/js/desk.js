@@ -30,6 +30,32 @@ export async function api(method, path, body, extra) {
   return data || {};
 }
 
+/* ---- bell ------------------------------------------------------------ */
+
+const bell = document.getElementById("bell-count");
+function setBell(n) {
+  bell.dataset.n = String(n);
+  bell.textContent = n > 99 ? "99+" : String(n);
+  bell.hidden = n === 0;
+  document.getElementById("bell").setAttribute("aria-label", n ? `通知，${n} 条未读` : "通知");
+}
+
+/** What was told about the case or conversation on the screen counts as read. */
+function markOpened() {
+  const box = document.querySelector("[data-case], [data-conversation]");
+  if (!box || document.hidden || Number(bell.dataset.n) === 0) return;
+  const body = box.dataset.case ? { case_number: box.dataset.case } : { conversation_id: box.dataset.conversation };
+  api("POST", "/api/notices/opened", body).then((answer) => setBell(answer.unread)).catch(() => { /* the count is right again with the next refresh */ });
+}
+
+function told(notice) {
+  setBell(Number(bell.dataset.n) + 1);
+  if (document.querySelector("[data-notices]") && !document.hidden) { location.reload(); return; }
+  if (notice.href && location.pathname === notice.href) { markOpened(); return; }
+  toast(`${notice.label}：${notice.text}`, { label: notice.href ? "打开" : "看通知", run: () => location.assign(notice.href || "/desk/notices"), pressing: notice.pressing });
+}
+document.addEventListener("visibilitychange", markOpened);
+
 /* ---- list ------------------------------------------------------------ */
 
 const listOf = () => document.getElementById("list-items");
@@ -74,6 +100,8 @@ async function refreshList() {
     const old = document.querySelector(`[data-count="${count.dataset.count}"]`);
     if (old) old.textContent = count.textContent;
   });
+  const count = page.getElementById("bell-count");
+  if (count) setBell(Number(count.dataset.n));
   document.getElementById("list-news").hidden = true;
   if (window.htmx) window.htmx.process(fresh);
   markCurrent();
@@ -95,6 +123,7 @@ function entered() {
   if (box) talk = openTalk(box, { api, refreshList });
   viewing = document.querySelector("[data-case]");
   markCurrent();
+  markOpened();
 }
 
 async function refreshCase() {
@@ -250,6 +279,7 @@ openStream({
       if (viewing && (data.number === viewing.dataset.case || !data.number)) refreshCase();
       listChanged();
     } else if (name === "conversation" || name === "task" || name === "message") listChanged();
+    else if (name === "notice") told(data);
     else if (name === "alert") toast(data.text || "有紧急情况，请看待接入会话");
   },
   onState(state, status) {

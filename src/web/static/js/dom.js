@@ -91,16 +91,17 @@ export const store = {
   del(key) { try { localStorage.removeItem(key); } catch { /* as above */ } },
 };
 
-/** A short message at the bottom, optionally with one action. */
+/** A short message at the bottom, optionally with one action; a pressing one stays until it is answered. */
 export function toast(text, action) {
   let box = document.querySelector(".toasts");
   if (!box) {
     box = el("div", { class: "toasts", role: "status", "aria-live": "polite" });
     document.body.append(box);
   }
-  const line = el("div", { class: "toast" }, el("span", {}, text));
+  const pressing = action && action.pressing;
+  const line = el("div", { class: pressing ? "toast toast-pressing" : "toast", role: pressing ? "alert" : null }, el("span", {}, text));
   const close = () => line.remove();
-  const timer = setTimeout(close, action ? 15000 : 5000);
+  const timer = pressing ? 0 : setTimeout(close, action ? 15000 : 5000);
   if (action) line.append(el("button", { type: "button", onclick: () => { clearTimeout(timer); close(); action.run(); } }, action.label));
   box.append(line);
   while (box.children.length > 3) box.firstChild.remove();
