@@ -9,7 +9,10 @@ use super::{App, AppError, Officer, case_save, content::Content};
 use crate::{
     domain::{
         access::{CaseScope, Permission, Role},
-        case::{Actor, Case, CaseAction, CaseEvent, CaseNumber, CaseStatus, ClockKey, OfficerStamp, allowed_actions},
+        case::{
+            Actor, Case, CaseAction, CaseEvent, CaseNumber, CaseStatus, ClockKey, OfficerStamp, Party, allowed_actions,
+            holds,
+        },
         ids::{ConversationId, OfficerId},
         kinds::{CaseType, Urgency},
         text,
@@ -72,6 +75,8 @@ pub struct CaseFile {
     pub case: Case,
     /// What the officer may do now.
     pub allowed: Vec<CaseAction>,
+    /// In which capacities the officer acts on it.
+    pub parties: Vec<Party>,
     /// Whether the complainant's identity is shown.
     pub sees_identity: bool,
     /// Short names of the units that occur.
@@ -83,6 +88,7 @@ pub struct CaseFile {
 impl CaseFile {
     pub(super) fn new(content: &Content, scope: &CaseScope, mut case: Case, actor: &Actor, now: Timestamp) -> Self {
         let allowed = allowed_actions(&case, actor);
+        let parties = Party::ALL.iter().copied().filter(|party| holds(&case, actor, *party)).collect();
         let sees_identity = scope.sees_identity(&case);
         if !sees_identity {
             mask(&mut case);
@@ -95,7 +101,7 @@ impl CaseFile {
         for slug in named.chain(owners).chain(tasks).chain(returns) {
             unit_names.insert(slug.clone(), owner_name(content, slug));
         }
-        Self { case, allowed, sees_identity, unit_names, now }
+        Self { case, allowed, parties, sees_identity, unit_names, now }
     }
 
     /// The short name of a unit that occurs in the case.

@@ -71,6 +71,16 @@ pub async fn find(
         .await?))
 }
 
+/// The files of a conversation, in the order in which they came.
+///
+/// # Errors
+/// `Database`.
+pub async fn of_conversation(tx: &mut Tx, conversation: ConversationId) -> Result<Vec<AttachmentRow>, StoreError> {
+    const SQL: &str = "SELECT id, conversation_id, name, mime, size, sha256, file, created_at FROM attachments \
+        WHERE conversation_id = $1 ORDER BY created_at, id";
+    Ok(on_backend!(tx, |conn| sqlx::query_as(SQL).bind(conversation.to_string()).fetch_all(conn).await?))
+}
+
 /// Finds a file by its id alone; the caller checks who may see its conversation.
 ///
 /// # Errors

@@ -9,6 +9,7 @@ mod classify;
 mod conversations;
 mod disk;
 mod durability;
+mod forms;
 mod main_path;
 mod matrix;
 mod notices;

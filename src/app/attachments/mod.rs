@@ -163,6 +163,45 @@ pub async fn open_for_officer(app: &App, officer: &Officer, id: AttachmentId) ->
     serve(app, row).await
 }
 
+/// The files beside a case.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct CaseFiles {
+    /// Files of the conversation that the case came out of, oldest first, each with the instant it came.
+    pub files: Vec<(FileInfo, Timestamp)>,
+    /// There are files that this officer may not open.
+    pub withheld: bool,
+}
+
+/// The files beside a case: listed for whoever may open them, by the rule of [`open_for_officer`].
+///
+/// # Errors
+/// `Store`.
+pub async fn of_case(
+    app: &App,
+    officer: &Officer,
+    conversation: Option<ConversationId>,
+) -> Result<CaseFiles, AppError> {
+    let Some(conversation) = conversation else { return Ok(CaseFiles::default()) };
+    let mut tx = app.db.read().await?;
+    let rows = attachments::of_conversation(&mut tx, conversation).await?;
+    if rows.is_empty() {
+        return Ok(CaseFiles::default());
+    }
+    let seen = conversations::may_see(&mut tx, officer, conversation).await?
+        || case_queries::sees_case_of(&mut tx, app, officer, conversation).await?;
+    if !seen {
+        return Ok(CaseFiles { files: Vec::new(), withheld: true });
+    }
+    let files = rows
+        .into_iter()
+        .map(|row| {
+            let at = Timestamp::from_millisecond(row.created_at).unwrap_or(Timestamp::UNIX_EPOCH);
+            (FileInfo { id: row.id, name: row.name, size: row.size, mime: row.mime }, at)
+        })
+        .collect();
+    Ok(CaseFiles { files, withheld: false })
+}
+
 async fn serve(app: &App, row: AttachmentRow) -> Result<Download, AppError> {
     let file = fs::File::open(folder(app).join(&row.file)).await.map_err(|error| io("open", &error))?;
     Ok(Download { name: row.name, mime: row.mime, size: row.size, file })

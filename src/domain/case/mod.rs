@@ -30,7 +30,7 @@ pub use closing::{GRADES, LAYERS};
 pub use event::{ActorStamp, CaseEvent, EventKind, Fact};
 pub use input::{ActionInput, ContactMethod, MilestoneInput, ReplyRefusal, ReturnReason, SplitPart};
 pub use intake::{NewCase, register};
-pub use lifecycle::{TRANSITIONS, To, Transition, allowed_actions};
+pub use lifecycle::{TRANSITIONS, To, Transition, allowed_actions, holds};
 pub use missing::missing;
 pub use model::{
     Case, CaseClock, CaseTask, ClockKey, ClockState, Closing, Confirmation, Draft, ExtensionRequest, Limit, OutMessage,

@@ -4,13 +4,11 @@ use std::collections::BTreeMap;
 
 use axum::{
     Json,
-    body::Body as HttpBody,
     extract::{Multipart, State, multipart::Field},
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use serde::{Deserialize, Serialize};
-use tokio_util::io::ReaderStream;
 use utoipa::{IntoParams, ToSchema};
 
 use super::stream;
@@ -382,17 +380,7 @@ pub async fn download(
         Caller::Visitor(visitor) => attachments::open(&app, visitor.conversation, id).await?,
         Caller::Officer(officer) => attachments::open_for_officer(&app, &officer, id).await?,
     };
-    let mut response = HttpBody::from_stream(ReaderStream::new(file.file)).into_response();
-    let headers = response.headers_mut();
-    let text = |value: &str| {
-        HeaderValue::from_str(value).map_err(|_| AppError::Internal("a stored name does not fit a header".into()))
-    };
-    headers.insert(header::CONTENT_TYPE, text(&file.mime)?);
-    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(file.size));
-    headers.insert(header::CONTENT_DISPOSITION, text(&attachments::content_disposition(&file.name))?);
-    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("sandbox; default-src 'none'"));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
-    Ok(response)
+    super::attachments::send(file)
 }
 
 /// Only the client's own id.

@@ -1,6 +1,7 @@
 //! The JSON API. Every file of an area has a `routes()` list and its request and response shapes.
 
 pub mod admin;
+pub mod attachments;
 pub mod case_help_view;
 pub mod case_view;
 pub mod cases;

@@ -53,6 +53,7 @@ pub fn routes() -> Vec<Route> {
         super::cases::help,
         super::cases::timeline,
         super::cases::act,
+        super::attachments::download,
         super::deputies::list,
         super::deputies::set,
         super::deputies::end,

@@ -3,20 +3,21 @@
 use jiff::Timestamp;
 
 use super::{
-    forms::{ActionForm, FormFacts, Tone, action_form},
+    form_facts::forms,
     list::due_view,
-    pages::{CaseView, ClockView, EventView, FactView, HelpAnswer, HelpCase, HelpView, TaskView},
+    pages::{CaseView, ClockView, DocumentView, EventView, FactView, HelpAnswer, HelpCase, HelpView, TaskView},
 };
 use crate::{
     app::{
+        Officer,
         auth::Account,
         case_help::{CaseHelp, reply_from},
         case_queries::{CaseFile, owner_name},
         content::Content,
+        message::FileInfo,
     },
     domain::{
-        access::Role,
-        case::{Case, CaseAction, CaseClock, CaseEvent, CaseStatus, ClockKey, ClockState, Limit, TaskKind, TaskState},
+        case::{Case, CaseAction, CaseClock, CaseEvent, CaseStatus, ClockKey, ClockState, Limit, TaskState},
         kinds::{Diversion, Urgency},
         sla::{Unit, chinese_date, chinese_date_time},
     },
@@ -24,11 +25,17 @@ use crate::{
 };
 
 /// Builds the page of a case.
-pub fn case_view(content: &Content, file: &CaseFile, history: &[CaseEvent], accounts: &[Account]) -> CaseView {
+pub fn case_view(
+    content: &Content,
+    file: &CaseFile,
+    history: &[CaseEvent],
+    officer: &Officer,
+    accounts: &[Account],
+) -> CaseView {
     let case = &file.case;
     let time = |at: Timestamp| chinese_date_time(content.schedule.civil(at));
     let stage = stage_number(case.status);
-    let forms = forms(content, file, accounts);
+    let forms = forms(content, file, officer, accounts);
     let clocks: Vec<ClockView> = case.clocks.iter().map(|clock| clock_view(content, clock, file.now)).collect();
     let mut running: Vec<&CaseClock> = case
         .clocks
@@ -73,6 +80,7 @@ pub fn case_view(content: &Content, file: &CaseFile, history: &[CaseEvent], acco
         party: party(case),
         facts: facts(content, file, topic.map_or("", |topic| topic.label.as_str())),
         documents: Vec::new(),
+        withheld: false,
         siblings: Vec::new(),
         conversation: case.conversation.map(|id| id.to_string()).unwrap_or_default(),
     }
@@ -113,6 +121,28 @@ pub fn help_view(content: &Content, file: &CaseFile, help: CaseHelp) -> HelpView
     }
 }
 
+/// Files beside a case.
+pub fn document_view(content: &Content, (file, at): (FileInfo, Timestamp)) -> DocumentView {
+    let at = chinese_date_time(content.schedule.civil(at));
+    DocumentView {
+        href: format!("/api/attachments/{}", file.id),
+        note: format!("{} · {at}", size_in_words(file.size)),
+        picture: file.mime.starts_with("image/"),
+        name: file.name,
+    }
+}
+
+/// `12 KB`, `3.4 MB`.
+fn size_in_words(bytes: i64) -> String {
+    const MB: i64 = 1024 * 1024;
+    let bytes = bytes.max(1);
+    if bytes < MB {
+        return format!("{} KB", (bytes + 1023) / 1024);
+    }
+    let tenths = (bytes * 10 + MB / 2) / MB;
+    format!("{}.{} MB", tenths / 10, tenths % 10)
+}
+
 fn tags(case: &Case) -> Vec<Tag> {
     let mut tags = vec![Tag::new("plain", case.case_type.label())];
     match case.urgency {
@@ -131,89 +161,6 @@ fn tags(case: &Case) -> Vec<Tag> {
     }
     tags.extend(case.overlay_labels().into_iter().map(|label| Tag::new("plain", label)));
     tags
-}
-
-fn forms(content: &Content, file: &CaseFile, accounts: &[Account]) -> Vec<ActionForm> {
-    let case = &file.case;
-    let lead = case.lead_unit.clone().or_else(|| case.proposed_lead.clone()).unwrap_or_default();
-    let units = content.routing.units();
-    let reply = match (&case.signature, &case.draft) {
-        (Some(signed), _) => (signed.text.clone(), signed.conclusion.label()),
-        (None, Some(draft)) => (draft.text.clone(), draft.conclusion.label()),
-        (None, None) => (String::new(), ""),
-    };
-    let facts = FormFacts {
-        case_type: case.case_type.as_str().to_owned(),
-        topic: case.topic.clone().unwrap_or_default(),
-        urgency: case.urgency.as_str().to_owned(),
-        complexity: case.complexity.map(|grade| grade.as_str().to_owned()).unwrap_or_default(),
-        lead_name: if lead.is_empty() { String::new() } else { units.short_name(&lead) },
-        assists: if case.assists.is_empty() { case.proposed_assists.clone() } else { case.assists.clone() },
-        enterprise: if case.party.enterprise.is_empty() { "企业".to_owned() } else { case.party.enterprise.clone() },
-        // A recused unit is no choice.
-        units: units
-            .list()
-            .iter()
-            .filter(|unit| !case.recused.contains(&unit.slug))
-            .map(|unit| (unit.slug.clone(), unit.short_name.clone()))
-            .collect(),
-        topics: content.taxonomy.topics().iter().map(|topic| (topic.code.clone(), topic.label.clone())).collect(),
-        handlers: handlers(accounts, &lead),
-        tasks: case
-            .tasks
-            .iter()
-            .filter(|task| task.kind == TaskKind::Assist && task.state == TaskState::Open)
-            .map(|task| (task.id.to_string(), format!("{}：{}", file.unit_name(&task.unit), task.text)))
-            .collect(),
-        reply: reply.0,
-        conclusion: reply.1.to_owned(),
-        extension_days: case.overlay.extension.as_ref().map(|asked| asked.days.to_string()).unwrap_or_default(),
-        lead,
-        ..FormFacts::default()
-    };
-    let mut forms: Vec<ActionForm> = file.allowed.iter().filter_map(|action| action_form(*action, &facts)).collect();
-    forms.sort_by_key(|form| order(form.action));
-    // One step is the next one; the others stand beside it.
-    for form in forms.iter_mut().filter(|form| form.tone == Tone::Primary.as_str()).skip(1) {
-        form.tone = Tone::Plain.as_str();
-    }
-    forms
-}
-
-/// The main path first, what ends something last.
-fn order(action: &str) -> usize {
-    const ORDER: &[CaseAction] = &[
-        CaseAction::Accept,
-        CaseAction::Dispatch,
-        CaseAction::RuleOwnership,
-        CaseAction::SignIn,
-        CaseAction::SignOff,
-        CaseAction::DraftReply,
-        CaseAction::RecordContact,
-        CaseAction::ReleaseReply,
-        CaseAction::ApproveClose,
-        CaseAction::UpholdRating,
-        CaseAction::GrantReturn,
-        CaseAction::GrantExtension,
-        CaseAction::RecordProgress,
-        CaseAction::AnswerAssist,
-        CaseAction::Confirm,
-        CaseAction::RequestClose,
-        CaseAction::AnswerOnSpot,
-        CaseAction::RequestInfo,
-        CaseAction::Assign,
-    ];
-    ORDER.iter().position(|known| known.as_str() == action).unwrap_or(ORDER.len())
-}
-
-fn handlers(accounts: &[Account], lead: &str) -> Vec<(String, String)> {
-    accounts
-        .iter()
-        .filter(|account| {
-            account.active && account.roles.iter().any(|(role, unit)| *role == Role::Handler && unit == lead)
-        })
-        .map(|account| (account.login.clone(), account.name.clone()))
-        .collect()
 }
 
 fn clock_view(content: &Content, clock: &CaseClock, now: Timestamp) -> ClockView {

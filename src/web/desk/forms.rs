@@ -2,134 +2,15 @@
 //!
 //! Only the look is decided here; which actions appear comes from the transition table through `allowed_actions`.
 
+pub use super::field::{Field, Tone};
+use super::form_facts::{FormFacts, from_pairs};
 use crate::{
     domain::{
-        case::{CaseAction, Conclusion, ContactMethod, PauseReason, ReplyRefusal, ReturnReason},
+        case::{CaseAction, Conclusion, ContactMethod, LAYERS, ReplyRefusal, ReturnReason},
         kinds::{CaseType, Complexity, Diversion, Urgency},
     },
     web::view::Choice,
 };
-
-/// How a button looks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Tone {
-    /// The next step of the main path.
-    Primary,
-    /// One of several.
-    Plain,
-    /// Ends or sends back something.
-    Danger,
-}
-
-impl Tone {
-    /// The name templates compare with.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Primary => "primary",
-            Self::Plain => "plain",
-            Self::Danger => "danger",
-        }
-    }
-}
-
-/// One field of a form.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Field {
-    /// Key in the JSON body.
-    pub name: &'static str,
-    /// Label.
-    pub label: &'static str,
-    /// `text`, `textarea`, `select`, `checkbox`, `date`, `number`, `units`.
-    pub kind: &'static str,
-    /// How the value is sent: `string`, `option` (left out when empty), `int`, `bool`, `lines`, `list`.
-    pub json: &'static str,
-    /// Present value.
-    pub value: String,
-    /// Choices of a select.
-    pub options: Vec<Choice>,
-    /// A select starts with an empty choice.
-    pub blank: bool,
-    /// Must be filled.
-    pub required: bool,
-    /// Help.
-    pub hint: &'static str,
-}
-
-impl Field {
-    fn new(name: &'static str, label: &'static str, kind: &'static str, json: &'static str) -> Self {
-        Self {
-            name,
-            label,
-            kind,
-            json,
-            value: String::new(),
-            options: Vec::new(),
-            blank: false,
-            required: false,
-            hint: "",
-        }
-    }
-
-    fn area(name: &'static str, label: &'static str) -> Self {
-        Self { required: true, ..Self::new(name, label, "textarea", "string") }
-    }
-
-    fn note(name: &'static str, label: &'static str) -> Self {
-        Self::new(name, label, "textarea", "option")
-    }
-
-    fn line(name: &'static str, label: &'static str) -> Self {
-        Self { required: true, ..Self::new(name, label, "text", "string") }
-    }
-
-    fn line_option(name: &'static str, label: &'static str) -> Self {
-        Self::new(name, label, "text", "option")
-    }
-
-    fn lines(name: &'static str, label: &'static str) -> Self {
-        Self { required: true, hint: "一行一项，一次列全", ..Self::new(name, label, "textarea", "lines") }
-    }
-
-    fn choose(name: &'static str, label: &'static str, options: Vec<Choice>) -> Self {
-        let blank = !options.iter().any(|option| option.selected);
-        Self { options, blank, required: true, ..Self::new(name, label, "select", "string") }
-    }
-
-    fn choose_option(name: &'static str, label: &'static str, options: Vec<Choice>) -> Self {
-        Self { options, blank: true, ..Self::new(name, label, "select", "option") }
-    }
-
-    fn units(name: &'static str, label: &'static str, options: Vec<Choice>) -> Self {
-        Self { options, ..Self::new(name, label, "units", "list") }
-    }
-
-    fn tick(name: &'static str, label: &'static str, on: bool) -> Self {
-        Self { value: on.to_string(), ..Self::new(name, label, "checkbox", "bool") }
-    }
-
-    fn number(name: &'static str, label: &'static str, value: &str) -> Self {
-        Self { value: value.to_owned(), required: true, ..Self::new(name, label, "number", "int") }
-    }
-
-    fn date_option(name: &'static str, label: &'static str) -> Self {
-        Self::new(name, label, "date", "option")
-    }
-
-    fn with(mut self, value: &str) -> Self {
-        value.clone_into(&mut self.value);
-        self
-    }
-
-    fn hint(mut self, hint: &'static str) -> Self {
-        self.hint = hint;
-        self
-    }
-
-    fn optional(mut self) -> Self {
-        self.required = false;
-        self
-    }
-}
 
 /// The form of an action.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -152,45 +33,6 @@ pub struct ActionForm {
     pub fields: Vec<Field>,
 }
 
-/// What the forms need to know of the case and the house.
-#[derive(Debug, Clone, Default)]
-pub struct FormFacts {
-    /// Slug of the present case type.
-    pub case_type: String,
-    /// Present topic code.
-    pub topic: String,
-    /// Slug of the urgency.
-    pub urgency: String,
-    /// Slug of the complexity.
-    pub complexity: String,
-    /// Slug of the proposed or present lead unit.
-    pub lead: String,
-    /// Slugs of the proposed or present assisting units.
-    pub assists: Vec<String>,
-    /// Short name of the lead unit.
-    pub lead_name: String,
-    /// Name of the enterprise, or how it is called while sealed.
-    pub enterprise: String,
-    /// Every unit: slug and short name.
-    pub units: Vec<(String, String)>,
-    /// Every topic: code and label.
-    pub topics: Vec<(String, String)>,
-    /// Handlers of the lead unit: id and name.
-    pub handlers: Vec<(String, String)>,
-    /// Open assist tasks: id and question.
-    pub tasks: Vec<(String, String)>,
-    /// The draft or signed reply.
-    pub reply: String,
-    /// Label of its conclusion.
-    pub conclusion: String,
-    /// A text the rules would answer with.
-    pub suggested_answer: String,
-    /// Its source.
-    pub suggested_source: String,
-    /// Days an extension asked for.
-    pub extension_days: String,
-}
-
 macro_rules! choices {
     ($vocabulary:ty, $present:expr) => {
         <$vocabulary>::ALL
@@ -200,28 +42,22 @@ macro_rules! choices {
     };
 }
 
-fn from_pairs(pairs: &[(String, String)], present: &str) -> Vec<Choice> {
-    pairs.iter().map(|(value, label)| Choice::new(value, label).chosen(present)).collect()
+/// The pairs as choices; a single one is chosen.
+fn only(pairs: &[(String, String)]) -> Vec<Choice> {
+    let present = if let [(value, _)] = pairs { value.as_str() } else { "" };
+    from_pairs(pairs, present)
 }
 
-impl FormFacts {
-    fn lead_field(&self) -> Field {
-        Field::choose("lead", "主办单位", from_pairs(&self.units, &self.lead))
-    }
+/// 督办 and 提级 have six levels.
+fn levels(from: u8) -> Vec<Choice> {
+    (from..=6).map(|n| Choice::new(n.to_string(), format!("第 {n} 级")).chosen(&from.to_string())).collect()
+}
 
-    fn assists_field(&self) -> Field {
-        let mut options = from_pairs(&self.units, "");
-        for option in &mut options {
-            option.selected = self.assists.contains(&option.value);
-        }
-        Field::units("assists", "协办单位（可不选）", options)
-    }
-
-    fn conclusion_field(&self) -> Field {
-        let case_type: Option<CaseType> = self.case_type.parse().ok();
-        let fitting = Conclusion::ALL.iter().filter(|conclusion| case_type.is_none_or(|kind| conclusion.fits(kind)));
-        Field::choose("conclusion", "结论", fitting.map(|value| Choice::new(value.as_str(), value.label())).collect())
-    }
+/// What a conclusion asks for that does not solve the matter.
+fn justified(field: Field) -> Field {
+    let asking: Vec<&str> =
+        Conclusion::ALL.iter().filter(|conclusion| conclusion.needs_justification()).map(|c| c.as_str()).collect();
+    field.needed_for("conclusion", &asking)
 }
 
 /// Builds the form of an action; `None` for actions that only timers or the enterprise take.
@@ -241,6 +77,7 @@ pub fn action_form(action: CaseAction, facts: &FormFacts) -> Option<ActionForm> 
                     "情形",
                     Diversion::ALL
                         .iter()
+                        .filter(|code| !matches!(code, Diversion::Smalltalk | Diversion::Unclear | Diversion::Abuse))
                         .map(|code| Choice::new(code.as_str(), format!("{} {}", code.as_str(), code.label())))
                         .collect(),
                 ),
@@ -330,12 +167,18 @@ pub fn action_form(action: CaseAction, facts: &FormFacts) -> Option<ActionForm> 
             Tone::Primary,
             true,
             "签批",
-            "意见记入呈批记录；批准的直接派给主办单位。".into(),
-            vec![
-                Field::area("opinion", "意见"),
-                Field { json: "option", required: false, blank: true, ..facts.lead_field() },
-                facts.assists_field(),
-            ],
+            if facts.last_opinion {
+                "意见记入呈批记录，同时派给所选主办单位。".into()
+            } else {
+                "意见记入呈批记录，交下一位领导签批。".into()
+            },
+            {
+                let mut fields = vec![Field::area("opinion", if facts.before_approval { "意见" } else { "呈批意见" })];
+                if facts.last_opinion {
+                    fields.extend([facts.lead_field(), facts.assists_field()]);
+                }
+                fields
+            },
         ),
         A::Dispatch => (
             Tone::Primary,
@@ -370,11 +213,11 @@ pub fn action_form(action: CaseAction, facts: &FormFacts) -> Option<ActionForm> 
             Tone::Danger,
             true,
             "申请退单",
-            "交中心审核，企业的答复时限不变；退错的记误退。".into(),
+            "交中心审核，企业的答复时限不变；退错的记误退。只能在派单后 1 个工作日内申请一次。".into(),
             vec![
                 Field::choose("reason", "理由", choices!(ReturnReason, "")),
-                Field::area("basis", "法律或职责依据"),
-                Field::choose("proposed_unit", "应由哪个单位办", from_pairs(&facts.units, "")),
+                Field::area("basis", "法律或职责依据").hint("写明三定、权责清单的条款"),
+                Field::choose("proposed_unit", "应由哪个单位办", facts.other_units("")),
             ],
         ),
         A::GrantReturn => (
@@ -382,7 +225,11 @@ pub fn action_form(action: CaseAction, facts: &FormFacts) -> Option<ActionForm> 
             true,
             "同意并改派",
             "改派给新的主办单位，原派单记误派，企业时限不变。".into(),
-            vec![facts.lead_field(), facts.assists_field(), Field::note("note", "说明")],
+            vec![
+                Field::choose("lead", "改派给", facts.other_units(&facts.return_to)),
+                facts.assists_field(),
+                Field::note("note", "说明"),
+            ],
         ),
         A::RefuseReturn => (
             Tone::Plain,
@@ -416,9 +263,9 @@ pub fn action_form(action: CaseAction, facts: &FormFacts) -> Option<ActionForm> 
             "请求协办",
             "协办单位收到问题和时限，答复给主办单位，不直接发企业。".into(),
             vec![
-                Field::choose("unit", "协办单位", from_pairs(&facts.units, "")),
+                Field::choose("unit", "协办单位", facts.other_units("")),
                 Field::area("question", "需要它做什么"),
-                Field::date_option("due_on", "要求哪天答复").hint("不填按规定时限"),
+                Field::date_option("due_on", "要求哪天答复").hint("不填按规定时限").from(&facts.tomorrow),
             ],
         ),
         A::AnswerAssist => (
@@ -426,14 +273,14 @@ pub fn action_form(action: CaseAction, facts: &FormFacts) -> Option<ActionForm> 
             true,
             "答复主办单位",
             "答复给主办单位，企业看不到全文。".into(),
-            vec![Field::choose("task", "协办事项", from_pairs(&facts.tasks, "")), Field::area("text", "答复")],
+            vec![Field::choose("task", "协办事项", only(&facts.own_tasks)), Field::area("text", "答复")],
         ),
         A::WaiveAssist => (
             Tone::Plain,
             false,
             "免予协办",
             "不再等这项协办，主办单位自己答复。".into(),
-            vec![Field::choose("task", "协办事项", from_pairs(&facts.tasks, "")), Field::area("reason", "理由")],
+            vec![Field::choose("task", "协办事项", only(&facts.tasks)), Field::area("reason", "理由")],
         ),
         A::Pause => (
             Tone::Plain,
@@ -441,10 +288,14 @@ pub fn action_form(action: CaseAction, facts: &FormFacts) -> Option<ActionForm> 
             "暂停计时",
             format!("答复时钟暂停，{firm}会看到原因。内部会签、领导外出、等经费不能作为理由。"),
             vec![
-                Field::choose("reason", "理由", choices!(PauseReason, "")),
-                Field::area("explanation", "给企业看的说明"),
-                Field::line_option("document", "证明文件"),
-                Field::date_option("until_on", "最迟到哪天恢复"),
+                Field::choose(
+                    "reason",
+                    "理由",
+                    facts.pauses.iter().map(|reason| Choice::new(reason.as_str(), reason.label())).collect(),
+                ),
+                Field::area("explanation", "给企业看的说明").hint("待企业补充的，一次列全缺什么"),
+                Field::line_option("document", "证明文件").needed_for("reason", &["P2", "P3"]),
+                Field::date_option("until_on", "最迟到哪天恢复").needed_for("reason", &["P2"]).from(&facts.tomorrow),
             ],
         ),
         A::Resume => (
@@ -459,14 +310,25 @@ pub fn action_form(action: CaseAction, facts: &FormFacts) -> Option<ActionForm> 
             false,
             "申请延期",
             format!("交中心审批；批准后理由原文告知{firm}。"),
-            vec![Field::number("days", "延长几个工作日", "5"), Field::area("reason", "理由")],
+            vec![
+                Field::number("days", "延长几个工作日", &facts.extension_limit.min(5).to_string())
+                    .from("1")
+                    .up_to(&facts.extension_limit.to_string()),
+                Field::area("reason", "理由")
+                    .hint("至少 20 字，写明卡在哪一步、谁在做、什么时候能做完；企业会看到原文"),
+            ],
         ),
         A::GrantExtension => (
             Tone::Primary,
             true,
             "同意延期",
             format!("{firm}会收到延期理由和新的办结时间。"),
-            vec![Field::number("days", "批准几个工作日", &facts.extension_days)],
+            vec![
+                Field::number("days", "批准几个工作日", &facts.extension_days)
+                    .from("1")
+                    .up_to(&facts.extension_days)
+                    .optional(),
+            ],
         ),
         A::RefuseExtension => {
             (Tone::Danger, true, "不同意延期", format!("{lead}按原时限办理。"), vec![Field::area("reason", "理由")])
@@ -567,9 +429,9 @@ pub fn action_form(action: CaseAction, facts: &FormFacts) -> Option<ActionForm> 
             vec![
                 facts.conclusion_field(),
                 Field::area("summary", "办理小结"),
-                Field::note("basis", "依据"),
-                Field::note("coordination_log", "协调记录"),
-                Field::note("explanation", "给企业的解释"),
+                justified(Field::note("basis", "依据")),
+                justified(Field::note("coordination_log", "协调记录")),
+                justified(Field::note("explanation", "给企业的解释")),
             ],
         ),
         A::ApproveClose => (
@@ -581,13 +443,7 @@ pub fn action_form(action: CaseAction, facts: &FormFacts) -> Option<ActionForm> 
                 Field::choose(
                     "resolved_layer",
                     "在哪一级解决的",
-                    vec![
-                        Choice::new("unit", "承办单位").chosen("unit"),
-                        Choice::new("board", "专班"),
-                        Choice::new("centre", "中心协调"),
-                        Choice::new("county_leader", "县领导"),
-                        Choice::new("county", "县委县政府"),
-                    ],
+                    LAYERS.iter().map(|(slug, label)| Choice::new(*slug, *label).chosen("unit")).collect(),
                 ),
                 Field::note("note", "说明"),
             ],
@@ -621,7 +477,7 @@ pub fn action_form(action: CaseAction, facts: &FormFacts) -> Option<ActionForm> 
             false,
             "督办",
             format!("{lead}会收到督办单。"),
-            vec![Field::number("level", "级别（1–6）", "1"), Field::area("letter", "督办意见")],
+            vec![Field::choose_number("level", "督办级别", levels(1)), Field::area("letter", "督办意见")],
         ),
         A::EndSupervision => {
             (Tone::Plain, false, "结束督办", "结束督办，留下结果。".into(), vec![Field::area("result", "督办结果")])
@@ -631,7 +487,7 @@ pub fn action_form(action: CaseAction, facts: &FormFacts) -> Option<ActionForm> 
             false,
             "提级",
             format!("提请上一级协调，{firm}会看到“已提请协调”。"),
-            vec![Field::number("rung", "提到第几级（1–6）", "1"), Field::area("reason", "理由")],
+            vec![Field::choose_number("rung", "提到第几级", levels(facts.rung + 1)), Field::area("reason", "理由")],
         ),
         A::AddInfo => (
             Tone::Plain,
@@ -640,24 +496,53 @@ pub fn action_form(action: CaseAction, facts: &FormFacts) -> Option<ActionForm> 
             "代企业登记补充说明，承办单位能看到。".into(),
             vec![Field::area("text", "补充的内容")],
         ),
+        A::AcceptPlan => (
+            Tone::Plain,
+            true,
+            "记下方案",
+            format!("代{firm}记下已同意的方案。{lead}按节点推进并逐个报告，{firm}能看到各节点。"),
+            vec![Field::rows(
+                "milestones",
+                "方案节点",
+                1,
+                vec![Field::line("text", "做到什么"), Field::day("due_on", "哪天前").from(&facts.tomorrow)],
+            )],
+        ),
+        A::Split => (
+            Tone::Plain,
+            false,
+            "拆分",
+            format!("拆成几件分别办理，各有编号，{firm}在同一页看进度。原件的时限不变。"),
+            vec![Field::rows(
+                "parts",
+                "拆成哪几件",
+                2,
+                vec![
+                    Field::line("title", "标题"),
+                    Field::choose("type", "类型", choices!(CaseType, &facts.case_type)),
+                    Field::area("demand", "要解决什么"),
+                ],
+            )],
+        ),
         A::Rate
-        | A::AcceptPlan
         | A::Submit
         | A::LapseInfo
         | A::DeemSigned
         | A::ConfirmSilently
         | A::Archive
         | A::Withdraw
-        | A::Split
         | A::Urge => return None,
     };
+    // A choice of nothing is no choice: the button would lead to an error.
+    if fields.iter().any(|field| field.required && field.kind == "select" && field.options.is_empty()) {
+        return None;
+    }
     let reads_reply = matches!(action, A::SignOff | A::ReleaseReply);
     let quote = match (reads_reply, facts.conclusion.as_str()) {
         (false, _) => String::new(),
         (true, "") => facts.reply.clone(),
         (true, conclusion) => format!("{}\n\n结论：{conclusion}", facts.reply),
     };
-    let fields = if action == A::GrantExtension { fields.into_iter().map(Field::optional).collect() } else { fields };
     Some(ActionForm {
         action: action.as_str(),
         label: label(action),

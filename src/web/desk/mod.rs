@@ -1,6 +1,8 @@
 //! The officers' desk: list, conversation, case. First paint comes from the server; live parts use the staff API.
 
 pub mod case_page;
+pub mod field;
+pub mod form_facts;
 pub mod forms;
 pub mod list;
 pub mod notices;
@@ -17,7 +19,10 @@ use self::{
     pages::{CasePage, ConversationPage, DeskView, FaultPage, HomePage, ListView, Tally},
 };
 use crate::{
-    app::{App, AppError, Credential, Officer, auth, case_help, case_queries, conversations, notices as app_notices},
+    app::{
+        App, AppError, Credential, Officer, attachments, auth, case_help, case_queries, conversations,
+        notices as app_notices,
+    },
     domain::{
         access::{Permission, Role},
         case::CaseNumber,
@@ -158,9 +163,12 @@ async fn case(
     };
     let accounts = auth::list_accounts(&app).await?;
     let content = app.content.load();
-    let mut case = case_page::case_view(&content, &file, &history, &accounts);
+    let mut case = case_page::case_view(&content, &file, &history, &officer, &accounts);
     let help = case_help::help(&app, &officer, &file.case.number).await?;
     case.help = case_page::help_view(&content, &file, help);
+    let files = attachments::of_case(&app, &officer, file.case.conversation).await?;
+    case.withheld = files.withheld;
+    case.documents = files.files.into_iter().map(|file| case_page::document_view(&content, file)).collect();
     let page = CasePage { site: Site::new(&app.config.brand), desk: desk_view(&app, &officer).await?, list, case };
     Ok(render(&page)?.into_response())
 }

@@ -235,6 +235,10 @@ pub struct DocumentView {
     pub href: String,
     /// File name.
     pub name: String,
+    /// Size and when it came.
+    pub note: String,
+    /// Whether it is a picture that can be shown.
+    pub picture: bool,
 }
 
 /// Help with a case for its officer.
@@ -348,6 +352,8 @@ pub struct CaseView {
     pub facts: Vec<FactView>,
     /// Files.
     pub documents: Vec<DocumentView>,
+    /// There are files that this officer may not open.
+    pub withheld: bool,
     /// Cases of the same registration.
     pub siblings: Vec<SiblingView>,
     /// Id of the conversation it came from; empty if none.

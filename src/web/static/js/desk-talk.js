@@ -104,6 +104,7 @@ export function openTalk(box, { api, refreshList }) {
         node.append(meta);
       } else node.append(renderMeta(message));
     }
+    if (message.attachment) message.attachment.url = "/api/attachments/" + encodeURIComponent(message.attachment.id);
     if (message.form) node.append(drawForm(message.form));
     else node.append(renderBody(message, { copy: () => {} }));
     if (message.from === "visitor" && message.decision && (message.decision.rules || []).length) node.append(drawWhy(message));

@@ -165,6 +165,7 @@ document.addEventListener("click", (event) => {
     if (dialog) {
       dialog.dataset.key = newId();
       leadIsNoAssist(dialog);
+      conditions(dialog);
       const text = opener.dataset.text;
       const area = text && dialog.querySelector("textarea");
       if (area) area.value = area.value.trim() ? area.value + "\n" + text : text;
@@ -176,6 +177,21 @@ document.addEventListener("click", (event) => {
   }
   const closer = event.target.closest("[data-close]");
   if (closer) closer.closest("dialog").close();
+});
+
+/** A picture is looked at here; with a key held, or without script, it is downloaded. */
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("a[data-picture]");
+  if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  const viewer = document.getElementById("viewer");
+  viewer.querySelector("h2").textContent = link.dataset.picture;
+  viewer.querySelector("img").src = link.href;
+  viewer.querySelector("img").alt = link.dataset.picture;
+  const save = viewer.querySelector("a");
+  save.href = link.href;
+  save.download = link.dataset.picture;
+  viewer.showModal();
 });
 
 /** The lead unit cannot assist itself. */
@@ -191,14 +207,51 @@ function leadIsNoAssist(form) {
 }
 document.addEventListener("change", (event) => {
   if (event.target.name === "lead") leadIsNoAssist(event.target.form);
+  if (event.target.form && event.target.form.dataset.action) conditions(event.target.form);
 });
+
+/** Some choices ask for more: those fields become required, and say so. */
+function conditions(form) {
+  for (const node of form.querySelectorAll("[data-needed-by]")) {
+    const by = form.querySelector(`[name="${CSS.escape(node.dataset.neededBy)}"]`);
+    node.required = Boolean(by) && node.dataset.neededFor.split(" ").includes(by.value);
+    node.closest(".field").querySelector(".req").hidden = !node.required;
+    if (!node.required) showError(node, "");
+  }
+}
+
+/** A list of things of one shape: rows can be added, an empty row is not sent. */
+document.addEventListener("click", (event) => {
+  const add = event.target.closest("[data-row-add]");
+  if (!add) return;
+  const rows = add.parentNode.querySelectorAll(".rows-item");
+  const row = rows[0].cloneNode(true);
+  row.querySelector(".rows-n").textContent = String(rows.length + 1);
+  row.querySelectorAll("input, textarea").forEach((node) => { node.value = ""; });
+  add.before(row);
+  row.querySelector("input, textarea").focus();
+});
+
+const typed = (row) => [...row.querySelectorAll("input, textarea")];
+function rowsOf(field) {
+  return [...field.querySelectorAll(".rows-item")].filter((row) => typed(row).some((node) => node.value.trim()))
+    .map((row) => Object.fromEntries([...row.querySelectorAll("[data-col]")].map((node) => [node.dataset.col, node.value.trim()])));
+}
+
+/** What is wrong with the rows, in words; empty if nothing. */
+function rowsProblem(field) {
+  const rows = [...field.querySelectorAll(".rows-item")].filter((row) => typed(row).some((node) => node.value.trim()));
+  if (rows.length < Number(field.dataset.least)) return `至少填 ${field.dataset.least} 项`;
+  return rows.some((row) => typed(row).some((node) => !node.value.trim())) ? "有一项没有填全" : "";
+}
 
 function bodyOf(form) {
   const body = {};
   for (const node of form.querySelectorAll("[data-json]")) {
     const name = node.name || node.getAttribute("name");
     const kind = node.dataset.json;
-    if (node.tagName === "FIELDSET") body[name] = [...node.querySelectorAll("input:checked")].map((box) => box.value);
+    if (kind === "rows") body[name] = rowsOf(node);
+    else if (node.tagName === "FIELDSET") body[name] = [...node.querySelectorAll("input:checked")].map((box) => box.value);
     else if (kind === "bool") body[name] = node.type === "checkbox" ? node.checked : node.value === "true";
     else if (kind === "int") { if (node.value !== "") body[name] = Number(node.value); }
     else if (kind === "lines") body[name] = node.value.split("\n").map((line) => line.trim()).filter(Boolean);
@@ -231,6 +284,11 @@ document.addEventListener("submit", async (event) => {
     const empty = !String(node.value || "").trim();
     showError(node, empty ? "请填写" : "");
     if (empty && !first) first = node;
+  }
+  for (const node of form.querySelectorAll("fieldset.rows")) {
+    const words = rowsProblem(node);
+    showError(node, words);
+    if (words && !first) first = node.querySelector("input, textarea");
   }
   if (first) {
     first.focus();
