@@ -301,8 +301,8 @@ async fn canned_answers_are_found_by_two_characters() {
     assert!(conversations::canned(&app, "量子纠缠", 5).is_empty());
     let colloquial = conversations::canned(&app, "老板不给报工伤，家属可以自己去申报不", 3);
     assert_eq!(colloquial.first().map(|c| c.rule_id.as_str()), Some("injury-self"));
-    let draft = conversations::canned(&app, "信用修复", 3);
-    assert!(draft.iter().any(|c| c.draft && c.rule_id == "credit-repair"), "{draft:?}");
+    let unchecked = conversations::canned(&app, "信用修复", 3);
+    assert!(unchecked.iter().any(|c| c.awaiting_recheck && c.rule_id == "credit-repair"), "{unchecked:?}");
     assert!(conversations::canned(&app, "", 3).len() == 3 && !conversations::canned(&app, "税", 9).is_empty());
     test.finish().await;
 }

@@ -280,11 +280,15 @@ fn row(markup: &str) -> Value {
 }
 
 /// What an overlay does not touch: tried in the state itself.
-const UNTOUCHED: &[&str] = &["split", "regrade", "transfer_out", "record_contact", "record_progress", "assign", "ask_assist"];
+const UNTOUCHED: &[&str] =
+    &["split", "regrade", "transfer_out", "record_contact", "record_progress", "assign", "ask_assist"];
 
 /// What is allowed and has no button all the same, because the guard would refuse it whatever is filled in.
-const WITHOUT_A_BUTTON: &[(&str, &str, &str)] =
-    &[("accepted", "dispatcher", "endorse"), ("processing, extension asked", "supervisor", "grant_extension")];
+const WITHOUT_A_BUTTON: &[(&str, &str, &str)] = &[
+    ("accepted", "dispatcher", "endorse"),
+    ("processing, extension asked", "supervisor", "grant_extension"),
+    ("processing, assist asked", "leader", "request_close"),
+];
 
 #[tokio::test]
 async fn every_button_of_every_role_in_every_state_leads_somewhere() {

@@ -186,6 +186,10 @@ pub(super) fn rows() -> Vec<Row> {
         row("GET /api/chat/attachments/{id}", "/api/chat/attachments/{attachment}")
             .through("visitor front_desk dispatcher verifier unit_clerk handler unit_leader supervisor leader auditor foreign_desk")
             .hidden("stranger discipline rule_editor rule_publisher admin foreign_clerk foreign_handler foreign_leader"),
+        row("GET /api/attachments/{id}", "/api/attachments/{attachment}")
+            .through("front_desk dispatcher verifier unit_clerk handler unit_leader supervisor leader auditor foreign_desk")
+            .hidden("discipline rule_editor rule_publisher admin foreign_clerk foreign_handler foreign_leader"),
+        row("GET /desk/notices", "/desk/notices").any_officer().shows("{notice}", "unit_clerk"),
         row("GET /desk", "/desk?tab=all").any_officer().shows("{case}", SEE_CASE),
         row("GET /desk/cases/{number}", "/desk/cases/{case}").through(SEE_CASE).hidden(NOT_CASE),
         row("GET /desk/cases/{number}", "/desk/cases/{sealed}").through("discipline").hidden(NOT_SEALED),
@@ -239,6 +243,9 @@ pub(super) fn rows() -> Vec<Row> {
             .through("unit_leader admin")
             .once(),
         row("POST /api/notices/{id}/read", "/api/notices/{notice}/read").through("unit_clerk").hidden("front_desk dispatcher verifier handler unit_leader supervisor leader discipline rule_editor rule_publisher admin auditor foreign_clerk foreign_handler foreign_leader foreign_desk"),
+        row("POST /desk/notices/{id}/read", "/desk/notices/{notice}/read").through("unit_clerk").hidden("front_desk dispatcher verifier handler unit_leader supervisor leader discipline rule_editor rule_publisher admin auditor foreign_clerk foreign_handler foreign_leader foreign_desk"),
+        row("POST /desk/notices/read", "/desk/notices/read").any_officer(),
+        row("POST /api/notices/opened", "/api/notices/opened").body(r#"{"case_number":"{case}"}"#).any_officer(),
         row("POST /api/notices/read", "/api/notices/read").any_officer(),
         row("POST /api/cases", "/api/cases")
             .body(r#"{"words":"雨后园区积水，货出不去","enterprise":"示例","contact_phone":"13800000002"}"#)
