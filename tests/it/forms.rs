@@ -36,8 +36,11 @@ const DRAFT: (&str, &str, &str) = ("handler", "draft_reply", r#"{"text":"已完�
 const PLAN: (&str, &str, &str) =
     ("verifier", "accept_plan", r#"{"milestones":[{"text":"完成整改","due_on":"2026-12-08"}]}"#);
 
+/// Who did what with which fields, one after the other.
+type Story = Vec<(&'static str, &'static str, &'static str)>;
+
 /// Every state that officers meet, and what lies over a state.
-fn stories() -> Vec<(&'static str, Vec<(&'static str, &'static str, &'static str)>)> {
+fn stories() -> Vec<(&'static str, Story)> {
     let on = |start: Steps, more: &[(&'static str, &'static str, &'static str)]| [start, more].concat();
     let processing = on(DISPATCHED, &[SIGN_IN, CONTACT]);
     let after = |start: &Vec<_>, more: &[(&'static str, &'static str, &'static str)]| {

@@ -60,7 +60,7 @@ impl Turn<'_> {
                 | Awaiting::Choice { .. }
                 | Awaiting::Matter { .. }
                 | Awaiting::Duplicate { .. }
-                | Awaiting::ProgressNumber => return false,
+                | Awaiting::ProgressNumber { .. } => return false,
             },
             Own::No => match awaiting {
                 Awaiting::CaseOffer => {
@@ -77,7 +77,7 @@ impl Turn<'_> {
                 | Awaiting::Choice { .. }
                 | Awaiting::Matter { .. }
                 | Awaiting::Duplicate { .. }
-                | Awaiting::ProgressNumber
+                | Awaiting::ProgressNumber { .. }
                 | Awaiting::Form => return false,
             },
         }
@@ -247,9 +247,9 @@ impl Turn<'_> {
             self.show_progress();
             return;
         }
-        self.state.awaiting = Awaiting::ProgressNumber;
+        self.state.awaiting = Awaiting::ProgressNumber { number: String::new() };
         self.say(
-            Reply::say("请发来编号和查询码，一条消息里一起发（登记成功时给您的：编号以 ZT 开头，查询码 10 位）。")
+            Reply::say("请发来编号和查询码，分开发也可以（登记成功时给您的：编号以 ZT 开头，查询码 10 位）。")
                 .with_buttons(["转人工"]),
         );
     }
@@ -268,11 +268,8 @@ impl Turn<'_> {
         }
         if code.is_empty() {
             self.step("command");
-            self.state.awaiting = Awaiting::ProgressNumber;
-            self.say(
-                Reply::say(format!("查 {number} 还要 10 位查询码，请把编号和查询码写在一条消息里发来。"))
-                    .with_buttons(["转人工"]),
-            );
+            self.state.awaiting = Awaiting::ProgressNumber { number: number.clone() };
+            self.say(Reply::say(format!("查 {number} 还要 10 位查询码，请发来。")).with_buttons(["转人工"]));
             return true;
         }
         self.progress_number_told(words)
@@ -288,7 +285,10 @@ impl Turn<'_> {
             || words::bare(words).chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
         {
             self.step("command");
-            self.state.awaiting = Awaiting::ProgressNumber;
+            // The number stays: mostly it is the code that was mistyped.
+            let told = super::progress_numbers(words).into_iter().next().map(|(number, _)| number);
+            let number = told.unwrap_or_else(|| self.state.awaited_number().to_owned());
+            self.state.awaiting = Awaiting::ProgressNumber { number };
             self.say(
                 Reply::say("没有查到。编号和查询码要同时对上，请核对后再发一次；记不清可以转人工核实。")
                     .with_buttons(["转人工"]),

@@ -328,10 +328,12 @@ impl<'a> Turn<'a> {
                     return;
                 }
             }
-            Awaiting::ProgressNumber => {
+            awaiting @ Awaiting::ProgressNumber { .. } => {
+                self.state.awaiting = awaiting;
                 if self.progress_number_told(words) {
                     return;
                 }
+                self.state.awaiting = Awaiting::Nothing;
             }
             Awaiting::Matter { hint: Some(hint) } => {
                 self.matters(words, reading, Some(hint));

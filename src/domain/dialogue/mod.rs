@@ -165,6 +165,12 @@ pub fn needs(state: &DialogueState, input: &Input) -> Needs {
         needs.progress.push(ProgressQuery::Number { number, code });
     }
     if needs.progress.is_empty()
+        && let (number, Some(code)) = (state.awaited_number(), query_code(words))
+        && !number.is_empty()
+    {
+        needs.progress.push(ProgressQuery::Number { number: number.to_owned(), code });
+    }
+    if needs.progress.is_empty()
         && !state.cases.is_empty()
         && ["进度", "到哪", "办得怎", "怎么样了", "结果", "处理了吗", "办好了吗", "办完了吗", "催", "查"]
             .iter()
@@ -190,6 +196,17 @@ pub(crate) fn progress_numbers(text: &str) -> Vec<(String, String)> {
             (number, code)
         })
         .collect()
+}
+
+/// A message that is a query code and little else: `JEB4F-JHWQV`, 查询码是jeb4fjhwqv.
+fn query_code(text: &str) -> Option<String> {
+    static CODE: std::sync::LazyLock<regex::Regex> = std::sync::LazyLock::new(|| {
+        regex::Regex::new(r"^(?:查询码)?[是为：: ]*([0-9A-Za-z]{4,6} ?- ?[0-9A-Za-z]{4,6}|[0-9A-Za-z]{6,12})[。.]?$")
+            .expect("the pattern is a constant and compiles in the tests")
+    });
+    let text = extract::half_width(text);
+    let code = CODE.captures(text.trim())?.get(1)?.as_str().replace(' ', "").to_uppercase();
+    Some(code)
 }
 
 /// What the visitor must mend before 提交, for a 422 of the API; empty when the form can be filed.

@@ -542,6 +542,16 @@ fn progress_needs_number_and_code() {
         awaits_rating: false,
     }];
     talk.expect("ZT20261125-0001X 483920", &["办理中", "工信局", "还剩 3 个工作日"]);
+    // Number and code in two messages, and a second try with the code alone.
+    let mut talk = Talk::new();
+    talk.expect("ZT20261125-0001X", &["还要 10 位查询码"]);
+    let found = |state: &DialogueState, words: &str| needs(state, &Input::text(words)).progress;
+    let whole = [ProgressQuery::Number { number: "ZT20261125-0001X".into(), code: "JEB4F-JHWQV".into() }];
+    assert_eq!(found(&talk.state, "查询码是 jeb4f-jhwqv"), whole);
+    assert!(found(&talk.state, "补贴怎么还没到账").is_empty());
+    assert!(found(&DialogueState::default(), "JEB4F-JHWQV").is_empty(), "no number was told");
+    talk.expect("JEB4F-JHWQX", &["没有查到"]);
+    assert_eq!(found(&talk.state, "JEB4F-JHWQV"), whole);
     assert_eq!(
         needs(&DialogueState::default(), &Input::text("zt20261125-0001x，查询码483920")).progress,
         [ProgressQuery::Number { number: "ZT20261125-0001X".into(), code: "483920".into() }]

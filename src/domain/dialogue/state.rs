@@ -63,6 +63,23 @@ impl Default for DialogueState {
     }
 }
 
+impl DialogueState {
+    /// The case number that was told and still lacks its query code; empty if there is none.
+    pub(super) fn awaited_number(&self) -> &str {
+        match &self.awaiting {
+            Awaiting::ProgressNumber { number } => number,
+            Awaiting::Nothing
+            | Awaiting::Region { .. }
+            | Awaiting::Choice { .. }
+            | Awaiting::Matter { .. }
+            | Awaiting::Form
+            | Awaiting::Duplicate { .. }
+            | Awaiting::CaseOffer
+            | Awaiting::CancelForm => "",
+        }
+    }
+}
+
 /// What the bot waits for.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Awaiting {
@@ -94,7 +111,10 @@ pub enum Awaiting {
         number: String,
     },
     /// Case number and query code.
-    ProgressNumber,
+    ProgressNumber {
+        /// The number told so far; empty until then.
+        number: String,
+    },
     /// Yes or no to filing a case about the last matter.
     CaseOffer,
     /// Confirmation that the form shall be thrown away.
