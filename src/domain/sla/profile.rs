@@ -482,7 +482,7 @@ impl SlaBook {
             p.regions.iter().filter(fits).map(|c| significant(c).len()).max()
         });
         if let Some(profile) = by_region {
-            return Some(Selection { profile, reason: format!("受理中心所在地,适用{}", profile.basis) });
+            return Some(Selection { profile, reason: format!("受理中心所在地，适用{}", profile.basis) });
         }
         let profile = self.profile(default)?;
         let mut reason = format!("系统默认口径,适用{}", profile.basis);
