@@ -2,13 +2,14 @@
 
 use axum::{
     body::Bytes,
-    extract::{FromRequest, FromRequestParts, Path, Query, Request},
+    extract::{Form, FromRequest, FromRequestParts, Path, Query, Request},
     http::{HeaderMap, StatusCode, header, request::Parts},
 };
 use serde::{
     Deserialize,
     de::{DeserializeOwned, IgnoredAny},
 };
+use serde_json::Value;
 
 use super::error::WebError;
 use crate::app::{AppError, FieldError};
@@ -71,7 +72,57 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, AppError> {
     if is_array && serde_json::from_slice::<IgnoredAny>(bytes).is_ok() {
         return Err(AppError::field("", "类型或取值不对"));
     }
+    // No database keeps it and no person types it.
+    if bytes.windows(6).any(|part| part == br"\u0000")
+        && let Ok(value) = serde_json::from_slice::<Value>(bytes)
+        && let Some(pointer) = nul_in(&value, String::new())
+    {
+        return Err(AppError::field(pointer, "内容含有不能保存的字符"));
+    }
     serde_json::from_slice(bytes).map_err(|error| from_serde(&error))
+}
+
+/// JSON pointer to the first text with a NUL in it.
+fn nul_in(value: &Value, pointer: String) -> Option<String> {
+    match value {
+        Value::String(text) => text.contains('\0').then_some(pointer),
+        Value::Array(items) => items.iter().enumerate().find_map(|(n, item)| nul_in(item, format!("{pointer}/{n}"))),
+        Value::Object(fields) => fields.iter().find_map(|(key, value)| {
+            if key.contains('\0') { Some(pointer.clone()) } else { nul_in(value, format!("{pointer}/{key}")) }
+        }),
+        Value::Null | Value::Bool(_) | Value::Number(_) => None,
+    }
+}
+
+/// The fields of a page's form.
+#[derive(Debug)]
+pub struct Fields<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Fields<T> {
+    type Rejection = WebError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, WebError> {
+        let wrong = |detail: &str| {
+            WebError(AppError::Invalid { code: "bad_request", detail: Some(detail.to_owned()), errors: Vec::new() })
+        };
+        let is_form = request
+            .headers()
+            .get(header::CONTENT_TYPE)
+            .is_some_and(|kind| kind.as_bytes().to_ascii_lowercase().starts_with(b"application/x-www-form-urlencoded"));
+        if !is_form {
+            return Err(WebError(AppError::Unsupported { code: "unsupported_media_type" }));
+        }
+        let (parts, body) = request.into_parts();
+        let head = Request::from_parts(parts.clone(), body);
+        let bytes = whole(head, state).await?;
+        if bytes.contains(&0) || bytes.windows(3).any(|part| part == b"%00") {
+            return Err(wrong("内容含有不能保存的字符。"));
+        }
+        match Form::from_request(Request::from_parts(parts, bytes.into()), state).await {
+            Ok(Form(fields)) => Ok(Self(fields)),
+            Err(_) => Err(wrong("表单不完整或填写有误，请返回上一页重填。")),
+        }
+    }
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
@@ -168,5 +219,6 @@ mod tests {
         check(r#"{"text":"a"#, "malformed_json", None);
         check("[", "malformed_json", None);
         check(r#" ["a"]"#, "invalid_fields", Some(""));
+        check(r#"{"text":"a\u0000b"}"#, "invalid_fields", Some("/text"));
     }
 }

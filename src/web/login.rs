@@ -2,7 +2,6 @@
 
 use askama::Template;
 use axum::{
-    Form,
     extract::{Query, State},
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Redirect, Response},
@@ -15,6 +14,7 @@ use crate::{
         api::me::{agent, with_session_cookie},
         auth::{Access, Client, cookie, session_cookie},
         error::{WebError, detail},
+        extract::Fields,
         router::{Route, get, post},
         site::{Site, render},
     },
@@ -66,7 +66,7 @@ async fn log_in(
     State(app): State<App>,
     client: Client,
     headers: HeaderMap,
-    Form(form): Form<LoginForm>,
+    Fields(form): Fields<LoginForm>,
 ) -> Result<Response, WebError> {
     // A login from another site's form would put the officer into somebody else's account.
     if headers.get("sec-fetch-site").is_some_and(|site| site != "same-origin" && site != "none") {
@@ -141,7 +141,7 @@ async fn change_password(
     client: Client,
     officer: Officer,
     headers: HeaderMap,
-    Form(form): Form<PasswordForm>,
+    Fields(form): Fields<PasswordForm>,
 ) -> Result<Response, WebError> {
     let address = client.address.to_string();
     let origin = auth::Origin { address: &address, agent: agent(&headers) };

@@ -154,7 +154,13 @@ async fn finish(State(app): State<App>, mut request: Request, next: Next) -> Res
     let is_api = uri.path().starts_with("/api/") || uri.path().starts_with("/hooks/");
     let wants_page = !is_api
         && request.headers().get(header::ACCEPT).and_then(|v| v.to_str().ok()).is_some_and(|v| v.contains("text/html"));
-    let mut response = next.run(request).await;
+    let nul = uri.path().contains("%00") || uri.query().is_some_and(|query| query.contains("%00"));
+    let mut response = if nul {
+        // No database keeps it and no person types it.
+        StatusCode::BAD_REQUEST.into_response()
+    } else {
+        next.run(request).await
+    };
     if let Some(Refused(error)) = response.extensions_mut().remove::<Refused>() {
         health_of_store::refused(&app, &error);
     }

@@ -2,7 +2,6 @@
 
 use askama::Template;
 use axum::{
-    Form,
     extract::{Path, Query, State},
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Redirect, Response},
@@ -16,6 +15,7 @@ use crate::{
         auth::{Access, Client, cookie},
         desk::pages::SiblingView,
         error::{WebError, detail},
+        extract::Fields,
         router::{Route, get, post},
         site::{Site, render},
         view::{Choice, DueView, StageStep, stages},
@@ -92,7 +92,7 @@ async fn look_up(
     State(app): State<App>,
     client: Client,
     headers: HeaderMap,
-    Form(form): Form<AskQuery>,
+    Fields(form): Fields<AskQuery>,
 ) -> Result<Response, WebError> {
     let code = if form.code.is_empty() { known_code(&headers, client.secure).unwrap_or_default() } else { form.code };
     open(&app, &client, &form.number, &code).await
@@ -160,7 +160,7 @@ async fn act(
     client: Client,
     headers: HeaderMap,
     Path((number, action)): Path<(String, String)>,
-    Form(form): Form<ActForm>,
+    Fields(form): Fields<ActForm>,
 ) -> Result<Response, WebError> {
     let Some(code) = known_code(&headers, client.secure) else { return ask_page(&app, &number, "") };
     if headers.get("sec-fetch-site").is_some_and(|site| site != "same-origin" && site != "none") {

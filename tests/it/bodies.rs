@@ -69,3 +69,59 @@ async fn fields_without_names_are_refused() {
     let history = app.get("/api/chat/messages", &visitor).await.expect(200).json();
     assert_eq!(history["items"], json!([]));
 }
+
+async fn nothing_that_cannot_be_kept_gets_in_on(app: TestApp) {
+    let visitor = app.visitor().await;
+    let officer = app.officer("desk", &[(Role::FrontDesk, "")]).await;
+    for path in ["/api/cases?q=%00", "/desk?q=a%00", "/api/canned?q=%00", "/api/cases/%00", "/login?next=%00"] {
+        app.get(path, &officer).await.expect(400);
+    }
+    for (path, token, body) in [
+        ("/api/chat/messages", &visitor, r#"{"client_id":"c1","text":"a\u0000b"}"#),
+        ("/api/chat/feedback", &visitor, r#"{"message_id":"\u0000","helpful":true}"#),
+        ("/api/chat/sessions", &visitor, r#"{"profile":{"name":"\u0000"}}"#),
+        ("/api/cases", &officer, r#"{"words":"a","title":"\u0000"}"#),
+        ("/api/login", &officer, r#"{"login":"\u0000","password":"x"}"#),
+    ] {
+        let answer = send(&app, path, token, "application/json", body).await.expect(422);
+        assert_eq!(answer.json()["errors"][0]["message"], "内容含有不能保存的字符", "{path} {body}");
+    }
+    for (path, body) in [("/login", "login=%00&password=x"), ("/track", "number=%00&code=x"), ("/login", "login=a\0")] {
+        send(&app, path, "", "application/x-www-form-urlencoded", body).await.expect(400);
+    }
+    send(&app, "/login", "", "application/x-www-form-urlencoded", "login=a").await.expect(400);
+    send(&app, "/login", "", "application/json", "{}").await.expect(415);
+}
+
+#[tokio::test]
+async fn nothing_that_cannot_be_kept_gets_in() {
+    nothing_that_cannot_be_kept_gets_in_on(TestApp::start().await).await;
+}
+
+#[tokio::test]
+async fn nothing_that_cannot_be_kept_gets_in_on_postgres() {
+    if let Some(app) = TestApp::on_postgres().await {
+        nothing_that_cannot_be_kept_gets_in_on(app).await;
+    }
+}
+
+#[tokio::test]
+async fn a_part_of_an_upload_comes_once() {
+    let app = TestApp::start().await;
+    let visitor = app.visitor().await;
+    let part = |name: &str, more: &str, body: &str| {
+        format!("--frame\r\nContent-Disposition: form-data; name=\"{name}\"{more}\r\n\r\n{body}\r\n")
+    };
+    let file = part("file", "; filename=\"a.pdf\"", "%PDF-1.7\n");
+    let id = part("client_id", "", "u1");
+    for (form, status) in [
+        (format!("{file}{id}{id}--frame--\r\n"), 422),
+        (format!("{file}{file}{id}--frame--\r\n"), 422),
+        (format!("{file}{}--frame--\r\n", part("role", "", "admin")), 422),
+        (format!("{file}{id}--frame--\r\n"), 201),
+    ] {
+        send(&app, "/api/chat/attachments", &visitor, "multipart/form-data; boundary=frame", &form)
+            .await
+            .expect(status);
+    }
+}
