@@ -88,6 +88,14 @@ else
 fi
 cargo test --locked --all-targets -- --quiet
 
+step "OpenAPI document against the running gateway"
+if python3 -c 'import venv, ensurepip' 2>/dev/null || install python3 python3-venv; then
+  command -v curl >/dev/null || install curl || true
+  bash tests/openapi.sh
+else
+  leave_out "OpenAPI" "no Python with venv found; install Debian's packages python3 and python3-venv"
+fi
+
 step "done"
 if [ ${#left_out[@]} -gt 0 ]; then
   echo "Left out on this machine:"

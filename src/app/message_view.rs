@@ -9,7 +9,6 @@ use crate::domain::{
     dialogue::{Card, DecisionRecord, FieldKey, FiledCase, FormCard, FormCardField, MatterEdit, ProgressView, Reply},
     kinds::{CaseType, Command, Diversion, Urgency},
 };
-use crate::store::conversations::MessageRow;
 
 /// An instant as the API writes it: RFC 3339 with the offset of the configured zone.
 pub fn at_json(at: Timestamp, zone: &TimeZone) -> String {
@@ -41,31 +40,6 @@ pub fn reply_body(reply: &Reply, zone: &TimeZone) -> Map<String, Value> {
         body.insert("card".into(), card_json(card, zone));
     }
     body
-}
-
-/// A stored message as the API shows it. `staff` adds why the bot spoke; the visitor never gets that.
-pub fn message_json(row: &MessageRow, zone: &TimeZone, staff: bool) -> Value {
-    let mut json = Map::new();
-    let mut put = |key: &str, value: Value| json.insert(key.to_owned(), value);
-    put("id", json!(row.id));
-    put("seq", json!(row.seq));
-    put("from", json!(row.sender));
-    put("kind", json!(row.kind));
-    put("text", json!(row.text));
-    put("quick_replies", json!([]));
-    put("citations", json!([]));
-    put("rule_id", json!(row.rule_id));
-    put("at", json!(Timestamp::from_millisecond(row.at).map_or_else(|_| String::new(), |at| at_json(at, zone))));
-    if let Some(client_id) = &row.client_id {
-        put("client_id", json!(client_id));
-    }
-    if staff && let Some(decision) = row.decision.as_deref().and_then(|d| serde_json::from_str::<Value>(d).ok()) {
-        put("decision", decision);
-    }
-    if let Some(Value::Object(body)) = row.body.as_deref().and_then(|b| serde_json::from_str::<Value>(b).ok()) {
-        json.extend(body);
-    }
-    Value::Object(json)
 }
 
 /// The registration form as shown.
@@ -235,7 +209,7 @@ pub struct FormMistake {
 }
 
 /// One matter as the card sends it.
-#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MatterInput {
     /// Number on the form, from 1.

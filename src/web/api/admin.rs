@@ -9,7 +9,7 @@ use axum::{
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::me::RoleInUnit;
+use super::me::{RoleInUnit, RoleView};
 use crate::{
     app::{
         App, AppError, FieldError, Officer,
@@ -97,7 +97,7 @@ pub struct UserView {
     /// Name shown to people.
     pub name: String,
     /// Roles.
-    pub roles: Vec<RoleInUnit>,
+    pub roles: Vec<RoleView>,
     /// Whether it may log in.
     pub active: bool,
     /// Whether the password must be changed first.
@@ -113,9 +113,9 @@ impl From<Account> for UserView {
             roles: account
                 .roles
                 .into_iter()
-                .map(|(role, unit)| RoleInUnit {
-                    role: role.as_str().to_owned(),
-                    label: role.label().to_owned(),
+                .map(|(role, unit)| RoleView {
+                    role: role.as_str(),
+                    label: role.label(),
                     unit: Some(unit).filter(|unit| !unit.is_empty()),
                 })
                 .collect(),

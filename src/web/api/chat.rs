@@ -208,14 +208,14 @@ pub async fn send(
 /// Which part of the history.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct HistoryQuery {
     /// Only messages with a greater number.
     pub after: Option<i64>,
     /// The same as `after`, from `next_cursor`.
     pub cursor: Option<i64>,
     /// Most messages, up to 500.
-    pub limit: Option<i64>,
+    pub limit: Option<u32>,
 }
 
 /// A part of the history.
@@ -241,7 +241,7 @@ pub async fn history(
     Params(query): Params<HistoryQuery>,
 ) -> Result<Json<HistoryAnswer>, WebError> {
     let after = query.cursor.or(query.after).unwrap_or(0).max(0);
-    let limit = query.limit.unwrap_or(200).clamp(1, 500);
+    let limit = i64::from(query.limit.unwrap_or(200)).clamp(1, 500);
     let (items, conversation) = chat::history(&app, visitor.conversation, after, limit).await?;
     let next_cursor =
         items.last().map(|last| last.seq).filter(|seq| *seq < conversation.seq).map(|seq| seq.to_string());
@@ -294,7 +294,7 @@ pub async fn upload(
     for _ in 0..8 {
         let Some(part) = form.next_field().await.map_err(|error| broken_form(&error))? else { break };
         match part.name() {
-            Some("client_id") => {
+            Some("client_id") if client_id.is_none() => {
                 let text = small_text(part).await?;
                 exchange::check_client_id(&text)?;
                 client_id = Some(text);
@@ -303,7 +303,7 @@ pub async fn upload(
             Some(_) | None => {
                 return Err(WebError(AppError::invalid(
                     "invalid_fields",
-                    vec![FieldError::new("/file", "表单里只能有 file 和 client_id")],
+                    vec![FieldError::new("/file", "表单里只能有一个 file 和一个 client_id")],
                 )));
             }
         }
@@ -367,7 +367,7 @@ fn broken_form(error: &axum::extract::multipart::MultipartError) -> WebError {
 /// A file of the conversation; always as a download.
 #[utoipa::path(get, path = "/api/chat/attachments/{id}", tag = "chat",
     params(("id" = String, Path, description = "Attachment id")),
-    responses((status = 200, description = "The file", body = Vec<u8>, content_type = "application/octet-stream"),
+    responses((status = 200, description = "The file, of its own type", body = Vec<u8>, content_type = "*/*"),
         (status = 401, body = crate::web::error::Problem), (status = 404, body = crate::web::error::Problem)))]
 /// # Errors
 /// Every refusal is answered as `problem+json`.
@@ -479,7 +479,6 @@ pub struct CaseRequest {
     pub fields: BTreeMap<String, String>,
     /// What the visitor decided about each matter.
     #[serde(default)]
-    #[schema(value_type = Vec<Object>)]
     pub matters: Vec<MatterInput>,
     /// `true` is the explicit 提交.
     pub confirm: bool,

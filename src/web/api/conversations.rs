@@ -5,27 +5,29 @@
 use axum::{
     Json,
     extract::State,
-    http::{StatusCode, header},
+    http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use jiff::{Timestamp, tz::TimeZone};
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
-use utoipa::ToSchema;
+use jiff::tz::TimeZone;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use utoipa::{IntoParams, ToSchema};
 
+use super::conversation_view::{
+    CannedJson, CannedListJson, CaseDraftJson, ConversationChangedJson, ConversationDetailJson, ConversationJson,
+    ConversationListJson, DeskFormJson, FiledCaseJson, FiledCasesJson, NoteJson, NotesJson, PromiseJson,
+    PromiseListJson, PromisedJson, SentJson, StaffMessage, StaleProblem, ViewerJson, ViewersJson,
+};
 use crate::{
     app::{
         App, AppError, FieldError, Officer,
-        conversations::{
-            self, CaseInput, CaseMade, ConversationRow, Item, NoteRow, Outgoing, PromiseRow, Query, ReleaseTo, Sent,
-            TransferTo, Viewer,
-        },
-        message_view::{MatterInput, at_json, filed_json, form_input, message_json},
+        conversations::{self, CaseInput, CaseMade, ConversationRow, Outgoing, Query, ReleaseTo, Sent, TransferTo},
+        message_view::{MatterInput, at_json, form_input},
     },
-    domain::{access::Permission, dialogue::ConversationState, ids::ConversationId, kinds::Channel},
+    domain::{access::Permission, dialogue::ConversationState, ids::ConversationId},
     web::{
         auth::Access,
-        error::WebError,
+        error::{Problem, WebError},
         extract::{Arg, Body, Nothing, Params},
         router::{Route, get, post},
     },
@@ -52,12 +54,17 @@ pub fn routes() -> Vec<Route> {
 }
 
 /// What a list is narrowed to.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub struct ListParams {
+    /// Only this state.
     state: Option<String>,
+    /// Only one's own (`true`).
     mine: Option<bool>,
-    limit: Option<usize>,
+    /// Lines, 1 to 200, default 50.
+    limit: Option<u32>,
+    /// `next_cursor` of the page before.
     cursor: Option<String>,
 }
 
@@ -137,7 +144,6 @@ pub struct CaseRequest {
     pub fields: Map<String, Value>,
     /// Matters as they stand.
     #[serde(default)]
-    #[schema(value_type = Vec<Object>)]
     pub matters: Vec<MatterInput>,
     /// `true` files; `false` only shows the form.
     #[serde(default)]
@@ -153,127 +159,37 @@ pub struct EndPromiseRequest {
 }
 
 /// What canned answers are searched for.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub struct CannedParams {
+    /// Words.
     #[serde(default)]
     q: String,
-    limit: Option<usize>,
-}
-
-/// A rule answer to be sent with a click.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct CannedJson {
-    /// The rule.
-    pub rule_id: String,
-    /// Title.
-    pub title: String,
-    /// Text.
-    pub text: String,
-    /// Sources, one line each.
-    pub citations: Vec<String>,
-    /// Waits for human re-check.
-    pub awaiting_recheck: bool,
-    /// Meant for officers only: to be rewritten before it is sent.
-    pub draft: bool,
-}
-
-impl From<conversations::Canned> for CannedJson {
-    fn from(canned: conversations::Canned) -> Self {
-        Self {
-            rule_id: canned.rule_id,
-            title: canned.title,
-            text: canned.text,
-            citations: canned.citations,
-            awaiting_recheck: canned.awaiting_recheck,
-            draft: canned.draft,
-        }
-    }
+    /// Lines, 1 to 50, default 20.
+    limit: Option<u32>,
 }
 
 fn zone(app: &App) -> TimeZone {
     app.content.load().schedule.zone().clone()
 }
 
-fn at(ms: Option<i64>, zone: &TimeZone) -> Value {
-    ms.and_then(|ms| Timestamp::from_millisecond(ms).ok()).map_or(Value::Null, |at| Value::String(at_json(at, zone)))
+/// How long a page shall be; the use case cuts it to its own bounds.
+fn length(wanted: Option<u32>, usual: usize) -> usize {
+    wanted.map_or(usual, |lines| usize::try_from(lines).unwrap_or(usize::MAX))
 }
 
-/// A conversation as lists show it.
-fn item_json(app: &App, item: &Item, zone: &TimeZone) -> Value {
-    let row: &ConversationRow = &item.row;
-    let state = row.state.parse::<ConversationState>().ok();
-    let channel = row.channel.parse::<Channel>().ok();
-    let id: Option<ConversationId> = row.id.parse().ok();
-    let viewers = id.map(|id| app.presence.at(id, app.now())).unwrap_or_default();
-    let content = app.content.load();
-    let topic_label = row.topic.as_deref().and_then(|t| content.taxonomy.topic(t)).map(|t| t.label.clone());
-    let flags: Value = serde_json::from_str(&row.flags).unwrap_or_else(|_| json!([]));
-    json!({
-        "id": row.id,
-        "state": row.state,
-        "state_label": state.map(ConversationState::label),
-        "channel": row.channel,
-        "channel_label": channel.map(Channel::label),
-        "owner": row.officer_id.as_ref().map(|id| json!({"id": id, "name": item.owner})),
-        "unit": row.unit,
-        "unit_name": row.unit.as_deref().map(|unit| content.routing.units().short_name(unit)),
-        "fence": row.fence,
-        "seq": row.seq,
-        "topic": row.topic,
-        "topic_label": topic_label,
-        "flags": flags,
-        "handoff_reason": row.handoff_reason,
-        "handoff_note": row.handoff_note,
-        "last_text": row.last_text,
-        "queued_at": at(row.queued_at, zone),
-        "claimed_at": at(row.claimed_at, zone),
-        "visitor_at": at(row.visitor_at, zone),
-        "changed_at": at(Some(row.changed_at), zone),
-        "created_at": at(Some(row.created_at), zone),
-        "closed_at": at(row.closed_at, zone),
-        "known": item.known,
-        "viewers": viewers_json(&viewers),
-    })
+fn changed(row: &ConversationRow, owner: Option<&str>) -> Json<ConversationChangedJson> {
+    Json(ConversationChangedJson::new(row, owner))
 }
 
-fn viewers_json(viewers: &[Viewer]) -> Value {
-    viewers.iter().map(|v| json!({"id": v.officer.to_string(), "name": v.name, "typing": v.typing})).collect()
-}
-
-fn note_json(note: &NoteRow, zone: &TimeZone) -> Value {
-    json!({"id": note.id, "author": note.author, "text": note.text, "at": at(Some(note.at), zone)})
-}
-
-fn promise_json(promise: &PromiseRow, zone: &TimeZone) -> Value {
-    json!({
-        "id": promise.id,
-        "conversation_id": promise.conversation_id,
-        "case_number": promise.case_number,
-        "text": promise.text,
-        "due_at": at(Some(promise.due_at), zone),
-        "state": promise.state,
-        "created_at": at(Some(promise.created_at), zone),
-    })
-}
-
-fn changed(row: &ConversationRow, owner: Option<&str>) -> Json<Value> {
-    let state = row.state.parse::<ConversationState>().ok();
-    Json(json!({
-        "id": row.id,
-        "state": row.state,
-        "state_label": state.map(ConversationState::label),
-        "owner": row.officer_id.as_ref().map(|id| json!({"id": id, "name": owner})),
-        "fence": row.fence,
-        "seq": row.seq,
-    }))
-}
-
-async fn list(
+/// Conversations that wait or are handled, the last changed first.
+#[utoipa::path(get, path = "/api/conversations", tag = "conversations", operation_id = "list_conversations", params(ListParams), responses((status = 200, body = ConversationListJson), (status = 422, body = Problem)))]
+pub(crate) async fn list(
     State(app): State<App>,
     officer: Officer,
     Params(params): Params<ListParams>,
-) -> Result<Json<Value>, WebError> {
+) -> Result<Json<ConversationListJson>, WebError> {
     let state = match params.state.as_deref() {
         None | Some("") => None,
         Some(word) => Some(word.parse::<ConversationState>().map_err(|_| AppError::field("/state", "没有这个状态"))?),
@@ -287,53 +203,45 @@ async fn list(
                 .ok_or_else(|| AppError::field("/cursor", "游标无效"))?,
         ),
     };
-    let query = Query { state, mine: params.mine.unwrap_or(false), limit: params.limit.unwrap_or(50), before };
+    let query = Query { state, mine: params.mine.unwrap_or(false), limit: length(params.limit, 50), before };
     let page = conversations::list(&app, &officer, &query).await?;
     let zone = zone(&app);
-    Ok(Json(json!({
-        "items": page.items.iter().map(|item| item_json(&app, item, &zone)).collect::<Vec<_>>(),
-        "next_cursor": page.next.map(|(at, id)| format!("{at}_{id}")),
-    })))
+    let items: Result<Vec<_>, _> = page.items.iter().map(|item| ConversationJson::new(&app, item, &zone)).collect();
+    let next_cursor = page.next.map(|(at, id)| format!("{at}_{id}"));
+    Ok(Json(ConversationListJson { items: items?, next_cursor }))
 }
 
-async fn detail(
+/// One conversation with messages, notes, cases and what may be done.
+#[utoipa::path(get, path = "/api/conversations/{id}", tag = "conversations", operation_id = "detail_conversation", params(("id" = String, Path, description = "Conversation id")), responses((status = 200, body = ConversationDetailJson), (status = 404, body = Problem)))]
+pub(crate) async fn detail(
     State(app): State<App>,
     officer: Officer,
     Arg(id): Arg<ConversationId>,
-) -> Result<Json<Value>, WebError> {
+) -> Result<Json<ConversationDetailJson>, WebError> {
     let detail = conversations::detail(&app, &officer, id).await?;
-    let zone = zone(&app);
-    let mut json = item_json(&app, &detail.item, &zone);
-    if let Some(object) = json.as_object_mut() {
-        let messages: Vec<Value> = detail.messages.iter().map(|m| message_json(m, &zone, true)).collect();
-        object.insert("messages".to_owned(), Value::Array(messages));
-        let notes: Vec<Value> = detail.notes.iter().map(|n| note_json(n, &zone)).collect();
-        object.insert("notes".to_owned(), Value::Array(notes));
-        let promises: Vec<Value> = detail.promises.iter().map(|p| promise_json(p, &zone)).collect();
-        object.insert("promises".to_owned(), Value::Array(promises));
-        object.insert("form".to_owned(), detail.form.unwrap_or(Value::Null));
-        object.insert("cases".to_owned(), json!(detail.cases));
-        object.insert("allowed_actions".to_owned(), json!(detail.allowed));
-    }
-    Ok(Json(json))
+    Ok(Json(ConversationDetailJson::new(&app, detail, &zone(&app))?))
 }
 
-async fn claim(
+/// Takes a conversation over; the bot falls silent.
+#[utoipa::path(post, path = "/api/conversations/{id}/claim", tag = "conversations", operation_id = "claim_conversation", params(("id" = String, Path, description = "Conversation id")), request_body = ClaimRequest, responses((status = 200, body = ConversationChangedJson), (status = 404, body = Problem), (status = 409, body = Problem)))]
+pub(crate) async fn claim(
     State(app): State<App>,
     officer: Officer,
     Arg(id): Arg<ConversationId>,
     Body(request): Body<ClaimRequest>,
-) -> Result<Json<Value>, WebError> {
+) -> Result<Json<ConversationChangedJson>, WebError> {
     let row = conversations::take_over(&app, &officer, id, request.fence).await?;
     Ok(changed(&row, Some(&officer.name)))
 }
 
-async fn release(
+/// Gives a conversation back to the queue or the bot.
+#[utoipa::path(post, path = "/api/conversations/{id}/release", tag = "conversations", operation_id = "release_conversation", params(("id" = String, Path, description = "Conversation id")), request_body = ReleaseRequest, responses((status = 200, body = ConversationChangedJson), (status = 404, body = Problem), (status = 409, body = Problem), (status = 422, body = Problem)))]
+pub(crate) async fn release(
     State(app): State<App>,
     officer: Officer,
     Arg(id): Arg<ConversationId>,
     Body(request): Body<ReleaseRequest>,
-) -> Result<Json<Value>, WebError> {
+) -> Result<Json<ConversationChangedJson>, WebError> {
     let to = match request.to.as_deref() {
         None | Some("queue") => ReleaseTo::Queue,
         Some("bot") => ReleaseTo::Bot,
@@ -343,12 +251,14 @@ async fn release(
     Ok(changed(&row, None))
 }
 
-async fn transfer(
+/// Hands a conversation to an officer or a unit.
+#[utoipa::path(post, path = "/api/conversations/{id}/transfer", tag = "conversations", operation_id = "transfer_conversation", params(("id" = String, Path, description = "Conversation id")), request_body = TransferRequest, responses((status = 200, body = ConversationChangedJson), (status = 404, body = Problem), (status = 409, body = Problem), (status = 422, body = Problem)))]
+pub(crate) async fn transfer(
     State(app): State<App>,
     officer: Officer,
     Arg(id): Arg<ConversationId>,
     Body(request): Body<TransferRequest>,
-) -> Result<Json<Value>, WebError> {
+) -> Result<Json<ConversationChangedJson>, WebError> {
     let to = match (request.officer_id, request.unit) {
         (Some(officer), None) => {
             TransferTo::Officer(officer.parse().map_err(|_| AppError::field("/officer_id", "没有这位工作人员"))?)
@@ -362,7 +272,9 @@ async fn transfer(
     Ok(changed(&row, None))
 }
 
-async fn send(
+/// Answers the visitor.
+#[utoipa::path(post, path = "/api/conversations/{id}/messages", tag = "conversations", operation_id = "send_to_visitor", params(("id" = String, Path, description = "Conversation id")), request_body = MessageRequest, responses((status = 200, body = SentJson), (status = 404, body = Problem), (status = 409, body = StaleProblem), (status = 422, body = Problem)))]
+pub(crate) async fn send(
     State(app): State<App>,
     officer: Officer,
     Arg(id): Arg<ConversationId>,
@@ -370,29 +282,32 @@ async fn send(
 ) -> Result<Response, WebError> {
     let outgoing = Outgoing { client_id: &request.client_id, text: &request.text, after_seq: request.after_seq };
     let sent = conversations::send(&app, &officer, id, &outgoing).await?;
-    let zone = zone(&app);
     Ok(match sent {
-        Sent::Stored { message, promise } => Json(json!({
-            "message": message_json(&message, &zone, true),
-            "promise": promise.map(|due| json!({"due_at": at_json(due, &zone)})),
-        }))
-        .into_response(),
+        Sent::Stored { message, promise } => {
+            let zone = zone(&app);
+            let promise = promise.map(|due| PromisedJson { due_at: at_json(due, &zone) });
+            Json(SentJson { message: StaffMessage::new(&app, *message), promise }).into_response()
+        }
         Sent::Stale(unseen) => {
-            let problem = json!({
-                "type": "about:blank",
-                "title": "Conflict",
-                "status": 409,
-                "code": "stale",
-                "detail": format!("您写的时候又来了 {} 条新消息，看过再发。", unseen.len()),
-                "messages": unseen.iter().map(|m| message_json(m, &zone, true)).collect::<Vec<_>>(),
-            });
-            (StatusCode::CONFLICT, [(header::CONTENT_TYPE, "application/problem+json")], problem.to_string())
-                .into_response()
+            let problem = StaleProblem {
+                kind: "about:blank",
+                title: "状态已变化",
+                status: 409,
+                code: "stale",
+                detail: format!("您写的时候又来了 {} 条新消息，看过再发。", unseen.len()),
+                messages: unseen.into_iter().map(|message| StaffMessage::new(&app, message)).collect(),
+            };
+            let mut response = (StatusCode::CONFLICT, Json(problem)).into_response();
+            let kind = HeaderValue::from_static("application/problem+json");
+            response.headers_mut().insert(header::CONTENT_TYPE, kind);
+            response
         }
     })
 }
 
-async fn add_note(
+/// Adds an internal note.
+#[utoipa::path(post, path = "/api/conversations/{id}/notes", tag = "conversations", operation_id = "add_note", params(("id" = String, Path, description = "Conversation id")), request_body = NoteRequest, responses((status = 201, body = NotesJson), (status = 404, body = Problem), (status = 422, body = Problem)))]
+pub(crate) async fn add_note(
     State(app): State<App>,
     officer: Officer,
     Arg(id): Arg<ConversationId>,
@@ -400,21 +315,25 @@ async fn add_note(
 ) -> Result<Response, WebError> {
     let notes = conversations::add_note(&app, &officer, id, &request.text).await?;
     let zone = zone(&app);
-    let notes: Vec<Value> = notes.iter().map(|n| note_json(n, &zone)).collect();
-    Ok((StatusCode::CREATED, Json(json!({"notes": notes}))).into_response())
+    let notes = notes.into_iter().map(|note| NoteJson::new(note, &zone)).collect();
+    Ok((StatusCode::CREATED, Json(NotesJson { notes })).into_response())
 }
 
-async fn close(
+/// Ends a conversation.
+#[utoipa::path(post, path = "/api/conversations/{id}/close", tag = "conversations", operation_id = "close_conversation", params(("id" = String, Path, description = "Conversation id")), responses((status = 200, body = ConversationChangedJson), (status = 404, body = Problem), (status = 409, body = Problem)))]
+pub(crate) async fn close(
     State(app): State<App>,
     officer: Officer,
     Arg(id): Arg<ConversationId>,
     _: Nothing,
-) -> Result<Json<Value>, WebError> {
+) -> Result<Json<ConversationChangedJson>, WebError> {
     let row = conversations::close(&app, &officer, id).await?;
     Ok(changed(&row, None))
 }
 
-async fn make_case(
+/// Makes a case of a conversation: shows the form, or files it with `confirm`.
+#[utoipa::path(post, path = "/api/conversations/{id}/case", tag = "conversations", operation_id = "make_case", params(("id" = String, Path, description = "Conversation id")), request_body = CaseRequest, responses((status = 200, body = CaseDraftJson), (status = 201, body = FiledCasesJson), (status = 404, body = Problem), (status = 409, body = Problem), (status = 422, body = Problem)))]
+pub(crate) async fn make_case(
     State(app): State<App>,
     officer: Officer,
     Arg(id): Arg<ConversationId>,
@@ -438,38 +357,52 @@ async fn make_case(
     let input = CaseInput { text: request.text, fields, matters, confirm: request.confirm };
     let zone = zone(&app);
     Ok(match conversations::make_case(&app, &officer, id, &input).await? {
-        CaseMade::Draft(form) => Json(json!({"form": form})).into_response(),
+        CaseMade::Draft(form) => {
+            let form = DeskFormJson::from_value(form)?;
+            Json(CaseDraftJson { form }).into_response()
+        }
         CaseMade::Filed(cases) => {
-            let cases: Vec<Value> = cases.iter().map(|c| filed_json(c, &zone)).collect();
-            (StatusCode::CREATED, Json(json!({"cases": cases}))).into_response()
+            let cases = cases.into_iter().map(|case| FiledCaseJson::new(case, &zone)).collect();
+            (StatusCode::CREATED, Json(FiledCasesJson { cases })).into_response()
         }
     })
 }
 
-async fn presence(
+/// Tells who looks and types.
+#[utoipa::path(post, path = "/api/conversations/{id}/presence", tag = "conversations", operation_id = "presence_conversation", params(("id" = String, Path, description = "Conversation id")), request_body = PresenceRequest, responses((status = 200, body = ViewersJson), (status = 404, body = Problem)))]
+pub(crate) async fn presence(
     State(app): State<App>,
     officer: Officer,
     Arg(id): Arg<ConversationId>,
     Body(request): Body<PresenceRequest>,
-) -> Result<Json<Value>, WebError> {
+) -> Result<Json<ViewersJson>, WebError> {
     let viewers = conversations::be_present(&app, &officer, id, request.typing).await?;
-    Ok(Json(json!({"viewers": viewers_json(&viewers)})))
+    Ok(Json(ViewersJson { viewers: viewers.iter().map(ViewerJson::from).collect() }))
 }
 
-async fn canned(State(app): State<App>, _: Officer, Params(params): Params<CannedParams>) -> Json<Value> {
-    let items: Vec<CannedJson> =
-        conversations::canned(&app, &params.q, params.limit.unwrap_or(20)).into_iter().map(CannedJson::from).collect();
-    Json(json!({"items": items, "next_cursor": null}))
+/// Ready answers from the rules.
+#[utoipa::path(get, path = "/api/canned", tag = "conversations", operation_id = "canned", params(CannedParams), responses((status = 200, body = CannedListJson)))]
+pub(crate) async fn canned(
+    State(app): State<App>,
+    _: Officer,
+    Params(params): Params<CannedParams>,
+) -> Json<CannedListJson> {
+    let found = conversations::canned(&app, &params.q, length(params.limit, 20));
+    Json(CannedListJson { items: found.into_iter().map(CannedJson::from).collect(), next_cursor: None })
 }
 
-async fn promises(State(app): State<App>, officer: Officer) -> Result<Json<Value>, WebError> {
+/// Promises that are not kept yet.
+#[utoipa::path(get, path = "/api/promises", tag = "conversations", operation_id = "promises", responses((status = 200, body = PromiseListJson)))]
+pub(crate) async fn promises(State(app): State<App>, officer: Officer) -> Result<Json<PromiseListJson>, WebError> {
     let zone = zone(&app);
     let open = conversations::open_promises(&app, &officer).await?;
-    let items: Vec<Value> = open.iter().map(|p| promise_json(p, &zone)).collect();
-    Ok(Json(json!({"items": items, "next_cursor": null})))
+    let items = open.into_iter().map(|promise| PromiseJson::new(promise, &zone)).collect();
+    Ok(Json(PromiseListJson { items, next_cursor: None }))
 }
 
-async fn end_promise(
+/// Marks a promise as kept or dropped.
+#[utoipa::path(post, path = "/api/promises/{id}/end", tag = "conversations", operation_id = "end_promise", params(("id" = String, Path, description = "Promise id")), request_body = EndPromiseRequest, responses((status = 204, description = "Ended"), (status = 404, body = Problem)))]
+pub(crate) async fn end_promise(
     State(app): State<App>,
     officer: Officer,
     Arg(id): Arg<String>,

@@ -49,17 +49,25 @@ pub struct PasswordRequest {
     pub new_password: String,
 }
 
-/// A role in a unit.
+/// A role in a unit, to be given.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RoleInUnit {
     /// Slug of the role.
     pub role: String,
-    /// Chinese label of the role.
-    #[serde(skip_deserializing)]
-    pub label: String,
     /// Slug of the unit; absent: the centre.
     #[serde(default)]
+    pub unit: Option<String>,
+}
+
+/// A role in a unit.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct RoleView {
+    /// Slug of the role.
+    pub role: &'static str,
+    /// Chinese label of the role.
+    pub label: &'static str,
+    /// Slug of the unit; `null`: the centre.
     pub unit: Option<String>,
 }
 
@@ -73,7 +81,7 @@ pub struct Me {
     /// Name shown to people.
     pub name: String,
     /// Roles.
-    pub roles: Vec<RoleInUnit>,
+    pub roles: Vec<RoleView>,
     /// Slugs of what the roles permit.
     pub permissions: Vec<&'static str>,
     /// The password must be changed before anything else.
@@ -98,11 +106,7 @@ impl From<&Officer> for Me {
             roles: officer
                 .grants
                 .iter()
-                .map(|(role, unit)| RoleInUnit {
-                    role: role.as_str().to_owned(),
-                    label: role.label().to_owned(),
-                    unit: unit.clone(),
-                })
+                .map(|(role, unit)| RoleView { role: role.as_str(), label: role.label(), unit: unit.clone() })
                 .collect(),
             permissions,
             must_change_password: officer.must_change_password,

@@ -1,8 +1,7 @@
 //! The OpenAPI document and a plain page to read it, both made from the code.
 //!
-//! Operations come from the handlers' own descriptions; routes whose bodies are free-form are described in
-//! `PLAIN`. Security and error answers are added from the list of routes, so they cannot differ from what the
-//! router enforces.
+//! Operations come from the handlers' own descriptions. Security and error answers are added from the list of routes,
+//! so they cannot differ from what the router enforces; words, formats and closed objects by `openapi_strict`.
 
 use std::{collections::BTreeMap, fmt::Write as _, sync::LazyLock};
 
@@ -13,6 +12,7 @@ use axum::{
 use serde_json::{Map, Value, json};
 use utoipa::OpenApi;
 
+use super::openapi_strict::tighten;
 use crate::web::{
     auth::Access,
     router::{self, Route, get},
@@ -54,6 +54,19 @@ pub fn routes() -> Vec<Route> {
         super::cases::timeline,
         super::cases::act,
         super::attachments::download,
+        super::conversations::list,
+        super::conversations::detail,
+        super::conversations::claim,
+        super::conversations::release,
+        super::conversations::transfer,
+        super::conversations::send,
+        super::conversations::add_note,
+        super::conversations::close,
+        super::conversations::make_case,
+        super::conversations::presence,
+        super::conversations::canned,
+        super::conversations::promises,
+        super::conversations::end_promise,
         super::deputies::list,
         super::deputies::set,
         super::deputies::end,
@@ -74,67 +87,9 @@ pub fn routes() -> Vec<Route> {
         super::admin::list_channels,
         super::admin::health,
     ),
-    components(schemas(
-        crate::web::error::Problem,
-        super::conversations::ClaimRequest,
-        super::conversations::ReleaseRequest,
-        super::conversations::TransferRequest,
-        super::conversations::MessageRequest,
-        super::conversations::NoteRequest,
-        super::conversations::PresenceRequest,
-        super::conversations::CaseRequest,
-        super::conversations::EndPromiseRequest,
-        super::conversations::CannedJson,
-    ))
+    components(schemas(crate::web::error::Problem, super::conversation_view::StaleProblem,))
 )]
 struct Described;
-
-/// An operation without a description of its own at the handler.
-struct Plain {
-    method: &'static str,
-    path: &'static str,
-    summary: &'static str,
-    request: Option<&'static str>,
-    query: &'static [&'static str],
-}
-
-const fn plain(method: &'static str, path: &'static str, summary: &'static str) -> Plain {
-    Plain { method, path, summary, request: None, query: &[] }
-}
-
-impl Plain {
-    const fn takes(mut self, schema: &'static str) -> Self {
-        self.request = Some(schema);
-        self
-    }
-
-    const fn asks(mut self, query: &'static [&'static str]) -> Self {
-        self.query = query;
-        self
-    }
-}
-
-const PLAIN: &[Plain] = &[
-    plain("get", "/api/conversations", "Conversations that wait or are handled, the last changed first")
-        .asks(&["state", "mine", "limit", "cursor"]),
-    plain("get", "/api/conversations/{id}", "One conversation with messages, notes, cases and what may be done"),
-    plain("post", "/api/conversations/{id}/claim", "Takes a conversation over; the bot falls silent")
-        .takes("ClaimRequest"),
-    plain("post", "/api/conversations/{id}/release", "Gives a conversation back to the queue or the bot")
-        .takes("ReleaseRequest"),
-    plain("post", "/api/conversations/{id}/transfer", "Hands a conversation to an officer or a unit")
-        .takes("TransferRequest"),
-    plain("post", "/api/conversations/{id}/messages", "Answers the visitor").takes("MessageRequest"),
-    plain("post", "/api/conversations/{id}/notes", "Adds an internal note").takes("NoteRequest"),
-    plain("post", "/api/conversations/{id}/close", "Ends a conversation"),
-    plain("post", "/api/conversations/{id}/case", "Makes a case of a conversation").takes("CaseRequest"),
-    plain("post", "/api/conversations/{id}/presence", "Tells who looks and types").takes("PresenceRequest"),
-    plain("get", "/api/canned", "Ready answers from the rules").asks(&["q", "limit"]),
-    plain("get", "/api/promises", "Promises that are not kept yet"),
-    plain("post", "/api/promises/{id}/end", "Marks a promise as kept or dropped").takes("EndPromiseRequest"),
-    plain("get", "/api/openapi.json", "This document"),
-    plain("get", "/api/docs", "This document as a page"),
-];
 
 static DOCUMENT: LazyLock<Value> = LazyLock::new(build);
 static TEXT: LazyLock<String> = LazyLock::new(|| DOCUMENT.to_string());
@@ -157,8 +112,17 @@ fn build() -> Value {
     let mut document = serde_json::to_value(Described::openapi()).expect("the description serialises");
     let access: BTreeMap<(String, &str), Access> =
         router::all().iter().map(|route| ((route.method.as_str().to_lowercase(), route.path), route.access)).collect();
-    for one in PLAIN {
-        document["paths"][one.path][one.method] = operation(one);
+    for (path, summary, kind) in [
+        ("/api/openapi.json", "This document", "application/json"),
+        ("/api/docs", "This document as a page", "text/html"),
+    ] {
+        let schema = if kind == "text/html" { json!({ "type": "string" }) } else { json!(true) };
+        document["paths"][path]["get"] = json!({
+            "tags": ["openapi"],
+            "summary": summary,
+            "operationId": path.trim_start_matches("/api/").replace('.', "_"),
+            "responses": { "200": { "description": summary, "content": { kind: { "schema": schema } } } },
+        });
     }
     let paths = document["paths"].as_object_mut().expect("paths are an object");
     for (path, operations) in paths.iter_mut() {
@@ -167,6 +131,7 @@ fn build() -> Value {
             finish(operation, known);
         }
     }
+    tighten(&mut document);
     document["components"]["securitySchemes"] = json!({
         "visitor": { "type": "http", "scheme": "bearer",
             "description": "Token of POST /api/chat/sessions, or the cookie it sets" },
@@ -175,31 +140,6 @@ fn build() -> Value {
             "description": "Session cookie (`zhitong` over plain http); unsafe requests need X-CSRF-Token or Origin" },
     });
     document
-}
-
-fn operation(one: &Plain) -> Value {
-    let mut parameters: Vec<Value> = one
-        .path
-        .split('/')
-        .filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'))
-        .map(|name| json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string" } }))
-        .collect();
-    parameters
-        .extend(one.query.iter().map(|name| json!({ "name": name, "in": "query", "schema": { "type": "string" } })));
-    let mut operation = json!({
-        "tags": [one.path.split('/').nth(2).unwrap_or("api")],
-        "summary": one.summary,
-        "operationId": format!("{}_{}", one.method, one.path.trim_matches('/').replace(['/', '{', '}', '-', '.'], "_")),
-        "parameters": parameters,
-        "responses": { "200": { "description": "Done", "content": { "application/json": { "schema": { "type": "object" } } } } },
-    });
-    if let Some(schema) = one.request {
-        operation["requestBody"] = json!({
-            "required": true,
-            "content": { "application/json": { "schema": { "$ref": format!("#/components/schemas/{schema}") } } },
-        });
-    }
-    operation
 }
 
 /// Adds security and the error answers that every route of its kind has.
@@ -230,7 +170,12 @@ fn finish(operation: &mut Value, access: Access) {
     }
     for (status, answer) in responses.iter_mut() {
         if status.starts_with('4') || status.starts_with('5') {
+            let own = answer["content"]["application/json"]["schema"].clone();
             answer["content"] = problem.clone();
+            if own["$ref"].as_str().is_some_and(|name| !name.ends_with("/Problem")) {
+                let schema = &mut answer["content"]["application/problem+json"]["schema"];
+                *schema = json!({ "oneOf": [schema.clone(), own] });
+            }
         }
     }
 }

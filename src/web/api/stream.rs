@@ -50,7 +50,7 @@ const CHECK_EVERY: Duration = Duration::from_secs(4);
 /// Where the stream begins.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct StreamQuery {
     /// Only messages with a greater number; `Last-Event-ID` wins.
     pub after: Option<i64>,
@@ -80,6 +80,8 @@ struct ChatStream {
     ready: VecDeque<Event>,
     must_look: bool,
     must_tell_state: bool,
+    /// Whether other gateways may work on the same database.
+    several: bool,
     look: Interval,
     _counted: Counted,
 }
@@ -115,6 +117,7 @@ pub async fn conversation(
         ready: VecDeque::new(),
         must_look: true,
         must_tell_state: true,
+        several: app.db.file().is_none(),
         look,
         _counted: Counted::new(&app),
         app,
@@ -141,6 +144,8 @@ async fn next_chat(mut state: ChatStream) -> Option<(Result<Event, Infallible>, 
             let read = Box::pin(chat::history(&state.app, state.conversation, state.seq, PAGE));
             let (messages, _) = read.await.ok()?;
             state.must_look = i64::try_from(messages.len()).is_ok_and(|n| n == PAGE);
+            // Another gateway may have changed who answers; every such change is told by a message.
+            state.must_tell_state |= state.several && !messages.is_empty();
             push(&mut state, &messages);
             continue;
         }
@@ -152,7 +157,7 @@ async fn next_chat(mut state: ChatStream) -> Option<(Result<Event, Infallible>, 
             }
             continue;
         }
-        let several = state.app.db.file().is_none();
+        let several = state.several;
         tokio::select! {
             () = state.app.shutdown.cancelled() => return None,
             _ = state.look.tick(), if several => state.must_look = true,
