@@ -50,7 +50,7 @@ pub(super) fn send(file: Download) -> Result<Response, WebError> {
 /// A file of a conversation or case that the officer may see; always as a download.
 #[utoipa::path(get, path = "/api/attachments/{id}", tag = "conversations",
     params(("id" = String, Path, description = "Attachment id")),
-    responses((status = 200, description = "The file", body = Vec<u8>, content_type = "application/octet-stream"),
+    responses((status = 200, description = "The file, of its own type", body = Vec<u8>, content_type = "*/*"),
         (status = 401, body = Problem), (status = 404, body = Problem)))]
 pub(crate) async fn download(
     State(app): State<App>,

@@ -7,11 +7,16 @@ use super::{
     harness::{Browser, Driver, Gateway, available},
 };
 
-async fn log_in(driver: &Driver, gateway: &Gateway, login: &str) -> Browser {
+pub(super) async fn log_in(driver: &Driver, gateway: &Gateway, login: &str) -> Browser {
+    log_in_with(driver, gateway, login, &gateway.password()).await
+}
+
+/// The same with a password of one's own.
+pub(super) async fn log_in_with(driver: &Driver, gateway: &Gateway, login: &str, password: &str) -> Browser {
     let browser = Browser::open(driver, 1440, 900).await;
     browser.goto(&format!("{}/login", gateway.url)).await;
     browser.write("#login", login).await;
-    browser.write("#password", &gateway.password()).await;
+    browser.write("#password", password).await;
     browser.click("form.login button").await;
     browser.find(".desk").await;
     browser

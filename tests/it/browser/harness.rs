@@ -70,6 +70,11 @@ impl Gateway {
         }
     }
 
+    /// The folder of rules that it watches.
+    pub(super) fn rules(&self) -> PathBuf {
+        self.dir.path().join("rules")
+    }
+
     /// The password of the demo accounts, as the start-up text gives it.
     pub(super) fn password(&self) -> String {
         let log = self.log();

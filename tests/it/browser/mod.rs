@@ -3,3 +3,4 @@
 mod desk;
 mod enterprise;
 mod harness;
+mod markup;
