@@ -318,6 +318,16 @@ pub async fn list(app: &App, officer: &Officer, query: &ListQuery) -> Result<Cas
 /// # Errors
 /// `Invalid` when the cursor is not one of ours, `Store`.
 pub async fn list_in_scope(app: &App, scope: &CaseScope, query: &ListQuery) -> Result<CasePage, AppError> {
+    list_turns(app, scope, query, None).await
+}
+
+/// A list, narrowed to what waits for somebody.
+pub(super) async fn list_turns(
+    app: &App,
+    scope: &CaseScope,
+    query: &ListQuery,
+    turns: Option<&[list::Turn<'_>]>,
+) -> Result<CasePage, AppError> {
     let content = app.content.load();
     let now = case_save::now_ms(app);
     let cursor = match query.cursor.as_deref() {
@@ -341,10 +351,10 @@ pub async fn list_in_scope(app: &App, scope: &CaseScope, query: &ListQuery) -> R
         q: q.as_deref(),
     };
     let mut tx = app.db.read().await?;
-    let mut rows = if let Some(number) = number {
-        list::visible(&mut tx, scope, &number).await?.into_iter().collect()
-    } else {
-        list::page(&mut tx, scope, &filter, cursor.as_ref(), limit + 1).await?
+    let mut rows = match (number, turns) {
+        (Some(number), _) => list::visible(&mut tx, scope, &number).await?.into_iter().collect(),
+        (None, Some(turns)) => list::turns(&mut tx, scope, &filter, turns, cursor.as_ref(), limit + 1).await?,
+        (None, None) => list::page(&mut tx, scope, &filter, cursor.as_ref(), limit + 1).await?,
     };
     drop(tx);
     let more = rows.len() as i64 > limit;

@@ -6,6 +6,7 @@
 
 mod canned;
 mod desk_case;
+mod handing;
 mod idle;
 mod lists;
 mod presence;
@@ -17,8 +18,9 @@ use serde_json::json;
 pub(in crate::app) use canned::canned_from;
 pub use canned::{Canned, canned};
 pub use desk_case::{CaseInput, CaseMade, make_case};
+pub use handing::{Colleague, colleagues, transfer};
 pub use idle::close_idle;
-pub use lists::{Detail, Item, Page, Query, detail, list};
+pub use lists::{Detail, Item, Page, Query, detail, list, mine, tallies, waiting};
 pub use presence::{Presence, Viewer, be_present};
 pub use promised::{end_promise, open_promises};
 
@@ -37,9 +39,10 @@ use crate::{
         ids::{ConversationId, OfficerId},
     },
     store::{
-        StoreError, Tx, conversations, officers,
+        StoreError, Tx,
+        conversations::{self, Reach},
+        officers,
         promises::{self, NewPromise},
-        units,
     },
 };
 
@@ -93,18 +96,29 @@ pub struct Outgoing<'a> {
     pub after_seq: Option<i64>,
 }
 
-/// Whether an officer may see a conversation: everything of the centre for officers of the centre, what was handed to
-/// a unit for that unit, and always one's own.
+/// Which conversations an officer may see: everything of the centre for officers of the centre, what was handed to a
+/// unit for that unit, and always one's own.
+fn reach(officer: &Officer) -> Reach {
+    let converses = |role: &Role| role.permissions().contains(&Permission::Converse);
+    let mut reach = Reach { officer: officer.id, all: false, units: Vec::new() };
+    for (_, unit) in officer.grants.iter().filter(|(role, _)| converses(role)) {
+        match unit.as_deref().filter(|unit| !unit.is_empty()) {
+            None => reach.all = true,
+            Some(unit) => reach.units.push(unit.to_owned()),
+        }
+    }
+    reach
+}
+
+/// Whether an officer may see a conversation: the same rule for one that is loaded.
 fn visible(officer: &Officer, row: &ConversationRow) -> bool {
     if row.officer_id.as_deref() == Some(officer.id.to_string().as_str()) {
         return true;
     }
-    let converses = |role: &Role| role.permissions().contains(&Permission::Converse);
-    match row.unit.as_deref() {
-        None => officer.grants.iter().any(|(role, _)| converses(role)),
-        Some(unit) => officer.grants.iter().any(|(role, of)| {
-            converses(role) && (of.as_deref().is_none_or(str::is_empty) || of.as_deref() == Some(unit))
-        }),
+    let reach = reach(officer);
+    match row.unit.as_ref() {
+        None => reach.all || !reach.units.is_empty(),
+        Some(unit) => reach.all || reach.units.contains(unit),
     }
 }
 
@@ -379,60 +393,6 @@ where
         Err(AppError::Store(StoreError::Conflict)) => Err(AppError::conflict("busy")),
         outcome => outcome,
     }
-}
-
-/// Hands a conversation to a colleague or to a unit's queue; the old owner cannot write any more.
-///
-/// # Errors
-/// `NotFound`, `Conflict`, `Invalid` (no such officer or unit, or one who does not converse).
-pub async fn transfer(
-    app: &App,
-    officer: &Officer,
-    id: ConversationId,
-    to: &TransferTo,
-    note: &str,
-) -> Result<ConversationRow, AppError> {
-    officer.require(Permission::Converse)?;
-    let now = app.now();
-    retry(|| async {
-        let mut tx = app.db.write().await?;
-        let mut row = load(&mut tx, officer, id).await?;
-        if let Err(refused) = may_move(officer, &row) {
-            tx.rollback().await?;
-            return Err(refused);
-        }
-        let (text, owner) = match to {
-            TransferTo::Officer(target) => {
-                let account = officers::find(&mut tx, *target).await?.filter(|o| o.active);
-                let roles = officers::roles(&mut tx, &target.to_string()).await?;
-                let converses = roles.iter().any(|(role, _)| role.permissions().contains(&Permission::Converse));
-                let Some(account) = account.filter(|_| converses) else {
-                    tx.rollback().await?;
-                    return Err(AppError::field("/officer_id", "没有这位工作人员，或者不能接待会话"));
-                };
-                hand_over(&mut row, Some(*target), now);
-                (format!("会话已转给工作人员 {}。", account.name), Some(account.name))
-            }
-            TransferTo::Unit(slug) => {
-                let Some(unit) = units::list(&mut tx).await?.into_iter().find(|u| u.slug == *slug && u.active) else {
-                    tx.rollback().await?;
-                    return Err(AppError::field("/unit", "没有这个单位"));
-                };
-                set_mode(&mut row, ConversationState::Queued);
-                hand_over(&mut row, None, now);
-                row.queued_at = Some(now.as_millisecond());
-                row.unit = Some(slug.clone());
-                (format!("会话已转给{}，请稍候。", unit.short_name), None)
-            }
-        };
-        let message = event_message(app, &mut row, &text, now);
-        if !note.trim().is_empty() {
-            let note_id = app.ids.uuid(now).to_string();
-            conversations::insert_note(&mut tx, &note_id, id, officer.id, note.trim(), now).await?;
-        }
-        finish(app, tx, id, row, &[message], owner.as_deref()).await
-    })
-    .await
 }
 
 /// Sends a message to the visitor. A repeated `client_id` stores nothing; a message written over unseen ones is

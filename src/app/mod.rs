@@ -31,6 +31,7 @@ pub mod outbox;
 pub mod retention;
 pub mod sweep;
 pub mod system;
+pub mod todo;
 pub mod track;
 pub mod units;
 pub mod visitors;

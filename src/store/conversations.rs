@@ -439,6 +439,72 @@ pub async fn list(
         .await?))
 }
 
+/// Which conversations an officer who converses may see: all that no unit has, those of these units, one's own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reach {
+    /// The officer.
+    pub officer: OfficerId,
+    /// Those of every unit.
+    pub all: bool,
+    /// Slugs of units.
+    pub units: Vec<String>,
+}
+
+impl Reach {
+    fn units_json(&self) -> String {
+        serde_json::Value::Array(self.units.iter().map(|unit| serde_json::json!({ "u": unit })).collect()).to_string()
+    }
+}
+
+/// Conversations that wait for a person, the longest waiting first, or the officer's own, the last changed first.
+///
+/// # Errors
+/// `Database`.
+pub async fn of_desk(tx: &mut Tx, reach: &Reach, mine: bool, limit: i64) -> Result<Vec<ConversationRow>, StoreError> {
+    macro_rules! desk_sql {
+        ($where:literal) => {
+            concat!(
+                "SELECT id, visitor_id, channel, state, officer_id, unit, fence, seq, version, dialogue, flags, topic, ",
+                "handoff_reason, handoff_note, last_text, queued_at, claimed_at, visitor_at, changed_at, created_at, ",
+                "closed_at FROM conversations WHERE state IN ('queued', 'human') AND seq > 0 AND ",
+                $where,
+                " LIMIT $4"
+            )
+        };
+    }
+    const WAITING: &str = desk_sql!(
+        "state = 'queued' AND (officer_id = $1 OR unit IS NULL OR $2 \
+         OR unit IN (SELECT value ->> 'u' FROM json_each($3))) ORDER BY queued_at, id"
+    );
+    const MINE: &str =
+        desk_sql!("state = 'human' AND officer_id = $1 AND ($2 OR $3 <> '') ORDER BY changed_at DESC, id");
+    let sql = if mine { MINE } else { WAITING };
+    Ok(on_backend!(tx, |conn| sqlx::query_as(sql)
+        .bind(reach.officer.to_string())
+        .bind(reach.all)
+        .bind(reach.units_json())
+        .bind(limit)
+        .fetch_all(conn)
+        .await?))
+}
+
+/// How many conversations wait that the officer may take, and how many the officer has.
+///
+/// # Errors
+/// `Database`.
+pub async fn desk_counts(tx: &mut Tx, reach: &Reach) -> Result<(i64, i64), StoreError> {
+    const SQL: &str = "SELECT CAST(COALESCE(SUM(CASE WHEN state = 'queued' AND (officer_id = $1 OR unit IS NULL OR $2 \
+        OR unit IN (SELECT value ->> 'u' FROM json_each($3))) THEN 1 ELSE 0 END), 0) AS BIGINT), \
+        CAST(COALESCE(SUM(CASE WHEN state = 'human' AND officer_id = $1 THEN 1 ELSE 0 END), 0) AS BIGINT) \
+        FROM conversations WHERE state IN ('queued', 'human') AND seq > 0";
+    Ok(on_backend!(tx, |conn| sqlx::query_as(SQL)
+        .bind(reach.officer.to_string())
+        .bind(reach.all)
+        .bind(reach.units_json())
+        .fetch_one(conn)
+        .await?))
+}
+
 /// How many conversations wait for a person.
 ///
 /// # Errors

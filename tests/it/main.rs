@@ -7,6 +7,7 @@ mod cases;
 mod chat;
 mod classify;
 mod conversations;
+mod desk;
 mod disk;
 mod durability;
 mod forms;

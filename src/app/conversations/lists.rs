@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{ConversationRow, MESSAGES, MessageRow, NoteRow, PromiseRow, allowed, load, name_of, visible};
+use super::{ConversationRow, MESSAGES, MessageRow, NoteRow, PromiseRow, allowed, load, name_of, reach, visible};
 use crate::{
     app::{App, AppError, Officer, dialogue_codec, message_view::form_json},
     domain::{
@@ -152,6 +152,46 @@ pub async fn list(app: &App, officer: &Officer, query: &Query) -> Result<Page, A
         items.sort_by_key(|item| (item.row.queued_at.unwrap_or(i64::MAX), item.row.id.clone()));
     }
     Ok(Page { items, next })
+}
+
+async fn of_desk(app: &App, officer: &Officer, own: bool, limit: i64) -> Result<Vec<Item>, AppError> {
+    let mut tx = app.db.read().await?;
+    let rows = conversations::of_desk(&mut tx, &reach(officer), own, limit).await?;
+    let names = officers::list(&mut tx).await?;
+    let owner = |id: Option<&str>| names.iter().find(|o| Some(o.id.as_str()) == id).map(|o| o.name.clone());
+    Ok(rows
+        .into_iter()
+        .map(|row| Item {
+            owner: owner(row.officer_id.as_deref()),
+            known: known(&dialogue_codec::decode(&row.dialogue), &row),
+            row,
+        })
+        .collect())
+}
+
+/// Conversations that wait for a person and that the officer may take, the longest waiting first.
+///
+/// # Errors
+/// `Store`.
+pub async fn waiting(app: &App, officer: &Officer, limit: i64) -> Result<Vec<Item>, AppError> {
+    of_desk(app, officer, false, limit).await
+}
+
+/// Conversations that the officer has, the last changed first.
+///
+/// # Errors
+/// `Store`.
+pub async fn mine(app: &App, officer: &Officer, limit: i64) -> Result<Vec<Item>, AppError> {
+    of_desk(app, officer, true, limit).await
+}
+
+/// How many conversations wait, and how many the officer has.
+///
+/// # Errors
+/// `Store`.
+pub async fn tallies(app: &App, officer: &Officer) -> Result<(i64, i64), AppError> {
+    let mut tx = app.db.read().await?;
+    Ok(conversations::desk_counts(&mut tx, &reach(officer)).await?)
 }
 
 /// One conversation with its messages, notes and what the bot knows.

@@ -144,6 +144,27 @@ macro_rules! page_sql {
 
 /// No limit of time: after the sort key of every case.
 const FOREVER: i64 = i64::MAX;
+/// Sort keys of open cases lie before it, those of finished ones behind.
+const FINISHED: i64 = 6_000_000_000_000_000;
+const BY_STATUS: &str = page_sql!("cases c", "c.status = $5", "c.sort_due");
+
+/// What waits for somebody.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Turn<'a> {
+    /// Cases in this state, whoever has them.
+    In(&'a str),
+    /// Cases in this state that the unit leads; with a handler, those of that handler or of nobody.
+    Led {
+        /// Slug of the unit.
+        unit: &'a str,
+        /// State.
+        status: &'a str,
+        /// Who handles them.
+        handler: Option<OfficerId>,
+    },
+    /// Open cases in which the unit has been asked to assist and has not answered.
+    Asked(&'a str),
+}
 
 pub(super) fn units_json(units: &[String]) -> String {
     serde_json::Value::Array(units.iter().map(|unit| json!({ "u": unit })).collect()).to_string()
@@ -177,7 +198,6 @@ pub async fn page(
     // Which index leads is decided here, not left to the planner's guess: a rare state must not walk over a million
     // finished cases.
     const BY_DUE: &str = page_sql!("cases c", "TRUE", "c.sort_due");
-    const BY_STATUS: &str = page_sql!("cases c", "c.status = $5", "c.sort_due");
     const BY_TYPE: &str = page_sql!("cases c", "c.case_type = $6", "c.sort_due");
     const BY_WORDS: &str = page_sql!("cases c", "c.id IN (SELECT value ->> 'id' FROM json_each($17))", "c.sort_due");
     // One unit's part at a time: each is a walk along its own index in the order of the list.
@@ -204,10 +224,7 @@ pub async fn page(
                 lines.extend(page.read(tx, BY_UNIT, &[unit, part]).await?);
             }
         }
-        lines.sort_by(|a, b| (a.sort_due, &a.id).cmp(&(b.sort_due, &b.id)));
-        lines.dedup_by(|a, b| a.id == b.id);
-        lines.truncate(usize::try_from(limit).unwrap_or(0));
-        return Ok(lines);
+        return Ok(merged(lines, limit));
     }
     let sql = if filter.status.is_some() {
         BY_STATUS
@@ -217,6 +234,121 @@ pub async fn page(
         BY_DUE
     };
     page.read(tx, sql, &[]).await
+}
+
+/// Several walks as one list.
+fn merged(mut lines: Vec<CaseLine>, limit: i64) -> Vec<CaseLine> {
+    lines.sort_by(|a, b| (a.sort_due, &a.id).cmp(&(b.sort_due, &b.id)));
+    lines.dedup_by(|a, b| a.id == b.id);
+    lines.truncate(usize::try_from(limit).unwrap_or(0));
+    lines
+}
+
+/// One page of the open cases that wait for somebody, by remaining time; the filter narrows it further.
+///
+/// # Errors
+/// `Database`.
+pub async fn turns(
+    tx: &mut Tx,
+    scope: &CaseScope,
+    filter: &Filter<'_>,
+    turns: &[Turn<'_>],
+    after: Option<&Cursor>,
+    limit: i64,
+) -> Result<Vec<CaseLine>, StoreError> {
+    const LED: &str = page_sql!(
+        "case_units m CROSS JOIN cases c",
+        "m.case_id = c.id AND m.unit = $17 AND m.part = 'lead' AND c.status = $5 \
+         AND ($18 = '' OR c.handler IS NULL OR c.handler = $18)",
+        "m.sort_due"
+    );
+    const ASKED: &str = page_sql!(
+        "case_units m CROSS JOIN cases c",
+        "m.case_id = c.id AND m.unit = $17 AND m.part = 'assist' AND EXISTS (SELECT 1 FROM case_tasks k \
+         WHERE k.case_id = c.id AND k.kind = 'assist' AND k.state = 'open' AND k.unit = $17)",
+        "m.sort_due"
+    );
+    let words: Vec<String> = filter.q.unwrap_or_default().split_whitespace().take(3).map(pattern).collect();
+    let mut lines = Vec::new();
+    for turn in turns {
+        let own = match turn {
+            Turn::In(status) | Turn::Led { status, .. } => Some(*status),
+            Turn::Asked(_) => filter.status,
+        };
+        if filter.status.is_some_and(|wanted| own != Some(wanted)) {
+            continue;
+        }
+        let narrowed = Filter { status: own, open: Some(true), ..filter.clone() };
+        let page = Page { scope, filter: &narrowed, words: words.clone(), after, limit };
+        let found = match turn {
+            Turn::In(_) => page.read(tx, BY_STATUS, &[]).await?,
+            Turn::Led { unit, handler, .. } => {
+                let handler = handler.map(|id| id.to_string()).unwrap_or_default();
+                page.read(tx, LED, &[unit, &handler]).await?
+            }
+            Turn::Asked(unit) => page.read(tx, ASKED, &[unit]).await?,
+        };
+        lines.extend(found);
+    }
+    Ok(merged(lines, limit))
+}
+
+/// How many open cases wait for somebody.
+///
+/// # Errors
+/// `Database`.
+pub async fn count_turns(tx: &mut Tx, scope: &CaseScope, turns: &[Turn<'_>]) -> Result<i64, StoreError> {
+    const SQL: &str = concat!(
+        "SELECT CAST(COUNT(*) AS BIGINT) FROM cases c WHERE c.open AND (",
+        "c.status IN (SELECT value ->> 's' FROM json_each($5))",
+        " OR EXISTS (SELECT 1 FROM json_each($6) WHERE value ->> 's' = c.status AND value ->> 'u' = c.lead_unit",
+        " AND (value ->> 'h' = '' OR c.handler IS NULL OR value ->> 'h' = c.handler))",
+        " OR c.id IN (SELECT k.case_id FROM case_tasks k WHERE k.kind = 'assist' AND k.state = 'open'",
+        " AND k.unit IN (SELECT value ->> 'u' FROM json_each($7)))) AND ",
+        visibility_sql!()
+    );
+    let (mut states, mut led, mut asked) = (Vec::new(), Vec::new(), Vec::new());
+    for turn in turns {
+        match turn {
+            Turn::In(status) => states.push(json!({ "s": status })),
+            Turn::Led { unit, status, handler } => led.push(json!({ "u": unit, "s": status,
+                "h": handler.map(|id| id.to_string()).unwrap_or_default() })),
+            Turn::Asked(unit) => asked.push(json!({ "u": unit })),
+        }
+    }
+    let text = |list: Vec<serde_json::Value>| serde_json::Value::Array(list).to_string();
+    let (states, led, asked) = (text(states), text(led), text(asked));
+    let row: (i64,) = on_backend!(tx, |conn| sqlx::query_as(SQL)
+        .bind(scope.all)
+        .bind(scope.sealed)
+        .bind(units_json(&scope.units))
+        .bind(units_json(&scope.own_units))
+        .bind(states)
+        .bind(led)
+        .bind(asked)
+        .fetch_one(conn)
+        .await?);
+    Ok(row.0)
+}
+
+/// How many open cases that the officer sees are due before an instant.
+///
+/// # Errors
+/// `Database`.
+pub async fn count_due(tx: &mut Tx, scope: &CaseScope, before: Timestamp) -> Result<i64, StoreError> {
+    const SQL: &str = concat!(
+        "SELECT CAST(COUNT(*) AS BIGINT) FROM cases c WHERE c.open AND c.sort_due < $5 AND ",
+        visibility_sql!()
+    );
+    let row: (i64,) = on_backend!(tx, |conn| sqlx::query_as(SQL)
+        .bind(scope.all)
+        .bind(scope.sealed)
+        .bind(units_json(&scope.units))
+        .bind(units_json(&scope.own_units))
+        .bind(before.as_millisecond())
+        .fetch_one(conn)
+        .await?);
+    Ok(row.0)
 }
 
 /// A page that is asked for.
@@ -232,7 +364,9 @@ impl Page<'_> {
     /// Runs one of the page statements; `more` are its parameters from $17 on.
     async fn read(&self, tx: &mut Tx, sql: &'static str, more: &[&str]) -> Result<Vec<CaseLine>, StoreError> {
         let Self { scope, filter, words, after, limit } = self;
-        let before = filter.due_before.map_or(FOREVER, Timestamp::as_millisecond);
+        // Finished cases lie behind the open ones: a walk over open ones ends there.
+        let end = if filter.open == Some(true) { FINISHED } else { FOREVER };
+        let before = filter.due_before.map_or(end, Timestamp::as_millisecond);
         let (sort, id) = after.map_or((i64::MIN, ""), |cursor| (cursor.sort_due, cursor.id.as_str()));
         Ok(on_backend!(tx, |conn| {
             let mut query = sqlx::query_as(sql)

@@ -540,6 +540,37 @@ pub struct FiledCasesJson {
     pub cases: Vec<FiledCaseJson>,
 }
 
+/// An officer to whom a conversation can be handed.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ColleagueJson {
+    /// Id of the account.
+    pub id: String,
+    /// Name.
+    pub name: String,
+    /// Slug of the unit; empty for the centre.
+    pub unit: String,
+    /// Short name of the unit.
+    pub unit_name: String,
+}
+
+/// A unit with its short name.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct UnitNameJson {
+    /// Its slug.
+    pub slug: String,
+    /// Its short name.
+    pub name: String,
+}
+
+/// Whom a conversation can be handed to.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ColleaguesJson {
+    /// Officers, by name.
+    pub items: Vec<ColleagueJson>,
+    /// Every unit.
+    pub units: Vec<UnitNameJson>,
+}
+
 /// A rule answer to be sent with a click.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct CannedJson {

@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
 
 use super::conversation_view::{
-    CannedJson, CannedListJson, CaseDraftJson, ConversationChangedJson, ConversationDetailJson, ConversationJson,
+    CannedJson, CannedListJson, ColleagueJson, ColleaguesJson, UnitNameJson, CaseDraftJson, ConversationChangedJson, ConversationDetailJson, ConversationJson,
     ConversationListJson, DeskFormJson, FiledCaseJson, FiledCasesJson, NoteJson, NotesJson, PromiseJson,
     PromiseListJson, PromisedJson, SentJson, StaffMessage, StaleProblem, ViewerJson, ViewersJson,
 };
@@ -39,6 +39,7 @@ pub fn routes() -> Vec<Route> {
     vec![
         get("/api/conversations", CONVERSE, list),
         get("/api/conversations/{id}", CONVERSE, detail),
+        get("/api/colleagues", CONVERSE, colleagues),
         post("/api/conversations/{id}/claim", CONVERSE, claim),
         post("/api/conversations/{id}/release", CONVERSE, release),
         post("/api/conversations/{id}/transfer", CONVERSE, transfer),
@@ -270,6 +271,21 @@ pub(crate) async fn transfer(
     };
     let row = conversations::transfer(&app, &officer, id, &to, &request.note).await?;
     Ok(changed(&row, None))
+}
+
+/// Whom a conversation can be handed to.
+#[utoipa::path(get, path = "/api/colleagues", tag = "conversations", operation_id = "colleagues", responses((status = 200, body = ColleaguesJson)))]
+pub(crate) async fn colleagues(State(app): State<App>, officer: Officer) -> Result<Json<ColleaguesJson>, WebError> {
+    let unit_name = |slug: &str| if slug.is_empty() { "服务中心".to_owned() } else { app.unit_name(slug) };
+    let people = conversations::colleagues(&app, &officer).await?;
+    let items = people
+        .into_iter()
+        .map(|one| ColleagueJson { unit_name: unit_name(&one.unit), id: one.id, name: one.name, unit: one.unit })
+        .collect();
+    let content = app.content.load();
+    let units = content.routing.units().list().iter();
+    let units = units.map(|u| UnitNameJson { slug: u.slug.to_string(), name: u.short_name.clone() }).collect();
+    Ok(Json(ColleaguesJson { items, units }))
 }
 
 /// Answers the visitor.

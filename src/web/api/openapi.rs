@@ -65,6 +65,7 @@ pub fn routes() -> Vec<Route> {
         super::conversations::make_case,
         super::conversations::presence,
         super::conversations::canned,
+        super::conversations::colleagues,
         super::conversations::promises,
         super::conversations::end_promise,
         super::deputies::list,

@@ -11,6 +11,7 @@ use crate::{
         case_queries::{self, ListLine, ListQuery},
         content::Content,
         conversations,
+        todo::{self, Waiting},
     },
     domain::{
         access::{Permission, Role},
@@ -41,6 +42,8 @@ pub struct DeskQuery {
     pub unit: String,
     /// `true`: only overdue ones.
     pub overdue: String,
+    /// `true`: only those the officer handles.
+    pub mine: String,
     /// Where the page before ended.
     pub cursor: String,
 }
@@ -59,34 +62,6 @@ fn tabs_of(officer: &Officer) -> Vec<(&'static str, &'static str)> {
     tabs
 }
 
-/// The states in which a case waits for these roles.
-fn todo_states(officer: &Officer) -> Vec<CaseStatus> {
-    use CaseStatus as S;
-    let mut states = Vec::new();
-    let mut add = |more: &[CaseStatus]| {
-        for status in more {
-            if !states.contains(status) {
-                states.push(*status);
-            }
-        }
-    };
-    for role in officer.roles() {
-        add(match role {
-            Role::FrontDesk => &[S::Submitted],
-            Role::Dispatcher => &[S::Submitted, S::Accepted, S::OwnershipPending, S::ReturnPending],
-            Role::Verifier => &[S::Replied, S::AwaitingConfirm, S::ClosingReview, S::Recheck],
-            Role::UnitClerk => &[S::Dispatched],
-            Role::Handler => &[S::Signed, S::Processing, S::Rectifying, S::PlanTracking],
-            Role::UnitLeader => &[S::SignOffPending, S::Dispatched],
-            Role::Supervisor => &[S::Recheck],
-            Role::Leader => &[S::PreApproval],
-            Role::Discipline => &[S::Submitted, S::Accepted, S::Processing, S::SignOffPending, S::Replied],
-            Role::RuleEditor | Role::RulePublisher | Role::Admin | Role::Auditor => &[],
-        });
-    }
-    states
-}
-
 /// Builds the list pane; `open` is the path of what stands beside it.
 ///
 /// # Errors
@@ -96,29 +71,20 @@ pub async fn list(app: &App, officer: &Officer, query: &DeskQuery, open: &str) -
     let content = app.content.load();
     let present = tabs.iter().find(|(key, _)| *key == query.tab).or(tabs.first()).map_or("", |(key, _)| *key);
     let converses = officer.permits(Permission::Converse);
-    let counts =
-        if officer.permits(Permission::ViewCases) { case_queries::counts(app, officer).await? } else { Vec::new() };
-    let todo_states = todo_states(officer);
-    let sum =
-        |wanted: &dyn Fn(CaseStatus) -> bool| counts.iter().filter(|(s, _)| wanted(*s)).map(|(_, n)| *n).sum::<i64>();
-    let (waiting, mine) = if converses {
-        let queued = conversations::Query {
-            state: Some(ConversationState::Queued),
-            limit: 100,
-            ..conversations::Query::default()
-        };
-        let own = conversations::Query { mine: true, limit: 100, ..conversations::Query::default() };
-        (conversations::list(app, officer, &queued).await?.items, conversations::list(app, officer, &own).await?.items)
+    let waiting = todo::waiting(app, officer).await?;
+    let (open_cases, to_do) = if officer.permits(Permission::ViewCases) {
+        let counts = case_queries::counts(app, officer).await?;
+        (counts.iter().map(|(_, n)| *n).sum(), todo::count(app, officer, &waiting).await?)
     } else {
-        (Vec::new(), Vec::new())
+        (0, 0)
     };
-    let mine: Vec<_> = mine.into_iter().filter(|item| item.row.state == "human").collect();
+    let (queued, own) = if converses { conversations::tallies(app, officer).await? } else { (0, 0) };
     let count = |key: &str| {
-        let n = match key {
-            "waiting" => waiting.len() as i64,
-            "mine" => mine.len() as i64,
-            "todo" => sum(&|status| todo_states.contains(&status)),
-            _ => sum(&|status| status.is_open()),
+        let n: i64 = match key {
+            "waiting" => queued,
+            "mine" => own,
+            "todo" => to_do,
+            _ => open_cases,
         };
         if n > 999 { "999+".to_owned() } else { n.to_string() }
     };
@@ -130,12 +96,16 @@ pub async fn list(app: &App, officer: &Officer, query: &DeskQuery, open: &str) -
         tab: present,
         query: query.q.trim().to_owned(),
         overdue: query.overdue == "true",
-        src: address(present, query, ""),
+        src: address(present, query, &query.cursor),
         ..ListView::default()
     };
     match present {
         "waiting" | "mine" => {
-            let items = if present == "waiting" { &waiting } else { &mine };
+            let items = if present == "waiting" {
+                conversations::waiting(app, officer, 100).await?
+            } else {
+                conversations::mine(app, officer, 100).await?
+            };
             view.items = items.iter().map(|item| conversation_item(app, &content, item, present, open)).collect();
             view.empty = if present == "waiting" {
                 EmptyView {
@@ -147,7 +117,7 @@ pub async fn list(app: &App, officer: &Officer, query: &DeskQuery, open: &str) -
                 }
             };
         }
-        "todo" | "all" => cases(app, officer, query, open, &content, &todo_states, &mut view).await?,
+        "todo" | "all" => cases(app, officer, query, open, &content, &waiting, &mut view).await?,
         _ => {
             view.empty = EmptyView {
                 icon: "lock",
@@ -165,39 +135,32 @@ async fn cases(
     query: &DeskQuery,
     open: &str,
     content: &Content,
-    todo_states: &[CaseStatus],
+    waiting: &Waiting,
     view: &mut ListView,
 ) -> Result<(), AppError> {
     let todo = view.tab == "todo";
     let status: Option<CaseStatus> = query.status.parse().ok();
-    let mut wanted = ListQuery {
+    let wanted = ListQuery {
         status,
         case_type: query.case_type.parse::<CaseType>().ok(),
         unit: Some(query.unit.clone()).filter(|unit| !unit.is_empty()),
-        open: todo.then_some(true),
+        handler: (query.mine == "true").then_some(officer.id),
         overdue: view.overdue,
         q: Some(view.query.clone()).filter(|q| !q.is_empty()),
         limit: Some(50),
         cursor: Some(query.cursor.clone()).filter(|cursor| !cursor.is_empty()),
         ..ListQuery::default()
     };
-    let mut lines: Vec<ListLine> = Vec::new();
-    let mut next = None;
-    // What waits for this officer's roles is picked from pages of all open cases, the next due first.
-    for _ in 0..8 {
-        let page = case_queries::list(app, officer, &wanted).await?;
-        next.clone_from(&page.next_cursor);
-        lines.extend(
-            page.lines.into_iter().filter(|line| !todo || status.is_some() || todo_states.contains(&line.status)),
-        );
-        if next.is_none() || lines.len() >= 50 || !todo {
-            break;
-        }
-        wanted.cursor.clone_from(&next);
-    }
+    let page = if todo {
+        todo::list(app, officer, waiting, &wanted).await?
+    } else {
+        case_queries::list(app, officer, &wanted).await?
+    };
+    view.handles = officer.has(Role::Handler);
+    view.mine = query.mine == "true";
     view.filtering = true;
     let states: Vec<CaseStatus> = if todo {
-        todo_states.to_vec()
+        waiting.states()
     } else {
         CaseStatus::ALL.iter().copied().filter(|s| *s != CaseStatus::Draft).collect()
     };
@@ -210,12 +173,20 @@ async fn cases(
         .iter()
         .map(|unit| Choice::new(&unit.slug, &unit.short_name).chosen(&query.unit))
         .collect();
-    view.items = lines.iter().map(|line| case_item(app, content, line, view.tab, open)).collect();
-    view.next = next.map(|cursor| address(view.tab, query, &cursor)).unwrap_or_default();
+    view.items = page
+        .lines
+        .iter()
+        .map(|line| {
+            let why = if todo { todo::step(waiting, line.status, line.lead_unit.as_deref()) } else { "" };
+            ItemView { why: why.to_owned(), ..case_item(app, content, line, view.tab, open) }
+        })
+        .collect();
+    view.next = page.next_cursor.map(|cursor| address(view.tab, query, &cursor)).unwrap_or_default();
     let filtered = status.is_some()
         || wanted.case_type.is_some()
         || wanted.unit.is_some()
         || view.overdue
+        || view.mine
         || !view.query.is_empty();
     view.empty = if filtered {
         EmptyView {
@@ -235,6 +206,7 @@ fn address(tab: &str, query: &DeskQuery, cursor: &str) -> String {
         ("type", &query.case_type),
         ("unit", &query.unit),
         ("overdue", &query.overdue),
+        ("mine", &query.mine),
         ("cursor", cursor),
     ];
     for (key, value) in parts.into_iter().filter(|(_, value)| !value.is_empty()) {
@@ -311,6 +283,7 @@ fn case_item(app: &App, content: &Content, line: &ListLine, tab: &str, open: &st
     ItemView {
         current: href.split('?').next() == Some(open),
         href,
+        key: line.number.clone(),
         title: line.title.clone(),
         who: if line.enterprise.is_empty() { "匿名".to_owned() } else { line.enterprise.clone() },
         kind,
@@ -357,6 +330,7 @@ fn conversation_item(app: &App, content: &Content, item: &conversations::Item, t
     ItemView {
         current: href.split('?').next() == Some(open),
         href,
+        key: row.id.clone(),
         title: if last.is_empty() { "（还没有发言）".to_owned() } else { last.chars().take(60).collect() },
         who: if enterprise.is_empty() { "访客".to_owned() } else { enterprise },
         kind: topic,

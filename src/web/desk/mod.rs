@@ -1,6 +1,7 @@
 //! The officers' desk: list, conversation, case. First paint comes from the server; live parts use the staff API.
 
 pub mod case_page;
+pub mod deputies;
 pub mod field;
 pub mod form_facts;
 pub mod forms;
@@ -21,7 +22,7 @@ use self::{
 use crate::{
     app::{
         App, AppError, Credential, Officer, attachments, auth, case_help, case_queries, conversations,
-        notices as app_notices,
+        notices as app_notices, todo,
     },
     domain::{
         access::{Permission, Role},
@@ -43,6 +44,9 @@ pub fn routes() -> Vec<Route> {
         get("/desk", Access::AnyOfficer, home),
         get("/desk/cases/{number}", Access::Officer(Permission::ViewCases), case),
         get("/desk/conversations/{id}", Access::Officer(Permission::Converse), conversation),
+        get("/desk/deputies", Access::AnyOfficer, deputies::page),
+        post("/desk/deputies", Access::AnyOfficer, deputies::set),
+        post("/desk/deputies/end", Access::AnyOfficer, deputies::end),
         get("/desk/notices", Access::AnyOfficer, notices::page),
         post("/desk/notices/read", Access::AnyOfficer, notices::read_all),
         post("/desk/notices/{id}/read", Access::AnyOfficer, notices::read),
@@ -69,6 +73,7 @@ async fn desk_view(app: &App, officer: &Officer) -> Result<DeskView, WebError> {
             Credential::Token(_) => String::new(),
         },
         admin: officer.has(Role::Admin),
+        deputies: officer.has(Role::Admin) || officer.roles().iter().any(|role| role.is_of_unit()),
     })
 }
 
@@ -110,12 +115,8 @@ async fn tallies(app: &App, officer: &Officer, list: &ListView) -> Result<Vec<Ta
         tallies.push(Tally { href: "/desk?tab=waiting", count: waiting, label: "会话等待接入", class });
     }
     if officer.permits(Permission::ViewCases) {
-        let late = case_queries::ListQuery { overdue: true, limit: Some(200), ..case_queries::ListQuery::default() };
-        let late = case_queries::list(app, officer, &late).await?.lines.len() as u64;
-        let soon = app.now() + jiff::SignedDuration::from_hours(24);
-        let soon =
-            case_queries::ListQuery { due_before: Some(soon), limit: Some(200), ..case_queries::ListQuery::default() };
-        let soon = (case_queries::list(app, officer, &soon).await?.lines.len() as u64).saturating_sub(late);
+        let (late, soon) = todo::due_counts(app, officer).await?;
+        let (late, soon) = (late.unsigned_abs(), soon.unsigned_abs());
         let class = |n: u64, name: &'static str| if n > 0 { name } else { "" };
         tallies.push(Tally {
             href: "/desk?tab=all&overdue=true",

@@ -23,6 +23,8 @@ pub struct DeskView {
     pub csrf: String,
     /// Whether the account administrates.
     pub admin: bool,
+    /// Whether deputies concern the officer.
+    pub deputies: bool,
     /// Notices not read.
     pub unread: i64,
 }
@@ -56,6 +58,8 @@ pub struct EmptyView {
 pub struct ItemView {
     /// Where it leads.
     pub href: String,
+    /// Which row it is, across refreshes.
+    pub key: String,
     /// First line.
     pub title: String,
     /// Enterprise or visitor.
@@ -95,6 +99,10 @@ pub struct ListView {
     pub units: Vec<Choice>,
     /// Only what is overdue.
     pub overdue: bool,
+    /// Whether the officer handles cases, so that “mine” makes sense.
+    pub handles: bool,
+    /// Only those the officer handles.
+    pub mine: bool,
     /// Address of this list, for refreshing.
     pub src: String,
     /// Rows.

@@ -154,3 +154,27 @@ async fn the_bell_rings_for_a_new_case_and_is_silent_once_it_is_opened() {
         browser.close().await;
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn new_cases_wait_behind_a_bar_and_no_row_moves() {
+    if !available() {
+        return;
+    }
+    let (gateway, driver) = (Gateway::demo().await, Driver::start());
+    let desk = log_in(&driver, &gateway, "fenpai").await;
+    desk.goto(&format!("{}/desk?tab=todo", gateway.url)).await;
+    desk.find("a.item").await;
+    desk.until("document.getElementById('live').hidden").await;
+    let keys = "[...document.querySelectorAll('a.item')].map(row => row.dataset.key).join(' ')";
+    let before = desk.js(&format!("return {keys}")).await;
+    let enterprise = Browser::open(&driver, 390, 844).await;
+    let (number, _) = register(&enterprise, &gateway.url, "厂房消防验收申请交了一个月没人来看，影响投产").await;
+    desk.until("document.getElementById('list-news').textContent.includes('1 条新到')").await;
+    assert_eq!(desk.js(&format!("return {keys}")).await, before, "rows moved under the eye");
+    desk.click("#list-news").await;
+    desk.until(&format!("document.querySelector('a.item[data-key=\"{number}\"]')")).await;
+    desk.until("document.getElementById('list-news').hidden").await;
+    for browser in [enterprise, desk] {
+        browser.close().await;
+    }
+}

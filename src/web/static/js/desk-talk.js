@@ -255,24 +255,28 @@ export function openTalk(box, { api, refreshList }) {
   }
 
   async function transfer() {
-    const units = [...document.querySelectorAll("#f-unit option")].filter((option) => option.value);
-    const list = units.length ? units.map((option) => [option.value, option.textContent]) : await unitList();
-    const unit = el("select", { id: "to-unit", class: "input" }, el("option", { value: "" }, "请选择"), ...list.map(([value, label]) => el("option", { value }, label)));
+    let known;
+    try {
+      known = await api("GET", "/api/colleagues");
+    } catch (error) {
+      toast(error.message);
+      return;
+    }
+    const group = (label, options) => (options.length ? [el("optgroup", { label }, ...options)] : []);
+    const to = el("select", { id: "to-whom", class: "input" }, el("option", { value: "" }, "请选择"),
+      ...group("同事（马上接手）", known.items.map((one) => el("option", { value: "o:" + one.id }, `${one.name} · ${one.unit_name}`))),
+      ...group("单位（进队列，等人接入）", known.units.map((one) => el("option", { value: "u:" + one.slug }, one.name))));
     const note = el("textarea", { id: "to-note", rows: 3, class: "input", maxlength: 2000 });
-    ask("转给别的单位", [
-      el("p", { class: "muted" }, "对方单位的人接入后接着谈，前面的记录都看得到。"),
-      el("div", { class: "field" }, el("label", { for: "to-unit" }, "单位"), unit),
+    ask("转给同事或单位", [
+      el("p", { class: "muted" }, "前面的记录都看得到。转走以后您不能再直接回复；接手的同事会收到通知。"),
+      el("div", { class: "field" }, el("label", { for: "to-whom" }, "转给谁"), to),
       el("div", { class: "field" }, el("label", { for: "to-note" }, "交代几句（企业看不到）"), note),
     ], "转过去", () => {
-      if (!unit.value) throw new Error("请选择单位");
-      return api("POST", base + "/transfer", { unit: unit.value, note: note.value.trim() }).then(() => { toast("已转给 " + unit.selectedOptions[0].textContent); });
+      if (!to.value) throw new Error("请选择转给谁");
+      const body = { note: note.value.trim() };
+      body[to.value.startsWith("o:") ? "officer_id" : "unit"] = to.value.slice(2);
+      return api("POST", base + "/transfer", body).then(() => { toast("已转给 " + to.selectedOptions[0].textContent); });
     });
-  }
-
-  async function unitList() {
-    const page = await fetch("/desk?tab=all", { credentials: "same-origin" }).then((answer) => answer.text()).catch(() => "");
-    const found = new DOMParser().parseFromString(page, "text/html").querySelectorAll("#f-unit option");
-    return [...found].filter((option) => option.value).map((option) => [option.value, option.textContent]);
   }
 
   function finish() {

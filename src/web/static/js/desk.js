@@ -59,10 +59,7 @@ document.addEventListener("visibilitychange", markOpened);
 /* ---- list ------------------------------------------------------------ */
 
 const listOf = () => document.getElementById("list-items");
-let pointerInList = false;
 const listPane = document.getElementById("list");
-listPane.addEventListener("pointerenter", () => { pointerInList = true; });
-listPane.addEventListener("pointerleave", () => { pointerInList = false; });
 
 function markCurrent() {
   const path = location.pathname;
@@ -77,38 +74,66 @@ function markCurrent() {
 let refreshTimer = 0;
 function listChanged() {
   clearTimeout(refreshTimer);
-  refreshTimer = setTimeout(() => {
-    // Rows must not move under the hand or below the eye; then the person decides when.
-    const moved = listOf() && listOf().scrollTop > 40;
-    if (pointerInList || moved || listPane.contains(document.activeElement)) document.getElementById("list-news").hidden = false;
-    else refreshList();
-  }, 600);
+  refreshTimer = setTimeout(updateList, 600);
 }
 
-async function refreshList() {
+async function freshPage() {
   const box = listOf();
-  if (!box) return;
-  const answer = await fetch(box.dataset.src || location.href, { credentials: "same-origin" }).catch(() => null);
-  if (!answer || !answer.ok) return;
+  const answer = box && await fetch(box.dataset.src || location.href, { credentials: "same-origin" }).catch(() => null);
+  if (!answer || !answer.ok) return null;
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-  const fresh = page.getElementById("list-items");
-  if (!fresh) return;
-  const top = box.scrollTop;
-  box.replaceWith(fresh);
-  fresh.scrollTop = top;
   page.querySelectorAll("[data-count]").forEach((count) => {
     const old = document.querySelector(`[data-count="${count.dataset.count}"]`);
     if (old) old.textContent = count.textContent;
   });
   const count = page.getElementById("bell-count");
   if (count) setBell(Number(count.dataset.n));
+  return page.getElementById("list-items");
+}
+
+const rows = (box) => [...box.querySelectorAll("a.item")];
+
+/** The list as it is now, in its own order. */
+async function refreshList() {
+  const fresh = await freshPage();
+  const box = listOf();
+  if (!fresh || !box) return;
+  const top = box.scrollTop;
+  box.replaceWith(fresh);
+  fresh.scrollTop = top;
   document.getElementById("list-news").hidden = true;
   if (window.htmx) window.htmx.process(fresh);
   markCurrent();
 }
+
+/** Rows never move under the hand or the eye: words are renewed in place, what has gone is dimmed, and what is new
+ * waits behind a bar until the person wants it. */
+async function updateList() {
+  const fresh = await freshPage();
+  const box = listOf();
+  if (!fresh || !box || fresh.dataset.src !== box.dataset.src) return;
+  const now = new Map(rows(fresh).map((row) => [row.dataset.key, row]));
+  if (rows(box).length === 0) {
+    if (now.size) refreshList();
+    return;
+  }
+  const shown = rows(box);
+  // A full page: what fell off its end is on the next one.
+  const last = fresh.querySelector(".list-more") ? shown.findLastIndex((row) => now.has(row.dataset.key)) : shown.length;
+  for (const [n, row] of shown.entries()) {
+    const next = now.get(row.dataset.key);
+    row.classList.toggle("item-gone", !next && n < last);
+    if (next && row.innerHTML !== next.innerHTML) row.replaceChildren(...next.cloneNode(true).childNodes);
+    now.delete(row.dataset.key);
+  }
+  const bar = document.getElementById("list-news");
+  const gone = box.querySelectorAll(".item-gone").length;
+  bar.textContent = now.size ? `${now.size} 条新到，点这里显示` : gone ? `${gone} 条已不在这里，点这里整理` : "";
+  bar.hidden = !bar.textContent;
+}
 document.getElementById("list-news").addEventListener("click", refreshList);
 // Words like “还剩 2 小时” grow old even when nothing happens.
-setInterval(() => { if (!document.hidden && !pointerInList) refreshList(); }, 60000);
+setInterval(() => { if (!document.hidden) updateList(); }, 60000);
 
 /* ---- main pane ------------------------------------------------------- */
 
@@ -336,7 +361,7 @@ openStream({
     if (name === "case") {
       if (viewing && (data.number === viewing.dataset.case || !data.number)) refreshCase();
       listChanged();
-    } else if (name === "conversation" || name === "task" || name === "message") listChanged();
+    } else if (["conversation", "task", "message", "reload"].includes(name)) listChanged();
     else if (name === "notice") told(data);
     else if (name === "alert") toast(data.text || "有紧急情况，请看待接入会话");
   },
