@@ -239,3 +239,30 @@ async fn a_leader_sets_a_deputy_on_the_page_and_ends_it() {
     form(&app, "/desk/deputies/end", &leader, &end).await.expect(303);
     assert!(app.get("/desk/deputies", &clerk).await.expect(200).text().contains("现在没有代理"));
 }
+
+#[tokio::test]
+async fn the_paper_carries_clocks_and_signatures_and_no_name_that_the_screen_hides() {
+    let app = TestApp::start().await;
+    let centre = app.officer("fenpai", &[(Role::FrontDesk, ""), (Role::Dispatcher, "")]).await;
+    let clerk = app.officer("clerk", &[(Role::UnitClerk, "zjj")]).await;
+    let other = app.officer("other", &[(Role::UnitClerk, "swj")]).await;
+    let body = json!({ "words": "示例机电有限公司反映验收推诿，请打13800000001", "enterprise": "示例机电有限公司",
+        "contact_name": "王示例", "contact_phone": "13800000001", "type": "complaint", "confidential": true });
+    let filed = app.post("/api/cases", &centre, body).await.expect(201).json();
+    let number = filed["number"].as_str().expect("a number");
+    act(&app, &centre, number, "accept", json!({})).await;
+    act(&app, &centre, number, "dispatch", json!({ "lead": "zjj", "assists": [] })).await;
+    let path = format!("/desk/cases/{number}/print");
+    let full = app.get(&path, &centre).await.expect(200).text();
+    for words in ["涉企诉求办理单", number, "示例机电有限公司", "13800000001", "答复", "fenpai", "六、办理经过"]
+    {
+        assert!(full.contains(words), "{words}: {full}");
+    }
+    let hidden = app.get(&path, &clerk).await.expect(200).text();
+    assert!(hidden.contains("身份保密") && hidden.contains("验收推诿"), "{hidden}");
+    for words in ["示例机电", "13800000001", "王示例"] {
+        assert!(!hidden.contains(words), "{words}: {hidden}");
+    }
+    app.get(&path, &other).await.expect(404);
+    app.get("/desk/cases/ZT1/print", &centre).await.expect(404);
+}

@@ -46,9 +46,22 @@ async fn no_page_carries_inline_script_style_or_handlers() {
     let token = app.officer("zuoxi", &[(Role::FrontDesk, ""), (Role::Dispatcher, "")]).await;
     let (number, _) = file(&app, &token, HOSTILE).await;
     let desk = format!("/desk/cases/{number}");
+    let paper = format!("/desk/cases/{number}/print");
     let inline = regex::Regex::new(r#"<script(?:\s+type="module")?\s*>|<style|\sstyle=|<[^>]*\son[a-z]+=|javascript:"#);
     let inline = inline.expect("a pattern");
-    for path in ["/", "/chat?embed=1", "/track", "/login", "/desk", "/desk?tab=all", desk.as_str(), "/nowhere"] {
+    for path in [
+        "/",
+        "/chat?embed=1",
+        "/track",
+        "/login",
+        "/desk",
+        "/desk?tab=all",
+        "/desk/notices",
+        "/desk/deputies",
+        desk.as_str(),
+        paper.as_str(),
+        "/nowhere",
+    ] {
         let request = Request::get(path)
             .header(header::ACCEPT, "text/html")
             .header(header::AUTHORIZATION, format!("Bearer {token}"))

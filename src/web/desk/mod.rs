@@ -8,6 +8,7 @@ pub mod forms;
 pub mod list;
 pub mod notices;
 pub mod pages;
+pub mod print;
 
 use axum::{
     extract::{OriginalUri, Path, Query, State},
@@ -43,6 +44,7 @@ pub fn routes() -> Vec<Route> {
     vec![
         get("/desk", Access::AnyOfficer, home),
         get("/desk/cases/{number}", Access::Officer(Permission::ViewCases), case),
+        get("/desk/cases/{number}/print", Access::Officer(Permission::ViewCases), print::page),
         get("/desk/conversations/{id}", Access::Officer(Permission::Converse), conversation),
         get("/desk/deputies", Access::AnyOfficer, deputies::page),
         post("/desk/deputies", Access::AnyOfficer, deputies::set),
