@@ -1,5 +1,6 @@
 //! The main path in a real browser: the enterprise at a phone-narrow window, the officers at a wide one.
 
+mod composer;
 mod desk;
 mod enterprise;
 mod harness;

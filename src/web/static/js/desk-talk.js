@@ -1,5 +1,6 @@
 // A conversation at the desk: transcript, what the bot knows, taking over, answering, notes, handing on, a case beside it.
-import { clockTime, dueTime, el, enterSends, icon, newId, store, toast } from "./dom.js";
+import { clockTime, dueTime, el, enterSends, icon, store, toast } from "./dom.js";
+import { HOLD, holdMessages } from "./desk-hold.js";
 import { renderBody, renderMeta } from "./chat-message.js";
 
 const KNOWN = [
@@ -24,7 +25,7 @@ export function openTalk(box, { api, refreshList }) {
   let mode = "out";
   let closed = false;
   let seen = 0; // the last message that was on the screen when the answer was begun
-  let clientId = newId();
+  let ending = 0; // the moment at which the conversation will be ended
   let couldWrite = false;
 
   async function load() {
@@ -32,14 +33,45 @@ export function openTalk(box, { api, refreshList }) {
       const next = await api("GET", base);
       if (closed) return;
       const first = data === null;
+      const heard = data ? visitorSeq(data) : null;
       data = next;
+      if (heard !== null && visitorSeq(data) > heard) {
+        held.pause();
+        if (ending) stopEnding("对方又说了话，会话没有结束");
+      }
       draw(first);
+      if (first) held.resume((data.messages || []).map((message) => message.client_id).filter(Boolean));
     } catch (error) {
       if (closed) return;
       log.replaceChildren(el("div", { class: "empty" }, icon(error.status === 403 || error.status === 404 ? "lock" : "offline"), el("strong", {}, error.message),
         el("p", {}, el("button", { type: "button", class: "btn", onclick: load }, "再试一次"))));
     }
   }
+
+  const visitorSeq = (seen) => Math.max(0, ...(seen.messages || []).filter((message) => message.from === "visitor").map((message) => message.seq));
+  const held = holdMessages({
+    id,
+    send: (message, how) => api("POST", base + "/messages", { client_id: message.client_id, text: message.text, after_seq: message.after_seq }, null, how.leaving).then(() => (closed ? null : load())),
+    changed() {
+      if (closed || !data) return;
+      const line = held.waiting() && $("held-words");
+      if (line) line.textContent = held.words();
+      else drawLog(false);
+    },
+    back(text, error) {
+      if (mode !== "out") setMode("out");
+      input.value = input.value.trim() ? text + "\n" + input.value : text;
+      store.set(draftKey("out"), input.value);
+      seen = newest();
+      if (closed || !data) return;
+      guard();
+      if (error) {
+        $("reply-hint").textContent = (error.problem || {}).code === "stale" ? "您写的时候对方又说了话，看过再发。" : error.message + "，文字放回了这里。";
+        load();
+      }
+      input.focus();
+    },
+  });
 
   let again = 0;
   function catchUp() {
@@ -69,7 +101,7 @@ export function openTalk(box, { api, refreshList }) {
     couldWrite = canWrite;
     if (first && canWrite && matchMedia("(min-width: 1024px)").matches) input.focus({ preventScroll: true });
     const note = $("talk-closed");
-    note.hidden = data.state !== "closed";
+    note.hidden = data.state !== "closed" && !ending;
     if (data.state === "closed") note.replaceChildren(icon("info"), el("span", {}, "会话已结束。来访者再发消息时会重新打开。"));
     guard();
   }
@@ -82,10 +114,13 @@ export function openTalk(box, { api, refreshList }) {
       ...(data.notes || []).map((note) => ({ at: note.at, seq: 0, node: () => drawNote(note) })),
     ].sort((a, b) => new Date(a.at) - new Date(b.at) || a.seq - b.seq);
     const nodes = rows.map((row) => row.node());
+    const waits = held.draw(newest);
+    if (waits) nodes.push(waits);
     if (nodes.length === 0) nodes.push(el("div", { class: "empty" }, icon("chat"), el("strong", {}, "还没有消息")));
     log.replaceChildren(...nodes);
-    if (near) log.scrollTop = log.scrollHeight;
+    if (near || (waits && !held.shown)) log.scrollTop = log.scrollHeight;
     else log.scrollTop = top;
+    held.shown = Boolean(waits);
   }
 
   function drawMessage(message) {
@@ -280,7 +315,35 @@ export function openTalk(box, { api, refreshList }) {
   }
 
   function finish() {
-    ask("结束会话", [el("p", {}, "企业会看到“本次会话已结束”。还没登记的事项请先建工单。")], "结束", () => api("POST", base + "/close", {}).then(() => { toast("已结束"); }));
+    ask("结束会话", [el("p", {}, "企业会看到“本次会话已结束”。还没登记的事项请先建工单。确定后 15 秒内可以撤回。")], "结束", async () => {
+      await held.flush();
+      ending = Date.now() + HOLD;
+      drawEnding();
+    });
+  }
+
+  let endTimer = 0;
+  function drawEnding() {
+    clearTimeout(endTimer);
+    const note = $("talk-closed");
+    const left = Math.ceil((ending - Date.now()) / 1000);
+    if (left <= 0) { endNow(); return; }
+    note.hidden = false;
+    note.replaceChildren(icon("clock"), el("span", {}, `${left} 秒后结束会话 `),
+      el("button", { type: "button", class: "link", id: "end-undo", onclick: () => stopEnding("没有结束，可以接着谈") }, "撤回"),
+      el("button", { type: "button", class: "link", id: "end-now", onclick: endNow }, "现在结束"));
+    endTimer = setTimeout(drawEnding, 1000);
+  }
+  function stopEnding(words) {
+    clearTimeout(endTimer);
+    ending = 0;
+    $("talk-closed").hidden = true;
+    toast(words);
+  }
+  function endNow() {
+    clearTimeout(endTimer);
+    ending = 0;
+    run("/close", {}, "已结束");
   }
 
   /** The same form the visitor would fill, pre-filled from what was said. */
@@ -339,13 +402,18 @@ export function openTalk(box, { api, refreshList }) {
 
   /* ---- answering ---- */
 
+  let shownMode = false; // nothing of the box belongs to a draft before the first mode is shown
   function setMode(next) {
-    store.set(draftKey(mode), input.value || null);
+    if (shownMode) store.set(draftKey(mode), input.value || null);
+    shownMode = true;
     mode = next;
-    reply.classList.toggle("noting", mode === "note");
-    $("mode-out").setAttribute("aria-selected", String(mode === "out"));
-    $("mode-note").setAttribute("aria-selected", String(mode === "note"));
-    input.placeholder = mode === "out" ? "写给企业的话。Enter 发送，Shift+Enter 换行" : "只有同事看得到的备注";
+    const note = mode === "note";
+    reply.classList.toggle("noting", note);
+    $("mode-out").setAttribute("aria-selected", String(!note));
+    $("mode-note").setAttribute("aria-selected", String(note));
+    $("reply-send").classList.toggle("btn-note", note);
+    $("reply-to").replaceChildren(icon(note ? "lock" : "send"), note ? "内部备注：只有同事看得到" : `发给${(data && (data.known || {}).enterprise) || "来访企业"}，15 秒内可以撤回`);
+    input.placeholder = note ? "写给同事的话，企业看不到" : "写给企业的话。Enter 发送，Shift+Enter 换行";
     input.value = store.get(draftKey(mode)) || "";
     guard();
   }
@@ -388,19 +456,14 @@ export function openTalk(box, { api, refreshList }) {
     }
     button.disabled = true;
     try {
+      const after = newest();
       if (mode === "note") await api("POST", base + "/notes", { text });
-      else await api("POST", base + "/messages", { client_id: clientId, text, after_seq: newest() });
-      clientId = newId();
       input.value = "";
       store.del(draftKey(mode));
-      await load();
+      if (mode === "note") await load();
+      else await held.begin(text, after);
     } catch (error) {
-      if ((error.problem || {}).code === "stale") {
-        await load();
-        guard();
-      }
-      $("reply-hint").textContent = error.status ? error.message : "没有发出去，文字还在，请再按一次发送。";
-      if (error.status === 409 && (error.problem || {}).code !== "stale") await load();
+      $("reply-hint").textContent = error.status ? error.message : "没有记下，文字还在，请再按一次。";
     }
     button.disabled = false;
     if (!input.value) guard();
@@ -469,7 +532,11 @@ export function openTalk(box, { api, refreshList }) {
       closed = true;
       clearInterval(heart);
       clearTimeout(again);
-      store.set(draftKey(mode), input.value || null);
+      clearTimeout(endTimer);
+      if (shownMode) store.set(draftKey(mode), input.value || null);
+      held.leave();
+      if (ending) api("POST", base + "/close", {}, null, true).catch(() => { /* still open, and in the list of one's own */ });
+      ending = 0;
     },
     onEvent(name, event) {
       const about = event.id || event.conversation_id || event.conversation;

@@ -2,13 +2,14 @@
 import { el, newId, toast } from "./dom.js";
 import { openStream } from "./stream.js";
 import { openTalk } from "./desk-talk.js";
+import { openKeys } from "./desk-keys.js";
 
 const meta = (name) => (document.querySelector(`meta[name="${name}"]`) || {}).content || "";
 
-/** A call of the staff API with the session's CSRF token. */
-export async function api(method, path, body, extra) {
+/** A call of the staff API with the session's CSRF token; `leaving` lets it outlive the page. */
+export async function api(method, path, body, extra, leaving) {
   const headers = Object.assign({ Accept: "application/json", "X-CSRF-Token": meta("csrf-token") }, extra || {});
-  const options = { method, headers, credentials: "same-origin", cache: "no-store" };
+  const options = { method, headers, credentials: "same-origin", cache: "no-store", keepalive: Boolean(leaving) };
   if (body !== undefined) {
     headers["Content-Type"] = "application/json";
     options.body = JSON.stringify(body);
@@ -375,5 +376,6 @@ openStream({
     else lostTimer = setTimeout(() => { live.textContent = navigator.onLine === false ? "网络断开，内容可能不是最新" : "正在重新连接…"; live.hidden = false; }, 1500);
   },
 });
+openKeys({ api });
 window.addEventListener("pagehide", () => { if (talk) talk.close(); });
 entered();
