@@ -96,7 +96,7 @@ export function openTalk(box, { api, refreshList }) {
     const canWrite = may.includes("messages");
     reply.hidden = !(canWrite || may.includes("notes"));
     $("mode-out").disabled = !canWrite;
-    $("canned-open").hidden = !canWrite;
+    if (first) seen = newest(); // all of it is on the screen, also above a draft from before
     if (first || canWrite !== couldWrite) setMode(canWrite ? "out" : "note");
     couldWrite = canWrite;
     if (first && canWrite && matchMedia("(min-width: 1024px)").matches) input.focus({ preventScroll: true });
@@ -412,6 +412,7 @@ export function openTalk(box, { api, refreshList }) {
     $("mode-out").setAttribute("aria-selected", String(!note));
     $("mode-note").setAttribute("aria-selected", String(note));
     $("reply-send").classList.toggle("btn-note", note);
+    $("canned-open").hidden = note || !(data && (data.allowed_actions || []).includes("messages"));
     $("reply-to").replaceChildren(icon(note ? "lock" : "send"), note ? "内部备注：只有同事看得到" : `发给${(data && (data.known || {}).enterprise) || "来访企业"}，15 秒内可以撤回`);
     input.placeholder = note ? "写给同事的话，企业看不到" : "写给企业的话。Enter 发送，Shift+Enter 换行";
     input.value = store.get(draftKey(mode)) || "";
