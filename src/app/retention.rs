@@ -68,7 +68,7 @@ pub async fn run(app: &App) -> Result<Summary, AppError> {
     for kind in Passing::ALL {
         let before = match kind {
             Passing::Sessions | Passing::LoginAttempts | Passing::Tokens => days(retention.log_days),
-            Passing::Repeats => ago(REPEATS),
+            Passing::Repeats | Passing::Received => ago(REPEATS),
             Passing::Deliveries | Passing::Unanswered => days(retention.conversation_days),
         };
         summary.rows += passing(app, kind, before, retention.dry_run).await?;

@@ -29,6 +29,7 @@ pub mod testing;
 pub mod timers;
 pub mod units;
 pub mod upkeep;
+pub mod wechat;
 
 use std::{
     path::{Path, PathBuf},

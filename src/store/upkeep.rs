@@ -78,12 +78,14 @@ pub async fn delete_conversations(
         AND NOT EXISTS (SELECT 1 FROM cases WHERE cases.conversation_id = conversations.id)";
     const FILES: &str =
         "SELECT file FROM attachments WHERE conversation_id IN (SELECT value ->> 'id' FROM json_each($1))";
-    const GO: [&str; 8] = [
+    const GO: [&str; 10] = [
         "DELETE FROM attachments WHERE conversation_id IN (SELECT value ->> 'id' FROM json_each($1))",
         "DELETE FROM answer_feedback WHERE conversation_id IN (SELECT value ->> 'id' FROM json_each($1))",
         "DELETE FROM unanswered WHERE conversation_id IN (SELECT value ->> 'id' FROM json_each($1))",
         "DELETE FROM conversation_notes WHERE conversation_id IN (SELECT value ->> 'id' FROM json_each($1))",
         "DELETE FROM promises WHERE conversation_id IN (SELECT value ->> 'id' FROM json_each($1))",
+        "DELETE FROM wechat_scenes WHERE conversation_id IN (SELECT value ->> 'id' FROM json_each($1))",
+        "DELETE FROM wechat_users WHERE conversation_id IN (SELECT value ->> 'id' FROM json_each($1))",
         "DELETE FROM messages WHERE conversation_id IN (SELECT value ->> 'id' FROM json_each($1))",
         "DELETE FROM conversations WHERE id IN (SELECT value ->> 'id' FROM json_each($1))",
         "DELETE FROM visitors WHERE id IN (SELECT value ->> 'visitor' FROM json_each($1)) \
@@ -135,12 +137,21 @@ pub enum Passing {
     Deliveries,
     /// Masked questions that no rule answered.
     Unanswered,
+    /// Messages of WeChat noted against repeats.
+    Received,
 }
 
 impl Passing {
     /// All kinds.
-    pub const ALL: [Self; 6] =
-        [Self::Sessions, Self::LoginAttempts, Self::Tokens, Self::Repeats, Self::Deliveries, Self::Unanswered];
+    pub const ALL: [Self; 7] = [
+        Self::Sessions,
+        Self::LoginAttempts,
+        Self::Tokens,
+        Self::Repeats,
+        Self::Deliveries,
+        Self::Unanswered,
+        Self::Received,
+    ];
 
     /// The word in metrics.
     pub const fn as_str(self) -> &'static str {
@@ -151,6 +162,7 @@ impl Passing {
             Self::Repeats => "repeats",
             Self::Deliveries => "deliveries",
             Self::Unanswered => "unanswered",
+            Self::Received => "wechat_received",
         }
     }
 
@@ -162,6 +174,7 @@ impl Passing {
             Self::Repeats => "SELECT COUNT(*) FROM idempotency WHERE created_at < $1",
             Self::Deliveries => "SELECT COUNT(*) FROM outbox WHERE state IN ('sent', 'dead') AND done_at < $1",
             Self::Unanswered => "SELECT COUNT(*) FROM unanswered WHERE at < $1",
+            Self::Received => "SELECT COUNT(*) FROM wechat_received WHERE received_at < $1",
         }
     }
 
@@ -187,6 +200,10 @@ impl Passing {
                     (SELECT id FROM outbox WHERE state IN ('sent', 'dead') AND done_at < $1 LIMIT $2)"
             }
             Self::Unanswered => "DELETE FROM unanswered WHERE id IN (SELECT id FROM unanswered WHERE at < $1 LIMIT $2)",
+            Self::Received => {
+                "DELETE FROM wechat_received WHERE key IN \
+                    (SELECT key FROM wechat_received WHERE received_at < $1 LIMIT $2)"
+            }
         }
     }
 }

@@ -1,0 +1,420 @@
+//! WeChat users with their sending windows, messages already received, and what a passive reply carried.
+//!
+//! Every message that the bot, an officer or the system writes into a conversation of a WeChat user has a row in the
+//! outbox ([`hold`], in the transaction that stores the message): target [`TARGET`], key [`delivery_key`], payload
+//! `{"conversation_id","seq"}`. A reply that the platform waits for is held back until its three tries are over; the
+//! passive reply takes it out of the outbox ([`account`]) before it leaves. If the process dies in between, the
+//! platform's next try gets the same answer, and if none comes, the outbox sends it.
+
+use std::sync::LazyLock;
+
+use jiff::Timestamp;
+use serde_json::json;
+
+use super::{StoreError, Tx, rows::RowsSql};
+use crate::{domain::ids::ConversationId, on_backend, row_struct};
+
+/// Target of the outbox rows that go to WeChat.
+pub const TARGET: &str = "wechat";
+/// Event of an outbox row that carries a stored message.
+pub const EVENT_MESSAGE: &str = "wechat.message";
+/// Event of an outbox row that carries words of its own: payload `{"conversation_id","seq","text"}`.
+pub const EVENT_TEXT: &str = "wechat.text";
+
+row_struct! {
+    /// A user of one WeChat account. Instants are milliseconds UTC.
+    #[derive(Debug, Clone, PartialEq, Eq)]
+    pub struct WechatUser {
+        /// `oa`, `work` or `kf`.
+        pub channel: String,
+        /// Name of the account in the configuration.
+        pub account: String,
+        /// openid, UserID or external_userid.
+        pub openid: String,
+        /// Id across the accounts of one Open Platform subject.
+        pub unionid: Option<String>,
+        /// `VisitorId` as text.
+        pub visitor_id: String,
+        /// `ConversationId` as text.
+        pub conversation_id: String,
+        /// When the user last wrote or tapped.
+        pub last_inbound_at: Option<i64>,
+        /// Messages sent by API since then.
+        pub sent_since_inbound: i64,
+        /// Whether the user follows the account.
+        pub subscribed: bool,
+        /// First seen.
+        pub created_at: i64,
+        /// Last change.
+        pub changed_at: i64,
+    }
+}
+
+/// A user to add.
+#[derive(Debug, Clone)]
+pub struct NewUser<'a> {
+    /// `oa`, `work` or `kf`.
+    pub channel: &'a str,
+    /// Name of the account in the configuration.
+    pub account: &'a str,
+    /// openid, UserID or external_userid.
+    pub openid: &'a str,
+    /// `VisitorId` as text.
+    pub visitor_id: &'a str,
+    /// `ConversationId` as text.
+    pub conversation_id: &'a str,
+}
+
+/// Adds a user who has not written yet; `false` when the account knows the openid already.
+///
+/// # Errors
+/// `Database`.
+pub async fn insert(tx: &mut Tx, new: &NewUser<'_>, now: Timestamp) -> Result<bool, StoreError> {
+    const SQL: &str = "INSERT INTO wechat_users (channel, account, openid, visitor_id, conversation_id, \
+        sent_since_inbound, subscribed, created_at, changed_at) VALUES ($1, $2, $3, $4, $5, 0, TRUE, $6, $6) \
+        ON CONFLICT (channel, account, openid) DO NOTHING";
+    let added = on_backend!(tx, |conn| sqlx::query(SQL)
+        .bind(new.channel)
+        .bind(new.account)
+        .bind(new.openid)
+        .bind(new.visitor_id)
+        .bind(new.conversation_id)
+        .bind(now.as_millisecond())
+        .execute(conn)
+        .await?
+        .rows_affected());
+    Ok(added == 1)
+}
+
+/// The user of an account.
+///
+/// # Errors
+/// `Database`.
+pub async fn find(tx: &mut Tx, channel: &str, account: &str, openid: &str) -> Result<Option<WechatUser>, StoreError> {
+    const SQL: &str = "SELECT channel, account, openid, unionid, visitor_id, conversation_id, last_inbound_at, \
+        sent_since_inbound, subscribed, created_at, changed_at FROM wechat_users \
+        WHERE channel = $1 AND account = $2 AND openid = $3";
+    Ok(on_backend!(tx, |conn| sqlx::query_as(SQL)
+        .bind(channel)
+        .bind(account)
+        .bind(openid)
+        .fetch_optional(conn)
+        .await?))
+}
+
+/// The users whose conversation this is, the one who wrote last first: one, or several after a join.
+///
+/// # Errors
+/// `Database`.
+pub async fn of_conversation(tx: &mut Tx, conversation: ConversationId) -> Result<Vec<WechatUser>, StoreError> {
+    const SQL: &str = "SELECT channel, account, openid, unionid, visitor_id, conversation_id, last_inbound_at, \
+        sent_since_inbound, subscribed, created_at, changed_at FROM wechat_users WHERE conversation_id = $1 \
+        ORDER BY last_inbound_at IS NULL, last_inbound_at DESC, channel, account, openid";
+    Ok(on_backend!(tx, |conn| sqlx::query_as(SQL).bind(conversation.to_string()).fetch_all(conn).await?))
+}
+
+/// Sets whether the user follows the account.
+///
+/// # Errors
+/// `Database`.
+pub async fn set_subscribed(
+    tx: &mut Tx,
+    user: &WechatUser,
+    subscribed: bool,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    const SQL: &str = "UPDATE wechat_users SET subscribed = $4, changed_at = $5 \
+        WHERE channel = $1 AND account = $2 AND openid = $3";
+    on_backend!(tx, |conn| sqlx::query(SQL)
+        .bind(user.channel.as_str())
+        .bind(user.account.as_str())
+        .bind(user.openid.as_str())
+        .bind(subscribed)
+        .bind(now.as_millisecond())
+        .execute(conn)
+        .await
+        .map(|_| ()))?;
+    Ok(())
+}
+
+/// Counts messages that were sent by API against the allowance of the window.
+///
+/// # Errors
+/// `Database`.
+pub async fn count_sent(tx: &mut Tx, user: &WechatUser, messages: i64, now: Timestamp) -> Result<(), StoreError> {
+    const SQL: &str = "UPDATE wechat_users SET sent_since_inbound = sent_since_inbound + $4, changed_at = $5 \
+        WHERE channel = $1 AND account = $2 AND openid = $3";
+    on_backend!(tx, |conn| sqlx::query(SQL)
+        .bind(user.channel.as_str())
+        .bind(user.account.as_str())
+        .bind(user.openid.as_str())
+        .bind(messages)
+        .bind(now.as_millisecond())
+        .execute(conn)
+        .await
+        .map(|_| ()))?;
+    Ok(())
+}
+
+/// Key of the outbox row of a message.
+pub fn delivery_key(conversation: &str, seq: i64) -> String {
+    format!("{conversation}:{seq}")
+}
+
+/// A message that has to reach a WeChat user.
+#[derive(Debug, Clone)]
+pub struct Held {
+    /// Id of the outbox row.
+    pub id: String,
+    /// `ConversationId` as text.
+    pub conversation: String,
+    /// Number of the message.
+    pub seq: i64,
+    /// When it is sent at the earliest.
+    pub next_at: Timestamp,
+}
+
+/// Puts messages into the outbox for WeChat, in the transaction that stores them.
+///
+/// # Errors
+/// `Database`.
+pub async fn hold(tx: &mut Tx, messages: &[Held], now: Timestamp) -> Result<(), StoreError> {
+    static SQL: LazyLock<RowsSql> = LazyLock::new(|| {
+        RowsSql::new(
+            "INSERT INTO outbox (id, target, event, key, payload, state, attempts, next_at, created_at) \
+             SELECT v.column1, 'wechat', 'wechat.message', v.column2, v.column3, 'ready', 0, v.column4, v.column5 \
+             FROM (VALUES ",
+            5,
+            ") AS v WHERE v.column1 IS NOT NULL ON CONFLICT (target, key) DO NOTHING",
+        )
+    });
+    for part in SQL.parts(tx.is_sqlite(), messages) {
+        on_backend!(tx, |conn| {
+            let mut query = sqlx::query(part.sql);
+            for m in part.rows() {
+                query = query
+                    .bind(m.map(|m| m.id.as_str()))
+                    .bind(m.map(|m| delivery_key(&m.conversation, m.seq)))
+                    .bind(m.map(|m| json!({"conversation_id": m.conversation, "seq": m.seq}).to_string()))
+                    .bind(m.map(|m| m.next_at.as_millisecond()))
+                    .bind(m.map(|_| now.as_millisecond()));
+            }
+            query.execute(conn).await.map(|_| ())
+        })?;
+    }
+    Ok(())
+}
+
+/// What came in from a user, and which messages its passive reply is about to carry.
+#[derive(Debug, Clone)]
+pub struct Inbound {
+    /// `oa`, `work` or `kf`.
+    pub channel: &'static str,
+    /// Name of the account in the configuration.
+    pub account: String,
+    /// openid, UserID or external_userid.
+    pub openid: String,
+    /// `ConversationId` as text.
+    pub conversation: String,
+    /// When it came.
+    pub at: Timestamp,
+    /// Whether it opens the window of 48 hours: a message does, a repeat does not.
+    pub opens_window: bool,
+    /// Numbers of the messages that the passive reply carries.
+    pub carried: Vec<i64>,
+}
+
+/// Opens the windows and takes what the passive replies carry out of the outbox, for many at once. Rows that a sender
+/// has claimed already stay with it.
+///
+/// # Errors
+/// `Database`.
+pub async fn account(tx: &mut Tx, inbound: &[Inbound], now: Timestamp) -> Result<(), StoreError> {
+    const WINDOW: &str = "UPDATE wechat_users SET last_inbound_at = CAST(j.value ->> 'at' AS BIGINT), \
+        sent_since_inbound = 0, changed_at = $2 FROM json_each($1) AS j \
+        WHERE channel = j.value ->> 'channel' AND account = j.value ->> 'account' AND openid = j.value ->> 'openid' \
+        AND (last_inbound_at IS NULL OR last_inbound_at <= CAST(j.value ->> 'at' AS BIGINT))";
+    const CARRIED: &str = "DELETE FROM outbox WHERE target = 'wechat' AND state = 'ready' \
+        AND key IN (SELECT value ->> 'key' FROM json_each($1))";
+    // One entry per user: the last.
+    let mut windows = std::collections::BTreeMap::new();
+    for one in inbound.iter().filter(|one| one.opens_window) {
+        let at = windows.entry((one.channel, one.account.as_str(), one.openid.as_str())).or_insert(one.at);
+        *at = (*at).max(one.at);
+    }
+    if !windows.is_empty() {
+        let list: Vec<_> = windows
+            .iter()
+            .map(|((channel, account, openid), at)| {
+                json!({"channel": channel, "account": account, "openid": openid, "at": at.as_millisecond().to_string()})
+            })
+            .collect();
+        on_backend!(tx, |conn| sqlx::query(WINDOW)
+            .bind(json!(list).to_string())
+            .bind(now.as_millisecond())
+            .execute(conn)
+            .await
+            .map(|_| ()))?;
+    }
+    let keys: Vec<_> = inbound
+        .iter()
+        .flat_map(|one| one.carried.iter().map(|seq| json!({"key": delivery_key(&one.conversation, *seq)})))
+        .collect();
+    if !keys.is_empty() {
+        on_backend!(tx, |conn| sqlx::query(CARRIED).bind(json!(keys).to_string()).execute(conn).await.map(|_| ()))?;
+    }
+    Ok(())
+}
+
+/// Messages of the conversation that still wait in the outbox.
+///
+/// # Errors
+/// `Database`.
+pub async fn waiting(tx: &mut Tx, conversation: ConversationId) -> Result<i64, StoreError> {
+    const SQL: &str = "SELECT COUNT(*) FROM outbox WHERE target = 'wechat' AND state IN ('ready', 'sending') \
+        AND key LIKE $1";
+    let row: (i64,) =
+        on_backend!(tx, |conn| sqlx::query_as(SQL).bind(format!("{conversation}:%")).fetch_one(conn).await?);
+    Ok(row.0)
+}
+
+/// What is known of a platform message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Received {
+    /// It came for the first time and is noted now.
+    New,
+    /// It came before; its answer is not known yet.
+    Running,
+    /// It came before and was answered with this text.
+    Done(Option<String>),
+}
+
+/// Notes a platform message by its key; tells whether it came before.
+///
+/// # Errors
+/// `Database`.
+pub async fn receive(
+    tx: &mut Tx,
+    key: &str,
+    channel: &str,
+    account: &str,
+    now: Timestamp,
+) -> Result<Received, StoreError> {
+    const INSERT: &str = "INSERT INTO wechat_received (key, channel, account, state, received_at) \
+        VALUES ($1, $2, $3, 'running', $4) ON CONFLICT (key) DO NOTHING";
+    const FIND: &str = "SELECT state, reply FROM wechat_received WHERE key = $1";
+    let added = on_backend!(tx, |conn| sqlx::query(INSERT)
+        .bind(key)
+        .bind(channel)
+        .bind(account)
+        .bind(now.as_millisecond())
+        .execute(conn)
+        .await?
+        .rows_affected());
+    if added == 1 {
+        return Ok(Received::New);
+    }
+    let row: Option<(String, Option<String>)> =
+        on_backend!(tx, |conn| sqlx::query_as(FIND).bind(key).fetch_optional(conn).await?);
+    Ok(match row {
+        Some((state, reply)) if state == "done" => Received::Done(reply),
+        Some(_) | None => Received::Running,
+    })
+}
+
+/// Stores the answer to a platform message.
+///
+/// # Errors
+/// `Database`.
+pub async fn answered(tx: &mut Tx, key: &str, reply: Option<&str>) -> Result<(), StoreError> {
+    const SQL: &str = "UPDATE wechat_received SET state = 'done', reply = $2 WHERE key = $1";
+    on_backend!(tx, |conn| sqlx::query(SQL).bind(key).bind(reply).execute(conn).await.map(|_| ()))?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{
+        conversations::{self, NewVisitor},
+        outbox,
+    };
+
+    fn at(ms: i64) -> Timestamp {
+        Timestamp::from_millisecond(ms).unwrap()
+    }
+
+    async fn with_user(tx: &mut Tx) -> ConversationId {
+        let conversation: ConversationId = "01934567-89ab-7000-8000-000000000002".parse().unwrap();
+        let visitor = NewVisitor {
+            id: "01934567-89ab-7000-8000-000000000001".parse().unwrap(),
+            conversation,
+            token_hash: "h",
+            user_id: None,
+            name: None,
+            locale: None,
+            channel: "wechat_oa",
+            external_id: Some("main:o1"),
+            dialogue: "{}",
+            expires_at: at(9_000),
+        };
+        conversations::insert(tx, &visitor, at(1)).await.unwrap();
+        let (visitor_id, conversation_id) = (visitor.id.to_string(), conversation.to_string());
+        let new = NewUser {
+            channel: "oa",
+            account: "main",
+            openid: "o1",
+            visitor_id: &visitor_id,
+            conversation_id: &conversation_id,
+        };
+        assert!(insert(tx, &new, at(1)).await.unwrap());
+        assert!(!insert(tx, &new, at(2)).await.unwrap(), "the openid is known");
+        conversation
+    }
+
+    fn held(conversation: ConversationId, seq: i64, next_at: i64) -> Held {
+        Held { id: format!("x{seq}"), conversation: conversation.to_string(), seq, next_at: at(next_at) }
+    }
+
+    crate::store_test! {
+        async fn a_passive_reply_takes_its_messages_out_of_the_outbox_and_opens_the_window(db: Db) {
+            let mut tx = db.write().await.unwrap();
+            let conversation = with_user(&mut tx).await;
+            hold(&mut tx, &[held(conversation, 2, 100), held(conversation, 3, 100), held(conversation, 5, 50)], at(10)).await.unwrap();
+            hold(&mut tx, &[held(conversation, 2, 100)], at(11)).await.unwrap();
+            assert_eq!(waiting(&mut tx, conversation).await.unwrap(), 3, "a message is held once");
+            let user = find(&mut tx, "oa", "main", "o1").await.unwrap().unwrap();
+            count_sent(&mut tx, &user, 2, at(12)).await.unwrap();
+            let inbound = |at_ms: i64, carried: Vec<i64>| Inbound {
+                channel: "oa", account: "main".into(), openid: "o1".into(), conversation: conversation.to_string(),
+                at: at(at_ms), opens_window: true, carried,
+            };
+            account(&mut tx, &[inbound(20, vec![2]), inbound(19, vec![3])], at(21)).await.unwrap();
+            let user = find(&mut tx, "oa", "main", "o1").await.unwrap().unwrap();
+            assert_eq!((user.last_inbound_at, user.sent_since_inbound), (Some(20), 0));
+            account(&mut tx, &[inbound(15, vec![])], at(22)).await.unwrap();
+            assert_eq!(find(&mut tx, "oa", "main", "o1").await.unwrap().unwrap().last_inbound_at, Some(20), "never back");
+            let due = outbox::claim(&mut tx, at(200), at(300), 10).await.unwrap();
+            assert_eq!(due.iter().map(|row| row.key.clone()).collect::<Vec<_>>(), [delivery_key(&conversation.to_string(), 5)]);
+            assert_eq!(due[0].payload, json!({"conversation_id": conversation.to_string(), "seq": 5}).to_string());
+            assert_eq!((due[0].target.as_str(), due[0].event.as_str()), (TARGET, EVENT_MESSAGE));
+            account(&mut tx, &[inbound(30, vec![5])], at(31)).await.unwrap();
+            assert_eq!(waiting(&mut tx, conversation).await.unwrap(), 1, "what a sender has stays with it");
+            assert_eq!(of_conversation(&mut tx, conversation).await.unwrap().len(), 1);
+            set_subscribed(&mut tx, &user, false, at(40)).await.unwrap();
+            assert!(!find(&mut tx, "oa", "main", "o1").await.unwrap().unwrap().subscribed);
+            tx.commit().await.unwrap();
+        }
+    }
+
+    crate::store_test! {
+        async fn a_platform_message_is_received_once_and_its_answer_is_kept(db: Db) {
+            let mut tx = db.write().await.unwrap();
+            assert_eq!(receive(&mut tx, "k", "oa", "main", at(1)).await.unwrap(), Received::New);
+            assert_eq!(receive(&mut tx, "k", "oa", "main", at(2)).await.unwrap(), Received::Running);
+            answered(&mut tx, "k", Some("您好")).await.unwrap();
+            assert_eq!(receive(&mut tx, "k", "oa", "main", at(3)).await.unwrap(), Received::Done(Some("您好".into())));
+            tx.commit().await.unwrap();
+        }
+    }
+}
