@@ -1,5 +1,7 @@
 //! What a test must not call for real: the clock and the source of ids and randomness.
 
+pub mod wechat;
+
 use jiff::Timestamp;
 use uuid::Uuid;
 

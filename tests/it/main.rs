@@ -23,3 +23,4 @@ mod sla;
 mod support;
 mod tidy;
 mod upkeep;
+mod wechat_api;

@@ -3,3 +3,4 @@
 //! Nothing here decides what is answered; nothing here touches the database.
 
 pub mod api;
+pub mod cut;

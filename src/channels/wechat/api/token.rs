@@ -1,0 +1,152 @@
+//! The access token of one account: asked for once at a time, renewed early, never replaced by an older one.
+//!
+//! 公众号 use `stable_token` without `force_refresh`: repeated calls give the same token, so several gateways do not
+//! take it away from one another. 企业微信 has `gettoken`, which behaves alike.
+
+use std::{
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use tokio::time::Instant;
+
+use crate::ports::wechat::WechatFailure;
+
+/// A token is renewed this long before it ends: from then on the platform gives out the next one.
+const EARLY: Duration = Duration::from_mins(5);
+
+/// A token and its times.
+#[derive(Debug, Clone)]
+struct Known {
+    value: String,
+    /// When it is to be renewed.
+    renew_at: Instant,
+    /// When it ends.
+    ends_at: Instant,
+}
+
+/// What the platform gave.
+#[derive(Debug)]
+pub(super) struct Fresh {
+    /// The token.
+    pub(super) value: String,
+    /// How long it lives, in seconds.
+    pub(super) expires_in: u64,
+}
+
+/// The place of one account's token.
+#[derive(Debug, Default)]
+pub(super) struct Token {
+    known: Mutex<Option<Known>>,
+    /// Held by whoever asks the platform; the others wait and use what came.
+    asking: tokio::sync::Mutex<()>,
+}
+
+impl Token {
+    fn known(&self) -> Option<Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The token, asked for with `fetch` when there is none or it ends soon.
+    pub(super) async fn get(
+        &self,
+        fetch: impl AsyncFnOnce() -> Result<Fresh, WechatFailure>,
+    ) -> Result<String, WechatFailure> {
+        if let Some(known) = self.known().filter(|known| Instant::now() < known.renew_at) {
+            return Ok(known.value);
+        }
+        let _asking = self.asking.lock().await;
+        if let Some(known) = self.known().filter(|known| Instant::now() < known.renew_at) {
+            return Ok(known.value);
+        }
+        match self.ask(fetch).await {
+            Ok(value) => Ok(value),
+            // The old one is good for some minutes still.
+            Err(failure) => match self.known().filter(|known| Instant::now() < known.ends_at) {
+                Some(known) => {
+                    tracing::warn!(reason = %failure.reason, "the access token could not be renewed early");
+                    Ok(known.value)
+                }
+                None => Err(failure),
+            },
+        }
+    }
+
+    /// A token other than `refused`, which the platform does not take any more. Whoever comes second uses what the
+    /// first one got.
+    pub(super) async fn renew(
+        &self,
+        refused: &str,
+        fetch: impl AsyncFnOnce() -> Result<Fresh, WechatFailure>,
+    ) -> Result<String, WechatFailure> {
+        let _asking = self.asking.lock().await;
+        if let Some(known) = self.known().filter(|known| known.value != refused) {
+            return Ok(known.value);
+        }
+        self.ask(fetch).await
+    }
+
+    async fn ask(&self, fetch: impl AsyncFnOnce() -> Result<Fresh, WechatFailure>) -> Result<String, WechatFailure> {
+        let asked = Instant::now();
+        let fresh = fetch().await?;
+        let life = Duration::from_secs(fresh.expires_in);
+        let known =
+            Known { value: fresh.value.clone(), renew_at: asked + life.saturating_sub(EARLY), ends_at: asked + life };
+        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = Some(known);
+        Ok(fresh.value)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+    use crate::ports::wechat::Verdict;
+
+    fn broken() -> WechatFailure {
+        WechatFailure { verdict: Verdict::Retry, alarm: false, code: Some(-1), reason: "平台繁忙".into() }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_is_asked_for_once_and_renewed_five_minutes_early() {
+        let (token, asked) = (Token::default(), AtomicUsize::new(0));
+        let fetch = async || {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            let n = asked.fetch_add(1, Ordering::Relaxed);
+            Ok(Fresh { value: format!("t{n}"), expires_in: 7_200 })
+        };
+        let got = futures_util::future::join_all((0..20).map(|_| token.get(fetch))).await;
+        assert!(got.iter().all(|value| value.as_deref() == Ok("t0")), "{got:?}");
+        tokio::time::advance(Duration::from_secs(6_890)).await;
+        assert_eq!(token.get(fetch).await.as_deref(), Ok("t0"));
+        tokio::time::advance(Duration::from_secs(20)).await;
+        assert_eq!(token.get(fetch).await.as_deref(), Ok("t1"));
+        assert_eq!(asked.load(Ordering::Relaxed), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_failed_early_renewal_leaves_the_old_token_in_use_until_it_ends() {
+        let token = Token::default();
+        let good = async || Ok(Fresh { value: "t".into(), expires_in: 7_200 });
+        token.get(good).await.unwrap();
+        tokio::time::advance(Duration::from_secs(7_000)).await;
+        assert_eq!(token.get(async || Err(broken())).await.as_deref(), Ok("t"));
+        tokio::time::advance(Duration::from_secs(300)).await;
+        assert_eq!(token.get(async || Err(broken())).await, Err(broken()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn many_who_are_refused_renew_once() {
+        let (token, asked) = (Token::default(), AtomicUsize::new(0));
+        let fetch = async || {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            let n = asked.fetch_add(1, Ordering::Relaxed);
+            Ok(Fresh { value: format!("t{n}"), expires_in: 7_200 })
+        };
+        token.get(fetch).await.unwrap();
+        let got = futures_util::future::join_all((0..20).map(|_| token.renew("t0", fetch))).await;
+        assert!(got.iter().all(|value| value.as_deref() == Ok("t1")), "{got:?}");
+        assert_eq!(asked.load(Ordering::Relaxed), 2);
+    }
+}

@@ -1,0 +1,4 @@
+//! The client of WeChat's servers against a stand-in that fails in every way they do.
+
+mod client;
+pub(crate) mod platform;
