@@ -1,5 +1,7 @@
 //! What an operator asks the platform: menus, templates, and whether an account works at all.
 
+use std::time::Instant;
+
 use serde_json::{Value, json};
 
 use super::{Call, WechatClient, failure};
@@ -48,7 +50,7 @@ impl WechatClient {
     /// Asks for a token and tells what the platform dislikes; nothing: the account can call.
     pub async fn probe_token(&self, account: &WechatAccount) -> Option<Doubt> {
         let found = match self.slot(account) {
-            Ok(slot) => slot.token.get(async || self.fetch_token(slot).await).await.err()?,
+            Ok(slot) => slot.token.get(Instant::now(), async || self.fetch_token(slot).await).await.err()?,
             Err(failure) => failure,
         };
         Some(Doubt { advice: advice(account.kind, found.code).to_owned(), finding: found.reason })

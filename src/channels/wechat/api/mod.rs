@@ -9,7 +9,10 @@ mod errcode;
 mod message;
 mod token;
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
 
 pub use console::Doubt;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -192,7 +195,7 @@ impl WechatClient {
 
     /// Calls with the account's token; after a refused token once more with a fresh one.
     async fn call_raw(&self, slot: &Slot, call: &Call<'_>) -> Result<Raw, WechatFailure> {
-        let mut token = slot.token.get(async || self.fetch_token(slot).await).await?;
+        let mut token = slot.token.get(Instant::now(), async || self.fetch_token(slot).await).await?;
         let mut first = true;
         loop {
             let raw = self.transfer(slot, call, Some(&token)).await?;
@@ -203,7 +206,7 @@ impl WechatClient {
             );
             if first && errcode::wants_token(code) {
                 first = false;
-                token = slot.token.renew(&token, async || self.fetch_token(slot).await).await?;
+                token = slot.token.renew(&token, Instant::now(), async || self.fetch_token(slot).await).await?;
                 continue;
             }
             return Err(errcode::of_call(code, &errmsg));

@@ -5,10 +5,8 @@
 
 use std::{
     sync::{Mutex, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
-
-use tokio::time::Instant;
 
 use crate::ports::wechat::WechatFailure;
 
@@ -47,22 +45,23 @@ impl Token {
         self.known.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The token, asked for with `fetch` when there is none or it ends soon.
+    /// The token, asked for with `fetch` when there is none or it ends soon after `now`.
     pub(super) async fn get(
         &self,
+        now: Instant,
         fetch: impl AsyncFnOnce() -> Result<Fresh, WechatFailure>,
     ) -> Result<String, WechatFailure> {
-        if let Some(known) = self.known().filter(|known| Instant::now() < known.renew_at) {
+        if let Some(known) = self.known().filter(|known| now < known.renew_at) {
             return Ok(known.value);
         }
         let _asking = self.asking.lock().await;
-        if let Some(known) = self.known().filter(|known| Instant::now() < known.renew_at) {
+        if let Some(known) = self.known().filter(|known| now < known.renew_at) {
             return Ok(known.value);
         }
-        match self.ask(fetch).await {
+        match self.ask(now, fetch).await {
             Ok(value) => Ok(value),
             // The old one is good for some minutes still.
-            Err(failure) => match self.known().filter(|known| Instant::now() < known.ends_at) {
+            Err(failure) => match self.known().filter(|known| now < known.ends_at) {
                 Some(known) => {
                     tracing::warn!(reason = %failure.reason, "the access token could not be renewed early");
                     Ok(known.value)
@@ -77,17 +76,21 @@ impl Token {
     pub(super) async fn renew(
         &self,
         refused: &str,
+        now: Instant,
         fetch: impl AsyncFnOnce() -> Result<Fresh, WechatFailure>,
     ) -> Result<String, WechatFailure> {
         let _asking = self.asking.lock().await;
         if let Some(known) = self.known().filter(|known| known.value != refused) {
             return Ok(known.value);
         }
-        self.ask(fetch).await
+        self.ask(now, fetch).await
     }
 
-    async fn ask(&self, fetch: impl AsyncFnOnce() -> Result<Fresh, WechatFailure>) -> Result<String, WechatFailure> {
-        let asked = Instant::now();
+    async fn ask(
+        &self,
+        asked: Instant,
+        fetch: impl AsyncFnOnce() -> Result<Fresh, WechatFailure>,
+    ) -> Result<String, WechatFailure> {
         let fresh = fetch().await?;
         let life = Duration::from_secs(fresh.expires_in);
         let known =
@@ -108,44 +111,44 @@ mod tests {
         WechatFailure { verdict: Verdict::Retry, alarm: false, code: Some(-1), reason: "平台繁忙".into() }
     }
 
-    #[tokio::test(start_paused = true)]
+    fn after(begin: Instant, seconds: u64) -> Instant {
+        begin + Duration::from_secs(seconds)
+    }
+
+    #[tokio::test]
     async fn it_is_asked_for_once_and_renewed_five_minutes_early() {
-        let (token, asked) = (Token::default(), AtomicUsize::new(0));
+        let (token, asked, begin) = (Token::default(), AtomicUsize::new(0), Instant::now());
         let fetch = async || {
-            tokio::time::sleep(Duration::from_millis(50)).await;
+            tokio::task::yield_now().await;
             let n = asked.fetch_add(1, Ordering::Relaxed);
             Ok(Fresh { value: format!("t{n}"), expires_in: 7_200 })
         };
-        let got = futures_util::future::join_all((0..20).map(|_| token.get(fetch))).await;
+        let got = futures_util::future::join_all((0..20).map(|_| token.get(begin, fetch))).await;
         assert!(got.iter().all(|value| value.as_deref() == Ok("t0")), "{got:?}");
-        tokio::time::advance(Duration::from_secs(6_890)).await;
-        assert_eq!(token.get(fetch).await.as_deref(), Ok("t0"));
-        tokio::time::advance(Duration::from_secs(20)).await;
-        assert_eq!(token.get(fetch).await.as_deref(), Ok("t1"));
+        assert_eq!(token.get(after(begin, 6_899), fetch).await.as_deref(), Ok("t0"));
+        assert_eq!(token.get(after(begin, 6_901), fetch).await.as_deref(), Ok("t1"));
         assert_eq!(asked.load(Ordering::Relaxed), 2);
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn a_failed_early_renewal_leaves_the_old_token_in_use_until_it_ends() {
-        let token = Token::default();
+        let (token, begin) = (Token::default(), Instant::now());
         let good = async || Ok(Fresh { value: "t".into(), expires_in: 7_200 });
-        token.get(good).await.unwrap();
-        tokio::time::advance(Duration::from_secs(7_000)).await;
-        assert_eq!(token.get(async || Err(broken())).await.as_deref(), Ok("t"));
-        tokio::time::advance(Duration::from_secs(300)).await;
-        assert_eq!(token.get(async || Err(broken())).await, Err(broken()));
+        token.get(begin, good).await.unwrap();
+        assert_eq!(token.get(after(begin, 7_000), async || Err(broken())).await.as_deref(), Ok("t"));
+        assert_eq!(token.get(after(begin, 7_200), async || Err(broken())).await, Err(broken()));
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn many_who_are_refused_renew_once() {
-        let (token, asked) = (Token::default(), AtomicUsize::new(0));
+        let (token, asked, begin) = (Token::default(), AtomicUsize::new(0), Instant::now());
         let fetch = async || {
-            tokio::time::sleep(Duration::from_millis(50)).await;
+            tokio::task::yield_now().await;
             let n = asked.fetch_add(1, Ordering::Relaxed);
             Ok(Fresh { value: format!("t{n}"), expires_in: 7_200 })
         };
-        token.get(fetch).await.unwrap();
-        let got = futures_util::future::join_all((0..20).map(|_| token.renew("t0", fetch))).await;
+        token.get(begin, fetch).await.unwrap();
+        let got = futures_util::future::join_all((0..20).map(|_| token.renew("t0", begin, fetch))).await;
         assert!(got.iter().all(|value| value.as_deref() == Ok("t1")), "{got:?}");
         assert_eq!(asked.load(Ordering::Relaxed), 2);
     }
