@@ -30,6 +30,7 @@ pub mod timers;
 pub mod units;
 pub mod upkeep;
 pub mod wechat;
+pub mod wechat_out;
 
 use std::{
     path::{Path, PathBuf},

@@ -72,7 +72,8 @@ pub async fn enqueue(tx: &mut Tx, entry: &NewEntry<'_>, now: Timestamp) -> Resul
     Ok(added == 1)
 }
 
-/// Claims up to `limit` entries that are due, for the length of a lease. Two gateways never claim the same one.
+/// Claims up to `limit` entries that are due, for the length of a lease. Two gateways never claim the same one. What
+/// goes to WeChat has a claim of its own, in `wechat_out`.
 ///
 /// # Errors
 /// `Database`.
@@ -84,7 +85,8 @@ pub async fn claim(
 ) -> Result<Vec<OutboxRow>, StoreError> {
     // The state is tested again outside the subquery: PostgreSQL looks at it anew after waiting for a row.
     const SQL: &str = "UPDATE outbox SET state = 'sending', attempts = attempts + 1, lease_until = $2 WHERE id IN \
-        (SELECT id FROM outbox WHERE (state = 'ready' AND next_at <= $1) OR (state = 'sending' AND lease_until <= $1) \
+        (SELECT id FROM outbox WHERE target <> 'wechat' \
+        AND ((state = 'ready' AND next_at <= $1) OR (state = 'sending' AND lease_until <= $1)) \
         ORDER BY next_at, id LIMIT $3) AND ((state = 'ready' AND next_at <= $1) OR (state = 'sending' AND \
         lease_until <= $1)) RETURNING id, target, event, key, payload, state, attempts, next_at, last_error, \
         created_at, done_at";

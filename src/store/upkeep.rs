@@ -78,7 +78,7 @@ pub async fn delete_conversations(
         AND NOT EXISTS (SELECT 1 FROM cases WHERE cases.conversation_id = conversations.id)";
     const FILES: &str =
         "SELECT file FROM attachments WHERE conversation_id IN (SELECT value ->> 'id' FROM json_each($1))";
-    const GO: [&str; 10] = [
+    const GO: [&str; 11] = [
         "DELETE FROM attachments WHERE conversation_id IN (SELECT value ->> 'id' FROM json_each($1))",
         "DELETE FROM answer_feedback WHERE conversation_id IN (SELECT value ->> 'id' FROM json_each($1))",
         "DELETE FROM unanswered WHERE conversation_id IN (SELECT value ->> 'id' FROM json_each($1))",
@@ -86,6 +86,8 @@ pub async fn delete_conversations(
         "DELETE FROM promises WHERE conversation_id IN (SELECT value ->> 'id' FROM json_each($1))",
         "DELETE FROM wechat_scenes WHERE conversation_id IN (SELECT value ->> 'id' FROM json_each($1))",
         "DELETE FROM wechat_users WHERE conversation_id IN (SELECT value ->> 'id' FROM json_each($1))",
+        "DELETE FROM outbox WHERE target = 'wechat' \
+            AND substr(key, 1, 36) IN (SELECT value ->> 'id' FROM json_each($1))",
         "DELETE FROM messages WHERE conversation_id IN (SELECT value ->> 'id' FROM json_each($1))",
         "DELETE FROM conversations WHERE id IN (SELECT value ->> 'id' FROM json_each($1))",
         "DELETE FROM visitors WHERE id IN (SELECT value ->> 'visitor' FROM json_each($1)) \

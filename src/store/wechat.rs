@@ -337,7 +337,7 @@ mod tests {
     use super::*;
     use crate::store::{
         conversations::{self, NewVisitor},
-        outbox,
+        wechat_out,
     };
 
     fn at(ms: i64) -> Timestamp {
@@ -394,10 +394,10 @@ mod tests {
             assert_eq!((user.last_inbound_at, user.sent_since_inbound), (Some(20), 0));
             account(&mut tx, &[inbound(15, vec![])], at(22)).await.unwrap();
             assert_eq!(find(&mut tx, "oa", "main", "o1").await.unwrap().unwrap().last_inbound_at, Some(20), "never back");
-            let due = outbox::claim(&mut tx, at(200), at(300), 10).await.unwrap();
+            let due = wechat_out::claim(&mut tx, at(200), at(300), 10).await.unwrap();
             assert_eq!(due.iter().map(|row| row.key.clone()).collect::<Vec<_>>(), [delivery_key(&conversation.to_string(), 5)]);
             assert_eq!(due[0].payload, json!({"conversation_id": conversation.to_string(), "seq": 5}).to_string());
-            assert_eq!((due[0].target.as_str(), due[0].event.as_str()), (TARGET, EVENT_MESSAGE));
+            assert_eq!(due[0].event, EVENT_MESSAGE);
             account(&mut tx, &[inbound(30, vec![5])], at(31)).await.unwrap();
             assert_eq!(waiting(&mut tx, conversation).await.unwrap(), 1, "what a sender has stays with it");
             assert_eq!(of_conversation(&mut tx, conversation).await.unwrap().len(), 1);
