@@ -8,7 +8,7 @@ use super::{
     content::Content,
     events::{ChatEvent, Scope, StaffEvent},
     notices::{self, Told},
-    outbox,
+    outbox, wechat_out,
 };
 use crate::{
     domain::{
@@ -117,6 +117,7 @@ impl AfterCommit {
         }
         self.told.tell(app);
         app.wake.outbox.notify_one();
+        app.wake.wechat.notify_one();
         app.wake.timers.notify_one();
     }
 
@@ -273,6 +274,7 @@ async fn deliver(
     };
     after.chats.push((conversation, row.seq));
     conversations::insert_messages(tx, std::slice::from_ref(&stored)).await?;
+    wechat_out::deliver(tx, app, std::slice::from_ref(&stored), setting.now()).await?;
     conversations::save(tx, std::slice::from_ref(&row)).await?;
     Ok(())
 }

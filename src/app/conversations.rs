@@ -27,6 +27,7 @@ pub use promised::{end_promise, open_promises};
 use super::{
     App, AppError, Officer, dialogue_codec,
     events::{ChatEvent, Scope, StaffEvent},
+    wechat_out,
 };
 pub use crate::store::{
     conversations::{ConversationRow, MessageRow, NoteRow},
@@ -204,12 +205,14 @@ fn event_message(app: &App, row: &mut ConversationRow, text: &str, now: Timestam
 }
 
 /// Saves the row first: whoever was decided on an older version is refused before anything else is written.
-async fn store(tx: &mut Tx, row: &ConversationRow, messages: &[MessageRow]) -> Result<(), StoreError> {
+async fn store(tx: &mut Tx, app: &App, row: &ConversationRow, messages: &[MessageRow]) -> Result<(), AppError> {
     conversations::save(tx, std::slice::from_ref(row)).await?;
-    conversations::insert_messages(tx, messages).await
+    conversations::insert_messages(tx, messages).await?;
+    wechat_out::deliver(tx, app, messages, app.now()).await
 }
 
 fn tell(app: &App, id: ConversationId, row: &ConversationRow, owner: Option<&str>) {
+    app.wake.wechat.notify_one();
     app.hub.tell_visitor(id, ChatEvent::Messages { seq: row.seq });
     app.hub.tell_visitor(id, ChatEvent::State);
     app.hub.tell_staff(StaffEvent {
@@ -265,8 +268,8 @@ pub async fn claim(
     row.queued_at = None;
     row.changed_at = now.as_millisecond();
     let message = event_message(app, &mut row, &format!("工作人员 {} 已接入，为您服务。", officer.name), now);
-    let stored = store(&mut tx, &row, &[message]).await;
-    if matches!(stored, Err(StoreError::Conflict)) {
+    let stored = store(&mut tx, app, &row, &[message]).await;
+    if matches!(stored, Err(AppError::Store(StoreError::Conflict))) {
         tx.rollback().await?;
         let mut tx = app.db.read().await?;
         let row = load(&mut tx, officer, id).await?;
@@ -371,7 +374,7 @@ async fn finish(
     messages: &[MessageRow],
     owner: Option<&str>,
 ) -> Result<ConversationRow, AppError> {
-    store(&mut tx, &row, messages).await?;
+    store(&mut tx, app, &row, messages).await?;
     tx.commit().await?;
     tell(app, id, &row, owner);
     row.version += 1;
@@ -462,7 +465,7 @@ pub async fn send(app: &App, officer: &Officer, id: ConversationId, outgoing: &O
             decision: None,
             at: now.as_millisecond(),
         };
-        store(&mut tx, &row, std::slice::from_ref(&message)).await?;
+        store(&mut tx, app, &row, std::slice::from_ref(&message)).await?;
         let promise = promise_in(text).then(|| promise_due(app, now));
         if let Some(due) = promise {
             let promise = NewPromise {
@@ -476,6 +479,7 @@ pub async fn send(app: &App, officer: &Officer, id: ConversationId, outgoing: &O
             promises::insert(&mut tx, &promise, now).await?;
         }
         tx.commit().await?;
+        app.wake.wechat.notify_one();
         app.hub.tell_visitor(id, ChatEvent::Messages { seq: row.seq });
         app.hub.tell_staff(StaffEvent {
             kind: "message",

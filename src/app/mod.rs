@@ -36,6 +36,7 @@ pub mod track;
 pub mod units;
 pub mod visitors;
 pub mod webhooks;
+pub mod wechat_out;
 
 use std::{ops::Deref, sync::Arc};
 
@@ -56,6 +57,8 @@ use crate::{
 pub struct Wake {
     /// Something waits in the outbox.
     pub outbox: Notify,
+    /// Something waits for a WeChat user.
+    pub wechat: Notify,
     /// A timer was set or moved.
     pub timers: Notify,
 }

@@ -64,6 +64,7 @@ pub async fn revive(app: &App, id: &str) -> Result<(), AppError> {
     }
     tx.commit().await?;
     app.wake.outbox.notify_one();
+    app.wake.wechat.notify_one();
     Ok(())
 }
 

@@ -14,6 +14,7 @@ pub mod serve;
 pub mod sla;
 pub mod token;
 pub mod user;
+pub mod wechat;
 
 use std::{io::Write, path::PathBuf, process::ExitCode};
 

@@ -5,16 +5,16 @@ use std::{io::Write as _, net::SocketAddr, process::ExitCode, sync::Arc, time::D
 use anyhow::Context as _;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{Global, log};
+use super::{Global, log, wechat};
 use crate::{
     app::{
         App, auth,
         content::ContentStore,
         demo, exchange,
         system::{SystemClock, SystemIds},
-        units,
+        units, wechat_out,
     },
-    channels::webhook::HttpWebhooks,
+    channels::{webhook::HttpWebhooks, wechat::api::WechatClient},
     config::Config,
     jobs,
     ports::Clock as _,
@@ -80,7 +80,8 @@ async fn serve(config: Config, demo: bool) -> anyhow::Result<ExitCode> {
     app.exchange_stopped.cancel();
     let _ = exchange.await;
     for job in jobs {
-        let _ = tokio::time::timeout(Duration::from_secs(5), job).await;
+        // A message that is on its way to WeChat should learn its fate: its call takes eight seconds at most.
+        let _ = tokio::time::timeout(Duration::from_secs(10), job).await;
     }
     stop.abort();
     app.db.close().await;
@@ -109,7 +110,29 @@ fn start_jobs(app: &App) -> anyhow::Result<Vec<tokio::task::JoinHandle<()>>> {
     let timed = tokio::spawn(async move { while set.join_next().await.is_some() {} });
     let sender = HttpWebhooks::new().map_err(anyhow::Error::msg).context("cannot set up outgoing connections")?;
     let outbox = tokio::spawn(send_outbox(app.clone(), sender));
-    Ok(vec![reload, timed, outbox])
+    let mut started = vec![reload, timed, outbox];
+    if !app.config.wechat.is_empty() {
+        let client = wechat::client(&app.config).context("cannot set up connections to WeChat")?;
+        started.push(tokio::spawn(send_wechat(app.clone(), client)));
+    }
+    Ok(started)
+}
+
+/// Sends what waits for WeChat users, at once when something was written and every second for what is due again.
+async fn send_wechat(app: App, client: WechatClient) {
+    if let Err(error) = wechat_out::take_up(&app).await {
+        tracing::warn!(error = &error as &dyn std::error::Error, "messages under way before the restart wait a while");
+    }
+    loop {
+        if let Err(error) = jobs::wechat_out::run_once(&app, &client).await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "messages to WeChat could not be worked off");
+        }
+        tokio::select! {
+            () = app.shutdown.cancelled() => return,
+            () = app.wake.wechat.notified() => {},
+            () = tokio::time::sleep(Duration::from_secs(1)) => {},
+        }
+    }
 }
 
 /// Sends what waits in the outbox, at once when something was written and every few seconds for what is due again.

@@ -17,6 +17,13 @@ pub struct WechatConfig {
     pub kf: BTreeMap<String, WechatKf>,
 }
 
+impl WechatConfig {
+    /// Whether no account is configured.
+    pub fn is_empty(&self) -> bool {
+        self.oa.is_empty() && self.work.is_empty() && self.kf.is_empty()
+    }
+}
+
 /// `[wechat.oa.NAME]`.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]

@@ -6,3 +6,4 @@ pub mod outbox;
 pub mod retention;
 pub mod runner;
 pub mod sla_sweep;
+pub mod wechat_out;

@@ -1,16 +1,13 @@
 //! Messages on their way to WeChat users: claimed in the order of their conversation, sent piece by piece, held while
 //! the platform does not let the account write.
 //!
-//! They are entries of the outbox with the target [`TARGET`] and a key that begins with the id of the conversation.
+//! They are entries of the outbox with the target `wechat` and a key that begins with the id of the conversation.
 //! At most one entry of a conversation is under way, however many gateways there are.
 
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::{
-    StoreError, Tx,
-    wechat::{TARGET, WechatUser},
-};
+use super::{StoreError, Tx, wechat::WechatUser};
 use crate::{domain::ids::ConversationId, on_backend, row_struct};
 
 row_struct! {
@@ -213,11 +210,6 @@ pub async fn deliver(tx: &mut Tx, messages: &[ToDeliver<'_>], now: Timestamp) ->
         .execute(conn)
         .await?
         .rows_affected()))
-}
-
-/// Whether an entry of the outbox goes to WeChat.
-pub fn is_for_wechat(target: &str) -> bool {
-    target == TARGET
 }
 
 #[cfg(test)]

@@ -118,7 +118,7 @@ pub async fn make_case(
         let mut message = event_message(app, &mut row, &receipt.text, now);
         receipt.kind.as_str().clone_into(&mut message.kind);
         message.body = Some(Value::Object(reply_body(&receipt, content.schedule.zone())).to_string());
-        store(&mut tx, &row, &[message]).await?;
+        store(&mut tx, app, &row, &[message]).await?;
         tx.commit().await?;
         tell(app, id, &row, Some(&officer.name));
         Ok((CaseMade::Filed(filed.cases.clone()), Some(filed)))

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{event_message, hand_over, set_mode, tell};
 use crate::{
-    app::{App, AppError},
+    app::{App, AppError, wechat_out},
     domain::{dialogue::ConversationState, ids::ConversationId},
     store::{
         conversations::{self, ConversationRow},
@@ -72,6 +72,7 @@ async fn close_batch(app: &App, now: Timestamp, before: Timestamp) -> Result<usi
     }
     conversations::save(&mut tx, &rows).await?;
     conversations::insert_messages(&mut tx, &messages).await?;
+    wechat_out::deliver(&mut tx, app, &messages, now).await?;
     tx.commit().await?;
     for row in &rows {
         if let Ok(id) = row.id.parse::<ConversationId>() {

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::turn::{self, Open};
 use crate::{
-    app::{App, AppError, message::Message},
+    app::{App, AppError, message::Message, wechat_out},
     domain::{
         dialogue::{self, Effect, TurnEnv, shipped::Shipped},
         ids::ConversationId,
@@ -100,7 +100,9 @@ async fn leave(app: &App, id: ConversationId, now: Timestamp) -> Result<bool, Ap
     let rows: Vec<_> = stored.iter().map(|stored| stored.row.clone()).collect();
     conversations::save(&mut tx, std::slice::from_ref(&open.row)).await?;
     conversations::insert_messages(&mut tx, &rows).await?;
+    wechat_out::deliver(&mut tx, app, &rows, now).await?;
     tx.commit().await?;
+    app.wake.wechat.notify_one();
     turn::tell_of(app, &open.row, &before, || {
         stored.into_iter().map(|stored| Message::new(app, stored.row, stored.body)).collect()
     });

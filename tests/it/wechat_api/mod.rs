@@ -1,4 +1,5 @@
 //! The client of WeChat's servers against a stand-in that fails in every way they do.
 
 mod client;
+mod delivery;
 pub(crate) mod platform;

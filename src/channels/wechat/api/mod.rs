@@ -26,6 +26,8 @@ use crate::ports::wechat::{
 
 /// Bytes of a piece: the platform's 2,048 with some room.
 const PIECE: usize = 2_040;
+/// Bytes of one of several pieces: a few words may be added to it.
+const PIECE_OF_MANY: usize = 1_980;
 /// Longest JSON answer.
 const LONGEST_ANSWER: usize = 4 * 1024 * 1024;
 /// Largest file fetched.
@@ -298,7 +300,7 @@ fn refusal(raw: &Raw) -> Result<Option<(i64, String)>, WechatFailure> {
 #[async_trait::async_trait]
 impl WechatApi for WechatClient {
     fn cut(&self, text: &str) -> Vec<String> {
-        cut(text, PIECE)
+        if text.len() <= PIECE { vec![text.to_owned()] } else { cut(text, PIECE_OF_MANY) }
     }
 
     async fn send(&self, to: &WechatAddress, piece: &Piece, once: &str) -> Result<(), WechatFailure> {

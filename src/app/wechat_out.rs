@@ -1,0 +1,240 @@
+//! What goes out to WeChat users: which messages, in which words, and whether the platform lets us write now.
+//!
+//! Every message that bot, officer or system writes into the conversation of a WeChat user is handed over in the
+//! transaction that stores it; what a passive reply carried is taken out again before the reply leaves. The job sends
+//! the rest. The platform's limits are counted here, so that nothing is tried that is known to fail.
+
+mod limits;
+mod outcome;
+mod words;
+
+use jiff::{SignedDuration, Timestamp};
+pub use limits::{Limits, limits_of_conversation};
+pub use outcome::{delivered, failed, hold, progressed};
+use serde::Deserialize;
+
+use super::{App, AppError, attachments, message::MessageBody};
+pub use crate::store::wechat_out::DeliveryRow;
+use crate::{
+    domain::ids::{AttachmentId, ConversationId},
+    ports::wechat::{Held, MediaKind, WechatAccount, WechatAddress, WechatKind},
+    store::{
+        Tx,
+        conversations::{self, MessageRow},
+        wechat::{self, WechatUser},
+        wechat_out::{self as store, ToDeliver},
+    },
+};
+
+/// Messages left below which the small talk of the system (who took over, who left) is not worth one.
+const SPARE: i64 = 3;
+
+/// What is to be sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Content {
+    /// Words, to be cut into pieces.
+    Words(String),
+    /// A file to be uploaded first.
+    File {
+        /// What it is to the platform.
+        kind: MediaKind,
+        /// Its name.
+        name: String,
+        /// Its content.
+        bytes: Vec<u8>,
+    },
+}
+
+/// A message ready to be sent.
+#[derive(Debug, Clone)]
+pub struct Delivery {
+    /// Its entry.
+    pub row: DeliveryRow,
+    /// Whom it goes to.
+    pub to: WechatAddress,
+    /// The conversation.
+    pub conversation: ConversationId,
+    /// What it says.
+    pub content: Content,
+    /// What the platform allows now.
+    pub limits: Limits,
+    user: WechatUser,
+}
+
+/// What is to be done with a claimed entry.
+#[derive(Debug, Clone)]
+pub enum Plan {
+    /// Send it.
+    Send(Box<Delivery>),
+    /// Wait for the user.
+    Hold(Box<Delivery>, Held),
+    /// It is not worth a message any more.
+    Drop,
+    /// It can never be sent, for this reason in Chinese.
+    Never(&'static str),
+}
+
+/// The payload of an entry.
+#[derive(Debug, Deserialize)]
+struct Payload {
+    conversation_id: String,
+    seq: i64,
+    /// Words instead of the stored message's.
+    #[serde(default)]
+    text: Option<String>,
+}
+
+/// Hands new messages over in the transaction that stores them; wake `app.wake.wechat` after the commit. Where no WeChat
+/// account is configured it costs nothing.
+///
+/// # Errors
+/// `Store`.
+pub async fn deliver(tx: &mut Tx, app: &App, messages: &[MessageRow], now: Timestamp) -> Result<(), AppError> {
+    if app.config.wechat.is_empty() {
+        return Ok(());
+    }
+    let ours: Vec<ToDeliver<'_>> = messages
+        .iter()
+        .filter(|message| message.sender != "visitor")
+        .map(|m| ToDeliver { id: &m.id, conversation: &m.conversation_id, seq: m.seq })
+        .collect();
+    store::deliver(tx, &ours, now).await?;
+    Ok(())
+}
+
+/// Claims what is due, after letting go what was held for users who have written since.
+///
+/// # Errors
+/// `Store`.
+pub async fn claim(app: &App, lease: SignedDuration, limit: i64) -> Result<Vec<DeliveryRow>, AppError> {
+    let now = app.now();
+    let mut tx = app.db.write().await?;
+    store::release(&mut tx, now).await?;
+    let rows = store::claim(&mut tx, now, now.saturating_add(lease).unwrap_or(now), limit).await?;
+    tx.commit().await?;
+    Ok(rows)
+}
+
+/// Gives back what a process before this one had claimed. Only SQLite is certain to have no second process.
+///
+/// # Errors
+/// `Store`.
+pub async fn take_up(app: &App) -> Result<(), AppError> {
+    if app.db.file().is_some() {
+        let mut tx = app.db.write().await?;
+        store::end_leases(&mut tx, app.now()).await?;
+        tx.commit().await?;
+    }
+    Ok(())
+}
+
+/// Decides what to do with a claimed entry.
+///
+/// # Errors
+/// `Store`, `Internal` (the file cannot be read).
+pub async fn plan(app: &App, row: DeliveryRow) -> Result<Plan, AppError> {
+    let Ok(payload) = serde_json::from_str::<Payload>(&row.payload) else {
+        return Ok(Plan::Never("待发记录读不出来"));
+    };
+    let Ok(conversation) = payload.conversation_id.parse::<ConversationId>() else {
+        return Ok(Plan::Never("待发记录读不出来"));
+    };
+    let (user, message) = {
+        let mut tx = app.db.read().await?;
+        let user = wechat::of_conversation(&mut tx, conversation).await?.into_iter().next();
+        let found = conversations::messages_after(&mut tx, conversation, payload.seq - 1, 1).await?;
+        (user, found.into_iter().find(|message| message.seq == payload.seq))
+    };
+    let Some(user) = user else { return Ok(Plan::Never("找不到对应的微信用户")) };
+    let Ok(kind) = user.channel.parse::<WechatKind>() else { return Ok(Plan::Never("不认识的微信渠道")) };
+    let limits = Limits::of(kind, &user, app.now());
+    let body = MessageBody::from_column(message.as_ref().and_then(|message| message.body.as_deref()));
+    let content = match (payload.text, &message) {
+        (Some(text), _) => Content::Words(text),
+        (None, Some(message)) if is_small_talk(message) && !limits.is_roomy(SPARE) => return Ok(Plan::Drop),
+        (None, Some(message)) => match &body.attachment {
+            Some(file) => file_content(app, conversation, kind, file).await?,
+            None => Content::Words(words::of(message, &body)),
+        },
+        (None, None) => return Ok(Plan::Drop),
+    };
+    if matches!(&content, Content::Words(words) if words.trim().is_empty()) {
+        return Ok(Plan::Drop);
+    }
+    let account = WechatAccount { kind, name: user.account.clone() };
+    let to = WechatAddress { account, user: user.openid.clone() };
+    let held = limits.held();
+    let delivery = Box::new(Delivery { row, to, conversation, content, limits, user });
+    Ok(match held {
+        Some(why) => Plan::Hold(delivery, why),
+        None => Plan::Send(delivery),
+    })
+}
+
+/// What the system says about the conversation itself, as against news of a case.
+fn is_small_talk(message: &MessageRow) -> bool {
+    message.kind == "event" && !message.body.as_deref().is_some_and(|body| body.contains("\"case\""))
+}
+
+async fn file_content(
+    app: &App,
+    conversation: ConversationId,
+    account: WechatKind,
+    file: &super::message::FileInfo,
+) -> Result<Content, AppError> {
+    let kind = match file.mime.as_str() {
+        "image/png" | "image/jpeg" | "image/gif" => MediaKind::Image,
+        "audio/amr" | "audio/mpeg" if account == WechatKind::Oa => MediaKind::Voice,
+        _ => MediaKind::File,
+    };
+    if account == WechatKind::Oa && kind == MediaKind::File {
+        // The platform takes no documents here.
+        let place = app.config.server.public_url.as_deref().map(|url| format!("：{url}")).unwrap_or_default();
+        return Ok(Content::Words(format!(
+            "工作人员发来文件《{}》。公众号里不能直接收这类文件，请在网页端打开对话查看{place}",
+            file.name
+        )));
+    }
+    let id: AttachmentId = file.id.parse().map_err(|_| AppError::NotFound)?;
+    let mut download = attachments::open(app, conversation, id).await?;
+    let mut bytes = Vec::new();
+    tokio::io::AsyncReadExt::read_to_end(&mut download.file, &mut bytes)
+        .await
+        .map_err(|error| AppError::Internal(format!("attachment read: {error}")))?;
+    Ok(Content::File { kind, name: file.name.clone(), bytes })
+}
+
+/// How a message that did not arrive yet stands, for officers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// Number of the message.
+    pub seq: i64,
+    /// `waiting`, `held` or `failed`.
+    pub state: &'static str,
+    /// In Chinese.
+    pub words: String,
+}
+
+/// How the messages of a conversation stand that did not arrive yet.
+///
+/// # Errors
+/// `Store`.
+pub async fn standings(tx: &mut Tx, conversation: ConversationId) -> Result<Vec<Standing>, AppError> {
+    let rows = store::undelivered(tx, conversation).await?;
+    Ok(rows.iter().filter_map(standing).collect())
+}
+
+fn standing(row: &DeliveryRow) -> Option<Standing> {
+    let payload: Payload = serde_json::from_str(&row.payload).ok()?;
+    let part = if row.progress > 0 { format!("（已发出前 {} 段）", row.progress) } else { String::new() };
+    let reason = row.last_error.as_deref();
+    let (state, words) = match (row.state.as_str(), row.held.as_deref()) {
+        ("dead", _) => ("failed", format!("没有送达{part}：{}", reason.unwrap_or("原因不明"))),
+        (_, Some(_)) => ("held", format!("还没有送达{part}：{}", reason.unwrap_or("等对方再发消息"))),
+        (_, None) => match reason {
+            Some(reason) => ("waiting", format!("正在重试{part}：{reason}")),
+            None => ("waiting", format!("正在发送到微信{part}")),
+        },
+    };
+    Some(Standing { seq: payload.seq, state, words })
+}

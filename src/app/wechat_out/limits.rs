@@ -1,0 +1,134 @@
+//! The platform's limits: how long and how often an account may write after a user's message.
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::{
+    app::AppError,
+    domain::ids::ConversationId,
+    ports::wechat::{Held, WechatKind},
+    store::{
+        Tx,
+        wechat::{self, WechatUser},
+    },
+};
+
+/// What the platform allows now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Kind of the account.
+    pub kind: WechatKind,
+    /// How long the window is open still; zero: closed; `None`: there is no window.
+    pub window: Option<SignedDuration>,
+    /// Messages that may be sent still; `None`: as many as we like.
+    pub left: Option<i64>,
+    /// Whether the user has left the account.
+    pub left_us: bool,
+}
+
+impl Limits {
+    /// The limits towards a user.
+    pub(super) fn of(kind: WechatKind, user: &WechatUser, now: Timestamp) -> Self {
+        let window = kind.window_hours().map(|hours| {
+            let last = user.last_inbound_at.and_then(|at| Timestamp::from_millisecond(at).ok());
+            let end = last.and_then(|at| at.checked_add(SignedDuration::from_hours(hours)).ok());
+            end.map_or(SignedDuration::ZERO, |end| end.duration_since(now).max(SignedDuration::ZERO))
+        });
+        let left = kind.allowance().map(|most| (most - user.sent_since_inbound).max(0));
+        Self { kind, window, left, left_us: !user.subscribed }
+    }
+
+    /// Why nothing may be sent now.
+    pub fn held(&self) -> Option<Held> {
+        if self.left_us || self.window.is_some_and(|window| window.is_zero()) {
+            return Some(Held::Window);
+        }
+        (self.left == Some(0)).then_some(Held::Allowance)
+    }
+
+    /// Whether at least so many messages may be sent.
+    pub(super) fn is_roomy(&self, messages: i64) -> bool {
+        self.held().is_none() && self.left.is_none_or(|left| left >= messages)
+    }
+
+    /// The sentence above the officer's input.
+    pub fn words(&self) -> String {
+        let label = self.kind.label();
+        if self.left_us {
+            return format!("对方已取消关注{label}，消息发不出去");
+        }
+        let (Some(window), left) = (self.window, self.left) else {
+            return format!("{label}：随时可以发消息");
+        };
+        if window.is_zero() {
+            return "48 小时窗口已关闭，现在发的消息要等对方再来消息才会送达".to_owned();
+        }
+        let (hours, minutes) = (window.as_hours(), window.as_mins());
+        let time = if hours >= 1 { format!("{hours} 小时") } else { format!("{} 分钟", minutes.max(1)) };
+        match left {
+            Some(0) => format!("48 小时窗口还剩 {time}，但可发条数已用完，要等对方再来消息"),
+            Some(left) => format!("48 小时窗口还剩 {time}，还可发 {left} 条"),
+            None => format!("48 小时窗口还剩 {time}"),
+        }
+    }
+
+    /// What the officer can do when nothing may be sent.
+    pub fn advice(&self) -> Option<&'static str> {
+        self.held().map(|_| {
+            "可以照常写：消息会保留，对方一来消息就自动发出。急事请打电话；已立案的，办理节点会按模板消息或订阅通知提醒对方（如已配置）"
+        })
+    }
+}
+
+/// The limits towards whoever wrote last in this conversation; `None` when no WeChat user is in it.
+///
+/// # Errors
+/// `Store`.
+pub async fn limits_of_conversation(
+    tx: &mut Tx,
+    conversation: ConversationId,
+    now: Timestamp,
+) -> Result<Option<Limits>, AppError> {
+    let user = wechat::of_conversation(tx, conversation).await?.into_iter().next();
+    Ok(user.and_then(|user| Some(Limits::of(user.channel.parse().ok()?, &user, now))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn user(channel: &str, last: Option<i64>, sent: i64, subscribed: bool) -> WechatUser {
+        WechatUser {
+            channel: channel.into(),
+            account: "main".into(),
+            openid: "o1".into(),
+            unionid: None,
+            visitor_id: String::new(),
+            conversation_id: String::new(),
+            last_inbound_at: last,
+            sent_since_inbound: sent,
+            subscribed,
+            created_at: 0,
+            changed_at: 0,
+        }
+    }
+
+    #[test]
+    fn window_and_allowance_are_told_in_words() {
+        let hour = 3_600_000;
+        let check = |user: &WechatUser, at_ms: i64, held: Option<Held>, words: &str| {
+            let limits = Limits::of(user.channel.parse().unwrap(), user, Timestamp::from_millisecond(at_ms).unwrap());
+            assert_eq!(limits.held(), held, "{words}");
+            assert_eq!(limits.words(), words);
+            assert_eq!(limits.advice().is_some(), held.is_some());
+        };
+        check(&user("oa", Some(0), 2, true), 17 * hour - 1, None, "48 小时窗口还剩 31 小时，还可发 3 条");
+        check(&user("kf", Some(0), 0, true), 48 * hour - 60_000, None, "48 小时窗口还剩 1 分钟，还可发 5 条");
+        let used = "48 小时窗口还剩 47 小时，但可发条数已用完，要等对方再来消息";
+        check(&user("oa", Some(0), 7, true), hour, Some(Held::Allowance), used);
+        let closed = "48 小时窗口已关闭，现在发的消息要等对方再来消息才会送达";
+        check(&user("oa", Some(0), 0, true), 48 * hour, Some(Held::Window), closed);
+        check(&user("oa", None, 0, true), hour, Some(Held::Window), closed);
+        check(&user("oa", Some(0), 0, false), hour, Some(Held::Window), "对方已取消关注公众号，消息发不出去");
+        check(&user("work", None, 900, true), hour, None, "企业微信：随时可以发消息");
+    }
+}

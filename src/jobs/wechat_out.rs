@@ -1,0 +1,151 @@
+//! Sends what waits for WeChat users, of each conversation one message after the other, piece by piece.
+//!
+//! Everything is decided from stored rows, so a missed tick, a restart and a second gateway are the same case. A piece
+//! that the platform took is noted before the next one goes; a process that dies in between repeats at most the piece
+//! it had under way. What nobody knows the fate of is not repeated, unless the platform drops doubles.
+
+use futures_util::{StreamExt as _, stream};
+use jiff::SignedDuration;
+
+use crate::{
+    app::{
+        App, AppError,
+        wechat_out::{self, Content, Delivery, DeliveryRow, Plan},
+    },
+    ports::wechat::{Held, Piece, Verdict, WechatApi, WechatFailure},
+};
+
+/// Messages claimed in one go.
+const BATCH: i64 = 32;
+/// Conversations served at the same time.
+const AT_ONCE: usize = 8;
+/// How long a claimed message is nobody else's: longer than the slowest call.
+const LEASE: SignedDuration = SignedDuration::from_secs(40);
+/// Said at the end of the last piece that the platform allows, when more would follow.
+const TO_BE_CONTINUED: &str = "\n（未完，回复任意内容接着看）";
+
+/// What a run did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Delivered, or not worth a message.
+    pub sent: usize,
+    /// Failed and waiting for another attempt.
+    pub postponed: usize,
+    /// Waiting for the user.
+    pub held: usize,
+    /// Given up.
+    pub dead: usize,
+}
+
+enum End {
+    Sent,
+    Postponed,
+    Held,
+    Dead,
+}
+
+/// Sends everything that is due now.
+///
+/// # Errors
+/// `Store`; what was claimed is tried again when its lease ends.
+pub async fn run_once(app: &App, api: &dyn WechatApi) -> Result<Summary, AppError> {
+    let mut summary = Summary::default();
+    loop {
+        let rows = wechat_out::claim(app, LEASE, BATCH).await?;
+        if rows.is_empty() {
+            return Ok(summary);
+        }
+        let ends: Vec<_> = stream::iter(rows).map(|row| one(app, api, row)).buffer_unordered(AT_ONCE).collect().await;
+        for end in ends {
+            match end? {
+                End::Sent => summary.sent += 1,
+                End::Postponed => summary.postponed += 1,
+                End::Held => summary.held += 1,
+                End::Dead => summary.dead += 1,
+            }
+        }
+    }
+}
+
+async fn one(app: &App, api: &dyn WechatApi, row: DeliveryRow) -> Result<End, AppError> {
+    let (id, attempts) = (row.id.clone(), row.attempts);
+    match wechat_out::plan(app, row).await {
+        Ok(Plan::Send(delivery)) => send(app, api, &delivery).await,
+        Ok(Plan::Hold(delivery, why)) => {
+            wechat_out::hold(app, &delivery, why).await?;
+            Ok(End::Held)
+        }
+        Ok(Plan::Drop) => {
+            wechat_out::delivered(app, &id, None).await?;
+            Ok(End::Sent)
+        }
+        Ok(Plan::Never(reason)) => {
+            let failure =
+                WechatFailure { verdict: Verdict::GiveUp, alarm: false, code: None, reason: reason.to_owned() };
+            wechat_out::failed(app, &id, attempts, None, &failure, false).await?;
+            Ok(End::Dead)
+        }
+        Err(error @ AppError::Store(_)) => Err(error),
+        Err(error) => {
+            tracing::warn!(outbox.id = %id, error = &error as &dyn std::error::Error, "a message cannot be prepared");
+            let reason = "附件或内容读不出来".to_owned();
+            let failure = WechatFailure { verdict: Verdict::Retry, alarm: false, code: None, reason };
+            let again = wechat_out::failed(app, &id, attempts, None, &failure, false).await?;
+            Ok(if again { End::Postponed } else { End::Dead })
+        }
+    }
+}
+
+async fn send(app: &App, api: &dyn WechatApi, delivery: &Delivery) -> Result<End, AppError> {
+    let account = &delivery.to.account;
+    let pieces: Vec<Piece> = match &delivery.content {
+        Content::Words(words) => api.cut(words).into_iter().map(Piece::Text).collect(),
+        Content::File { kind, name, bytes } => match api.upload(account, *kind, name, bytes).await {
+            Ok(media) => vec![Piece::Media(*kind, media)],
+            Err(failure) => return fail(app, delivery, &failure, true, delivery.row.attempts).await,
+        },
+    };
+    let mut left = delivery.limits.left;
+    let mut attempts = delivery.row.attempts;
+    let done = usize::try_from(delivery.row.progress).unwrap_or(0);
+    for (n, piece) in pieces.iter().enumerate().skip(done) {
+        if left == Some(0) {
+            wechat_out::hold(app, delivery, Held::Allowance).await?;
+            return Ok(End::Held);
+        }
+        let piece = match piece {
+            Piece::Text(words) if left == Some(1) && n + 1 < pieces.len() => {
+                Piece::Text(format!("{words}{TO_BE_CONTINUED}"))
+            }
+            other => other.clone(),
+        };
+        let once = format!("{}:{n}", delivery.row.id);
+        if let Err(failure) = api.send(&delivery.to, &piece, &once).await {
+            return fail(app, delivery, &failure, api.drops_doubles(account, &piece), attempts).await;
+        }
+        wechat_out::progressed(app, delivery, i64::try_from(n + 1).unwrap_or(i64::MAX), LEASE).await?;
+        left = left.map(|left| left - 1);
+        attempts = 1;
+    }
+    wechat_out::delivered(app, &delivery.row.id, Some(delivery)).await?;
+    Ok(End::Sent)
+}
+
+async fn fail(
+    app: &App,
+    delivery: &Delivery,
+    failure: &WechatFailure,
+    drops_doubles: bool,
+    attempts: i64,
+) -> Result<End, AppError> {
+    tracing::warn!(
+        outbox.id = %delivery.row.id, wechat.account = %delivery.to.account, wechat.errcode = failure.code,
+        outbox.attempts = attempts, reason = %failure.reason, "a message was not delivered to WeChat"
+    );
+    if let Verdict::Hold(why) = failure.verdict {
+        wechat_out::hold(app, delivery, why).await?;
+        return Ok(End::Held);
+    }
+    let again = wechat_out::failed(app, &delivery.row.id, attempts, Some(delivery), failure, drops_doubles).await?;
+    Ok(if again { End::Postponed } else { End::Dead })
+}

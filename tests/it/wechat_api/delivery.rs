@@ -1,0 +1,327 @@
+//! Messages of officers and cases on their way to WeChat users: order, limits, faults, dead letters.
+
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+use zhitong::{
+    app::exchange::{Sent, Shown},
+    channels::wechat::api::{Access, Patience, WechatClient},
+    config::{Config, WechatKf, WechatOa},
+    domain::{
+        access::Role,
+        dialogue::Input,
+        ids::{ConversationId, VisitorId},
+    },
+    jobs::wechat_out::{self, Summary},
+    ports::{
+        IdGen as _,
+        wechat::{WechatAccount, WechatKind},
+    },
+    store::{
+        conversations::{self, NewVisitor},
+        wechat::{self, Inbound, NewUser},
+    },
+};
+
+use super::platform::{Act, Platform};
+use crate::support::{Answer, TestApp};
+
+pub(super) const SEND: &str = "/cgi-bin/message/custom/send";
+const KF: &str = "/cgi-bin/kf/send_msg";
+
+/// The gateway beside a platform, with an officer who has a conversation with a WeChat user.
+pub(super) struct Stage {
+    pub(super) app: TestApp,
+    pub(super) platform: Platform,
+    pub(super) client: WechatClient,
+    pub(super) officer: String,
+    pub(super) conversation: ConversationId,
+    kind: WechatKind,
+}
+
+impl Stage {
+    pub(super) async fn start(kind: WechatKind) -> Self {
+        Self::with(kind, |_| {}).await
+    }
+
+    pub(super) async fn with(kind: WechatKind, change: impl FnOnce(&mut Config)) -> Self {
+        let platform = Platform::start().await;
+        let app = TestApp::with(|config| {
+            config.wechat.oa.insert("main".into(), WechatOa::default());
+            config.wechat.kf.insert("main".into(), WechatKf::default());
+            change(config);
+        })
+        .await;
+        let access = |kind| Access {
+            account: WechatAccount { kind, name: "main".into() },
+            id: "wx1".into(),
+            secret: "hush".to_owned().into(),
+            agent_id: "1000002".into(),
+            open_kfid: "wk1".into(),
+            base: Some(platform.base.clone()),
+        };
+        let patience = Patience {
+            connect: std::time::Duration::from_millis(300),
+            call: std::time::Duration::from_millis(400),
+            file: std::time::Duration::from_millis(600),
+        };
+        let accounts = [WechatKind::Oa, WechatKind::Work, WechatKind::Kf].map(access);
+        let client = WechatClient::new(accounts, patience).expect("a client");
+        let conversation = ConversationId::from_uuid(app.app.ids.uuid(app.app.now()));
+        let stage = Self { officer: String::new(), app, platform, client, conversation, kind };
+        stage.add_user().await;
+        let officer = stage.app.officer("seat", &[(Role::FrontDesk, "")]).await;
+        stage.writes("想问个事").await;
+        // The bot's answer went with the passive reply.
+        let taken = stage.act(&officer, "claim", json!({})).await;
+        taken.expect(200);
+        let stage = Self { officer, ..stage };
+        stage.run().await;
+        stage
+    }
+
+    async fn add_user(&self) {
+        let now = self.app.app.now();
+        let visitor = VisitorId::from_uuid(self.app.app.ids.uuid(now));
+        let hash = visitor.to_string();
+        let channel = format!("wechat_{}", self.kind.as_str());
+        let mut tx = self.app.app.db.write().await.expect("a transaction");
+        let new = NewVisitor {
+            id: visitor,
+            conversation: self.conversation,
+            token_hash: &hash,
+            user_id: None,
+            name: None,
+            locale: None,
+            channel: &channel,
+            external_id: Some("main:u1"),
+            dialogue: "{}",
+            expires_at: now + SignedDuration::from_hours(24 * 365),
+        };
+        conversations::insert(&mut tx, &new, now).await.expect("a visitor");
+        let (visitor_id, conversation_id) = (visitor.to_string(), self.conversation.to_string());
+        let new = NewUser {
+            channel: self.kind.as_str(),
+            account: "main",
+            openid: "u1",
+            visitor_id: &visitor_id,
+            conversation_id: &conversation_id,
+        };
+        wechat::insert(&mut tx, &new, now).await.expect("a user");
+        tx.commit().await.expect("committed");
+    }
+
+    /// The user writes; what the bot says to it is carried by the passive reply.
+    pub(super) async fn writes(&self, text: &str) {
+        let app = &self.app.app;
+        self.later(1);
+        let sent = Sent {
+            conversation: self.conversation,
+            client_id: Some(app.ids.uuid(app.now()).to_string()),
+            input: Input::text(text),
+            shown: Some(Shown { kind: "text", text: text.to_owned(), attachment: None }),
+        };
+        let answer = app.exchange.send(sent).await.expect("an answer");
+        let inbound = Inbound {
+            channel: self.kind.as_str(),
+            account: "main".into(),
+            openid: "u1".into(),
+            conversation: self.conversation.to_string(),
+            at: app.now(),
+            opens_window: true,
+            carried: answer.replies.iter().map(|reply| reply.seq).collect(),
+        };
+        let mut tx = app.db.write().await.expect("a transaction");
+        wechat::account(&mut tx, &[inbound], app.now()).await.expect("accounted");
+        tx.commit().await.expect("committed");
+    }
+
+    async fn act(&self, officer: &str, action: &str, body: Value) -> Answer {
+        self.app.post(&format!("/api/conversations/{}/{action}", self.conversation), officer, body).await
+    }
+
+    /// The officer writes.
+    pub(super) async fn says(&self, text: &str) {
+        let id = self.app.app.ids.uuid(self.app.app.now()).to_string();
+        self.act(&self.officer, "messages", json!({"client_id": id, "text": text})).await.expect(200);
+    }
+
+    /// The job runs.
+    pub(super) async fn run(&self) -> Summary {
+        wechat_out::run_once(&self.app.app, &self.client).await.expect("a run")
+    }
+
+    /// What the officer sees of the conversation.
+    pub(super) async fn seen(&self) -> Value {
+        self.app.get(&format!("/api/conversations/{}", self.conversation), &self.officer).await.expect(200).json()
+    }
+
+    pub(super) fn texts(&self) -> Vec<String> {
+        self.platform.texts("u1")
+    }
+
+    pub(super) fn later(&self, seconds: i64) {
+        self.app.clock.advance(SignedDuration::from_secs(seconds));
+    }
+}
+
+#[tokio::test]
+async fn what_an_officer_writes_reaches_the_user_once_and_in_order() {
+    let stage = Stage::start(WechatKind::Oa).await;
+    assert_eq!(stage.texts().len(), 1, "who took over: {:?}", stage.texts());
+    for text in ["第一句", "第二句", "第三句"] {
+        stage.says(text).await;
+    }
+    assert_eq!(stage.run().await, Summary { sent: 3, ..Summary::default() });
+    assert_eq!(stage.texts()[1..], ["第一句", "第二句", "第三句"]);
+    let seen = stage.seen().await;
+    assert_eq!(seen["wechat"]["words"], "48 小时窗口还剩 48 小时，还可发 1 条");
+    let undelivered: Vec<_> = seen["messages"].as_array().expect("messages").iter().filter(|m| !m["delivery"].is_null()).collect();
+    assert!(undelivered.is_empty(), "{undelivered:?}");
+    assert_eq!(stage.run().await, Summary::default());
+}
+
+#[tokio::test]
+async fn a_message_over_the_allowance_waits_until_the_user_writes() {
+    let stage = Stage::start(WechatKind::Oa).await;
+    for n in 0..5 {
+        stage.says(&format!("第 {n} 句")).await;
+    }
+    let ran = stage.run().await;
+    assert_eq!((ran.sent, ran.held), (4, 1), "one of five told who took over");
+    stage.later(3_600);
+    assert_eq!(stage.run().await, Summary::default(), "nothing is tried that is known to fail");
+    assert_eq!(stage.platform.calls(SEND).len(), 5);
+    stage.writes("还有吗").await;
+    stage.run().await;
+    assert_eq!(stage.texts().last().map(String::as_str), Some("第 4 句"));
+}
+
+#[tokio::test]
+async fn after_forty_eight_hours_nothing_is_tried_and_nothing_is_lost() {
+    let stage = Stage::start(WechatKind::Oa).await;
+    stage.later(48 * 3_600);
+    stage.says("材料齐了，可以来取").await;
+    assert_eq!(stage.run().await, Summary { held: 1, ..Summary::default() });
+    assert_eq!(stage.texts().len(), 1);
+    let seen = stage.seen().await;
+    assert_eq!(seen["wechat"]["words"], "48 小时窗口已关闭，现在发的消息要等对方再来消息才会送达");
+    assert!(seen["wechat"]["advice"].as_str().expect("advice").contains("电话"));
+    let last = seen["messages"].as_array().and_then(|all| all.last()).cloned().expect("a message");
+    assert_eq!(last["delivery"]["state"], "held");
+    assert!(last["delivery"]["words"].as_str().expect("words").contains("48 小时"), "{last}");
+    stage.writes("好").await;
+    assert_eq!(stage.run().await, Summary { sent: 1, ..Summary::default() });
+    assert_eq!(stage.texts()[1..], ["材料齐了，可以来取"]);
+}
+
+#[tokio::test]
+async fn the_platform_that_counts_otherwise_is_believed() {
+    let stage = Stage::start(WechatKind::Oa).await;
+    stage.platform.script(SEND, [Act::Code(45047, "out of response count limit rid: 1")]);
+    stage.says("在吗").await;
+    assert_eq!(stage.run().await, Summary { held: 1, ..Summary::default() });
+    stage.says("再说一句").await;
+    stage.run().await;
+    assert_eq!(stage.platform.calls(SEND).len(), 2, "not asked again");
+    stage.writes("在").await;
+    stage.run().await;
+    assert_eq!(stage.texts()[1..], ["在吗", "再说一句"]);
+}
+
+#[tokio::test]
+async fn a_late_answer_is_not_followed_by_a_blind_repeat() {
+    let stage = Stage::start(WechatKind::Oa).await;
+    stage.platform.script(SEND, [Act::Late(std::time::Duration::from_secs(2))]);
+    stage.says("只说一遍").await;
+    assert_eq!(stage.run().await, Summary { dead: 1, ..Summary::default() });
+    stage.later(24 * 3_600);
+    assert_eq!(stage.run().await, Summary::default());
+    assert_eq!(stage.texts()[1..], ["只说一遍"]);
+    let seen = stage.seen().await;
+    let last = seen["messages"].as_array().and_then(|all| all.last()).cloned().expect("a message");
+    assert_eq!(last["delivery"]["state"], "failed");
+    assert!(last["delivery"]["words"].as_str().expect("words").contains("可能已经送达"), "{last}");
+}
+
+#[tokio::test]
+async fn a_dead_letter_is_listed_with_its_reason_and_sent_again_by_a_click() {
+    let stage = Stage::start(WechatKind::Oa).await;
+    let admin = stage.app.officer("root", &[(Role::Admin, "")]).await;
+    stage.platform.script(SEND, [Act::Code(48001, "api unauthorized rid: 1")]);
+    stage.says("请带营业执照").await;
+    assert_eq!(stage.run().await, Summary { dead: 1, ..Summary::default() });
+    let list = stage.app.get("/api/admin/undelivered", &admin).await.expect(200).json();
+    let item = &list["items"][0];
+    assert_eq!(item["channel"], "wechat");
+    assert!(item["reason"].as_str().expect("a reason").contains("48001"), "{item}");
+    assert_eq!(item["conversation_id"], stage.conversation.to_string());
+    assert!(!list.to_string().contains("营业执照"), "what was said is not for the list");
+    let notices = stage.app.get("/api/notices", &admin).await.expect(200).text();
+    assert!(notices.contains("没有送达"), "{notices}");
+    stage.app.get("/api/admin/undelivered", &stage.officer).await.expect(403);
+    let path = format!("/api/admin/undelivered/{}/retry", item["id"].as_str().expect("an id"));
+    stage.app.post(&path, &admin, json!({})).await.expect(204);
+    stage.app.post(&path, &admin, json!({})).await.expect(404);
+    assert_eq!(stage.run().await, Summary { sent: 1, ..Summary::default() });
+    assert_eq!(stage.texts()[1..], ["请带营业执照"]);
+    assert_eq!(stage.app.get("/api/admin/undelivered", &admin).await.expect(200).json()["items"], json!([]));
+}
+
+#[tokio::test]
+async fn where_the_platform_drops_doubles_a_late_answer_is_repeated_under_the_same_name() {
+    let stage = Stage::start(WechatKind::Kf).await;
+    stage.platform.script(KF, [Act::Late(std::time::Duration::from_secs(2)), Act::Reset]);
+    stage.says("只说一遍").await;
+    assert_eq!(stage.run().await, Summary { postponed: 1, ..Summary::default() });
+    for _ in 0..2 {
+        stage.later(10);
+        stage.run().await;
+    }
+    assert_eq!(stage.texts()[1..], ["只说一遍"]);
+    let names: Vec<Value> = stage.platform.calls(KF).iter().skip(1).map(|call| call.json["msgid"].clone()).collect();
+    assert!(names.len() == 3 && names.iter().all(|name| *name == names[0]), "{names:?}");
+}
+
+#[tokio::test]
+async fn a_platform_in_trouble_is_asked_again_later_and_order_is_kept() {
+    let stage = Stage::start(WechatKind::Oa).await;
+    stage.platform.script(SEND, [Act::Code(-1, "system error"), Act::Status(502), Act::Code(45011, "too often")]);
+    stage.says("甲").await;
+    stage.says("乙").await;
+    assert_eq!(stage.run().await, Summary { postponed: 1, ..Summary::default() });
+    assert_eq!(stage.run().await, Summary::default(), "the second waits for the first");
+    stage.later(3);
+    assert_eq!(stage.run().await.postponed, 1);
+    stage.later(5);
+    assert_eq!(stage.run().await.postponed, 1);
+    stage.later(30);
+    assert_eq!(stage.run().await, Summary::default(), "not before the next minute");
+    stage.later(300);
+    assert_eq!(stage.run().await, Summary { sent: 2, ..Summary::default() });
+    assert_eq!(stage.texts()[1..], ["甲", "乙"]);
+}
+
+#[tokio::test]
+async fn a_token_that_ends_on_the_way_costs_nobody_a_message() {
+    let stage = Stage::start(WechatKind::Oa).await;
+    stage.platform.script(SEND, [Act::TokenEnds]);
+    stage.says("甲").await;
+    assert_eq!(stage.run().await, Summary { sent: 1, ..Summary::default() });
+    assert_eq!(stage.texts()[1..], ["甲"]);
+}
+
+#[tokio::test]
+async fn a_long_message_goes_in_pieces_and_continues_after_the_allowance() {
+    let stage = Stage::start(WechatKind::Oa).await;
+    let text = "这是一段需要说明的办理要求。".repeat(280);
+    stage.says(&text).await;
+    assert_eq!(stage.run().await, Summary { held: 1, ..Summary::default() });
+    let first = stage.texts();
+    assert_eq!(first.len(), 5);
+    assert!(first.iter().all(|piece| piece.len() <= 2_048));
+    assert!(first[4].ends_with("（未完，回复任意内容接着看）"), "{}", first[4]);
+    stage.writes("继续").await;
+    assert_eq!(stage.run().await, Summary { sent: 1, ..Summary::default() });
+    let whole: String = stage.texts()[1..].concat().replace("\n（未完，回复任意内容接着看）", "");
+    assert_eq!(whole, text, "nothing twice, nothing missing");
+}
