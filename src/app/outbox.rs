@@ -7,6 +7,7 @@ use super::{App, AppError, message_view::at_json};
 use crate::store::{
     Tx,
     outbox::{self, NewEntry, OutboxRow},
+    wechat,
 };
 
 /// Puts an event into the outbox of every subscription that wants it. `key` names the event for ever: a repeated
@@ -43,13 +44,58 @@ fn covers(pattern: &str, event: &str) -> bool {
     pattern == "*" || pattern.strip_suffix('*').is_some_and(|prefix| event.starts_with(prefix))
 }
 
-/// What was given up, with the reason, for the administrator.
+/// A message that was given up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeadLetter {
+    /// Id of its entry.
+    pub id: String,
+    /// Name of the webhook's target, or `wechat`.
+    pub target: String,
+    /// Name of the event.
+    pub event: String,
+    /// The conversation it belongs to, if it goes to WeChat.
+    pub conversation: Option<String>,
+    /// Why, in Chinese.
+    pub reason: String,
+    /// Attempts.
+    pub attempts: i64,
+    /// When it was written.
+    pub created_at: Timestamp,
+    /// When it was given up.
+    pub given_up_at: Timestamp,
+}
+
+/// A page of what was given up, the last first, and where the next page begins. What was said is not in it.
 ///
 /// # Errors
 /// `Store`.
-pub async fn dead_letters(app: &App, limit: i64) -> Result<Vec<OutboxRow>, AppError> {
+pub async fn dead_letters(
+    app: &App,
+    before: Option<(i64, &str)>,
+    limit: i64,
+) -> Result<(Vec<DeadLetter>, Option<(i64, String)>), AppError> {
     let mut tx = app.db.read().await?;
-    Ok(outbox::list(&mut tx, "dead", limit).await?)
+    let mut rows = outbox::dead(&mut tx, before, limit + 1).await?;
+    let more = i64::try_from(rows.len()).unwrap_or(0) > limit;
+    rows.truncate(usize::try_from(limit).unwrap_or(0));
+    let next = rows.last().filter(|_| more).map(|row| (row.done_at.unwrap_or(0), row.id.clone()));
+    Ok((rows.into_iter().map(dead_letter).collect(), next))
+}
+
+fn dead_letter(row: OutboxRow) -> DeadLetter {
+    let at = |ms: i64| Timestamp::from_millisecond(ms).unwrap_or(Timestamp::UNIX_EPOCH);
+    let is_wechat = row.target == wechat::TARGET;
+    let conversation = is_wechat.then(|| row.key.split(':').next().unwrap_or_default().to_owned());
+    DeadLetter {
+        conversation,
+        reason: row.last_error.unwrap_or_else(|| "原因不明".to_owned()),
+        attempts: row.attempts,
+        created_at: at(row.created_at),
+        given_up_at: at(row.done_at.unwrap_or(row.created_at)),
+        id: row.id,
+        target: row.target,
+        event: row.event,
+    }
 }
 
 /// Sends a dead letter once more.

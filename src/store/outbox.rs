@@ -137,14 +137,16 @@ pub async fn failed(
     Ok(())
 }
 
-/// Entries in a state, the newest first; dead letters carry the reason.
+/// Dead letters with their reasons, the last given up first; `before` are time and id after which the page begins.
 ///
 /// # Errors
 /// `Database`.
-pub async fn list(tx: &mut Tx, state: &str, limit: i64) -> Result<Vec<OutboxRow>, StoreError> {
+pub async fn dead(tx: &mut Tx, before: Option<(i64, &str)>, limit: i64) -> Result<Vec<OutboxRow>, StoreError> {
     const SQL: &str = "SELECT id, target, event, key, payload, state, attempts, next_at, last_error, created_at, \
-        done_at FROM outbox WHERE state = $1 ORDER BY created_at DESC, id DESC LIMIT $2";
-    Ok(on_backend!(tx, |conn| sqlx::query_as(SQL).bind(state).bind(limit).fetch_all(conn).await?))
+        done_at FROM outbox WHERE state = 'dead' AND (done_at < $1 OR (done_at = $1 AND id < $2)) \
+        ORDER BY done_at DESC, id DESC LIMIT $3";
+    let (at, id) = before.unwrap_or((i64::MAX, ""));
+    Ok(on_backend!(tx, |conn| sqlx::query_as(SQL).bind(at).bind(id).bind(limit).fetch_all(conn).await?))
 }
 
 /// Makes a dead letter ready again; `false` when it is none.
@@ -209,7 +211,7 @@ mod tests {
             tx.commit().await.unwrap();
 
             let mut tx = db.write().await.unwrap();
-            let dead = list(&mut tx, "dead", 10).await.unwrap();
+            let dead = dead(&mut tx, None, 10).await.unwrap();
             assert_eq!(dead[0].last_error.as_deref(), Some("404 not found"));
             assert_eq!(counts(&mut tx).await.unwrap(), [("dead".to_owned(), 1), ("sent".to_owned(), 1)]);
             assert!(revive(&mut tx, "c", at(600)).await.unwrap());

@@ -4,23 +4,27 @@
 use askama::Template;
 use axum::{
     extract::State,
-    response::{IntoResponse, Response},
+    response::{IntoResponse, Redirect, Response},
 };
 
 use crate::{
-    app::{App, Officer, auth},
+    app::{App, AppError, Officer, auth, outbox},
     domain::{access::Permission, sla::chinese_date_time},
     web::{
         auth::Access,
         error::WebError,
-        router::{Route, get},
+        extract::Arg,
+        router::{Route, get, post},
         site::{Site, render},
     },
 };
 
 /// The routes of this area.
 pub fn routes() -> Vec<Route> {
-    vec![get("/admin", Access::Officer(Permission::ViewHealth), page)]
+    vec![
+        get("/admin", Access::Officer(Permission::ViewHealth), page),
+        post("/admin/undelivered/{id}/retry", Access::Officer(Permission::ManageChannels), retry),
+    ]
 }
 
 /// A finding in the rule files.
@@ -60,6 +64,26 @@ pub struct UnitRow {
     pub duties: String,
 }
 
+/// A message that was given up.
+#[derive(Debug)]
+pub struct UndeliveredRow {
+    /// Id for sending it again.
+    pub id: String,
+    /// Where it was to go.
+    pub target: String,
+    /// Why it was given up.
+    pub reason: String,
+    /// How often it was tried.
+    pub attempts: i64,
+    /// When it was given up.
+    pub at: String,
+    /// The conversation, if it goes to WeChat.
+    pub conversation: Option<String>,
+}
+
+/// Messages shown; the API has them all.
+const UNDELIVERED: i64 = 50;
+
 /// The page.
 #[derive(Debug, Template)]
 #[template(path = "admin.html")]
@@ -86,6 +110,19 @@ pub struct AdminPage {
     pub accounts: Vec<AccountRow>,
     /// Units.
     pub units: Vec<UnitRow>,
+    /// What was given up, if the viewer manages channels.
+    pub undelivered: Vec<UndeliveredRow>,
+    /// There are more than are shown.
+    pub more_undelivered: bool,
+}
+
+/// Sends a message again, from the page.
+async fn retry(State(app): State<App>, Arg(id): Arg<String>) -> Result<Redirect, WebError> {
+    // Two clicks are one wish.
+    match outbox::revive(&app, &id).await {
+        Ok(()) | Err(AppError::NotFound) => Ok(Redirect::to("/admin#undelivered")),
+        Err(error) => Err(error.into()),
+    }
 }
 
 async fn page(State(app): State<App>, officer: Officer) -> Result<Response, WebError> {
@@ -95,7 +132,25 @@ async fn page(State(app): State<App>, officer: Officer) -> Result<Response, WebE
     let accounts = if officer.permits(Permission::ManageUsers) { auth::list_accounts(&app).await? } else { Vec::new() };
     let mut years: Vec<String> = content.schedule.calendar().years().map(|year| year.year.to_string()).collect();
     years.sort();
+    let (letters, more) = if officer.permits(Permission::ManageChannels) {
+        outbox::dead_letters(&app, None, UNDELIVERED).await?
+    } else {
+        (Vec::new(), None)
+    };
+    let undelivered = letters
+        .into_iter()
+        .map(|letter| UndeliveredRow {
+            id: letter.id,
+            target: if letter.conversation.is_some() { "微信".to_owned() } else { letter.target },
+            reason: letter.reason,
+            attempts: letter.attempts,
+            at: chinese_date_time(content.schedule.civil(letter.given_up_at)),
+            conversation: letter.conversation,
+        })
+        .collect();
     let page = AdminPage {
+        undelivered,
+        more_undelivered: more.is_some(),
         site: Site::new(&app.config.brand),
         name: officer.name.clone(),
         version: content.hash.chars().take(12).collect(),

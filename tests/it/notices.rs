@@ -2,7 +2,6 @@
 
 use serde_json::{Value, json};
 use zhitong::{
-    app::outbox,
     config::WebhookTarget,
     domain::access::Role,
     jobs,
@@ -134,7 +133,9 @@ async fn an_emergency_pages_everybody_on_duty_and_the_systems_that_asked() {
 
     let sent = jobs::outbox::run_once(&app.app, &Refusing).await.expect("the job runs");
     assert_eq!(sent.dead, 1, "the page was on its way");
-    let dead = outbox::dead_letters(&app.app, 10).await.expect("dead letters");
+    let mut tx = app.app.db.read().await.expect("a connection");
+    let dead = zhitong::store::outbox::dead(&mut tx, None, 10).await.expect("dead letters");
+    drop(tx);
     assert_eq!(dead[0].event, "duty.paged");
     assert!(!dead[0].payload.contains("着火"), "no words of the visitor leave the house");
     assert_eq!(kinds(&notices(&app, &admin).await), ["push_failed"], "what was given up is told");

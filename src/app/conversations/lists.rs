@@ -4,7 +4,11 @@ use serde_json::{Map, Value, json};
 
 use super::{ConversationRow, MESSAGES, MessageRow, NoteRow, PromiseRow, allowed, load, name_of, reach, visible};
 use crate::{
-    app::{App, AppError, Officer, dialogue_codec, message_view::form_json},
+    app::{
+        App, AppError, Officer, dialogue_codec,
+        message_view::form_json,
+        wechat_out::{self, Limits, Standing},
+    },
     domain::{
         dialogue::{ConversationState, DialogueState, Shipped},
         ids::ConversationId,
@@ -65,6 +69,10 @@ pub struct Detail {
     pub cases: Vec<String>,
     /// What this officer may do now.
     pub allowed: Vec<&'static str>,
+    /// The limits of WeChat, if its visitor is a WeChat user.
+    pub limits: Option<Limits>,
+    /// Messages that did not arrive there yet.
+    pub standings: Vec<Standing>,
 }
 
 /// What the bot already knows, for the officer; numbers of identity cards and accounts are not among it.
@@ -206,6 +214,8 @@ pub async fn detail(app: &App, officer: &Officer, id: ConversationId) -> Result<
     let notes = conversations::notes(&mut tx, id).await?;
     let promises = promises::of_conversation(&mut tx, id).await?;
     let owner = name_of(&mut tx, row.officer_id.as_deref()).await?;
+    let limits = wechat_out::limits_of_conversation(&mut tx, id, app.now()).await?;
+    let standings = if limits.is_some() { wechat_out::standings(&mut tx, id).await? } else { Vec::new() };
     drop(tx);
     let content = app.content.load();
     let knowledge = Shipped::new(&content.rules, &content.taxonomy, &content.routing, &content.schedule, app.now());
@@ -217,5 +227,7 @@ pub async fn detail(app: &App, officer: &Officer, id: ConversationId) -> Result<
         messages,
         notes,
         promises,
+        limits,
+        standings,
     })
 }

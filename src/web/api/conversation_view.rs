@@ -11,6 +11,7 @@ use crate::{
         conversations::{Canned, ConversationRow, Detail, Item, MessageRow, NoteRow, PromiseRow, Viewer},
         message::{FormMatterInfo, Message},
         message_view::at_json,
+        wechat_out::Limits,
     },
     domain::{
         dialogue::{ConversationState, FiledCase},
@@ -337,13 +338,49 @@ pub struct StaffMessage {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     pub decision: Option<Value>,
+    /// What stands in the way of a message to WeChat; left out once it arrived.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub delivery: Option<DeliveryJson>,
+}
+
+/// Where a message to WeChat stands.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct DeliveryJson {
+    /// `waiting`, `held` or `failed`.
+    pub state: &'static str,
+    /// The same in Chinese, with the reason.
+    pub words: String,
+}
+
+/// What the platform still allows towards a WeChat user.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct WechatLimitsJson {
+    /// The limits in words: 48 小时窗口还剩 31 小时，还可发 3 条.
+    pub words: String,
+    /// Messages that may be sent still; `null`: no limit.
+    pub left: Option<i64>,
+    /// What to do while the window is closed.
+    pub advice: Option<&'static str>,
+    /// Minutes until the window closes; `null`: there is no window.
+    pub window_minutes: Option<i64>,
+}
+
+impl From<Limits> for WechatLimitsJson {
+    fn from(limits: Limits) -> Self {
+        Self {
+            words: limits.words(),
+            left: limits.left,
+            advice: limits.advice(),
+            window_minutes: limits.window.map(|window| window.as_mins()),
+        }
+    }
 }
 
 impl StaffMessage {
     /// A stored message as officers see it.
     pub fn new(app: &App, row: MessageRow) -> Self {
         let decision = row.decision.as_deref().and_then(|decision| serde_json::from_str(decision).ok());
-        Self { message: Message::from_row(app, row), decision }
+        Self { message: Message::from_row(app, row), decision, delivery: None }
     }
 }
 
@@ -423,6 +460,8 @@ pub struct ConversationDetailJson {
     /// What lists show of it.
     #[serde(flatten)]
     pub conversation: ConversationJson,
+    /// What WeChat still allows; `null` for other channels.
+    pub wechat: Option<WechatLimitsJson>,
     /// Its latest messages, in order.
     pub messages: Vec<StaffMessage>,
     /// Internal notes.
@@ -443,9 +482,16 @@ impl ConversationDetailJson {
     /// # Errors
     /// `Internal` when what the bot knows or the form has another shape.
     pub fn new(app: &App, detail: Detail, zone: &TimeZone) -> Result<Self, AppError> {
+        let standings = detail.standings;
+        let shown = |row: MessageRow| {
+            let standing = standings.iter().find(|standing| standing.seq == row.seq);
+            let delivery = standing.map(|s| DeliveryJson { state: s.state, words: s.words.clone() });
+            StaffMessage { delivery, ..StaffMessage::new(app, row) }
+        };
         Ok(Self {
             conversation: ConversationJson::new(app, &detail.item, zone)?,
-            messages: detail.messages.into_iter().map(|message| StaffMessage::new(app, message)).collect(),
+            wechat: detail.limits.map(WechatLimitsJson::from),
+            messages: detail.messages.into_iter().map(shown).collect(),
             notes: detail.notes.into_iter().map(|note| NoteJson::new(note, zone)).collect(),
             promises: detail.promises.into_iter().map(|promise| PromiseJson::new(promise, zone)).collect(),
             form: detail.form.map_or(Ok(None), DeskFormJson::from_value)?,

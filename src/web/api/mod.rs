@@ -15,3 +15,4 @@ pub mod openapi;
 mod openapi_strict;
 pub mod stream;
 pub mod track;
+pub mod undelivered;

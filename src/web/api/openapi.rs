@@ -87,6 +87,8 @@ pub fn routes() -> Vec<Route> {
         super::admin::list_calendars,
         super::admin::list_channels,
         super::admin::health,
+        super::undelivered::list,
+        super::undelivered::retry,
     ),
     components(schemas(crate::web::error::Problem, super::conversation_view::StaleProblem,))
 )]

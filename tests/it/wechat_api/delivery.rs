@@ -12,10 +12,7 @@ use zhitong::{
         ids::{ConversationId, VisitorId},
     },
     jobs::wechat_out::{self, Summary},
-    ports::{
-        IdGen as _,
-        wechat::{WechatAccount, WechatKind},
-    },
+    ports::wechat::{WechatAccount, WechatKind},
     store::{
         conversations::{self, NewVisitor},
         wechat::{self, Inbound, NewUser},
@@ -175,7 +172,8 @@ async fn what_an_officer_writes_reaches_the_user_once_and_in_order() {
     assert_eq!(stage.texts()[1..], ["第一句", "第二句", "第三句"]);
     let seen = stage.seen().await;
     assert_eq!(seen["wechat"]["words"], "48 小时窗口还剩 48 小时，还可发 1 条");
-    let undelivered: Vec<_> = seen["messages"].as_array().expect("messages").iter().filter(|m| !m["delivery"].is_null()).collect();
+    let undelivered: Vec<_> =
+        seen["messages"].as_array().expect("messages").iter().filter(|m| !m["delivery"].is_null()).collect();
     assert!(undelivered.is_empty(), "{undelivered:?}");
     assert_eq!(stage.run().await, Summary::default());
 }

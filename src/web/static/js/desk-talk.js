@@ -103,6 +103,9 @@ export function openTalk(box, { api, refreshList }) {
     const note = $("talk-closed");
     note.hidden = data.state !== "closed" && !ending;
     if (data.state === "closed") note.replaceChildren(icon("info"), el("span", {}, "会话已结束。来访者再发消息时会重新打开。"));
+    const limits = $("talk-limits");
+    limits.hidden = !data.wechat || data.state === "closed";
+    if (data.wechat) limits.replaceChildren(el("strong", {}, data.wechat.words), ...(data.wechat.advice ? [el("span", {}, data.wechat.advice)] : []));
     guard();
   }
 
@@ -143,6 +146,7 @@ export function openTalk(box, { api, refreshList }) {
     if (message.form) node.append(drawForm(message.form));
     else node.append(renderBody(message, { copy: () => {} }));
     if (message.from === "visitor" && message.decision && (message.decision.rules || []).length) node.append(drawWhy(message));
+    if (message.delivery) node.append(el("p", { class: "small " + (message.delivery.state === "failed" ? "error" : "muted") }, message.delivery.words));
     return node;
   }
 
