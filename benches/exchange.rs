@@ -39,6 +39,7 @@ async fn round(app: &App, conversations: &[ConversationId]) {
             client_id: Some(app.secret("")),
             input: Input::text(text),
             shown: Some(Shown { kind: "text", text: text.to_owned(), attachment: None }),
+            via: None,
         })
     });
     for answer in futures_util::future::join_all(sends).await {

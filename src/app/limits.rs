@@ -103,6 +103,8 @@ fn hash(key: impl Hash) -> u64 {
 /// All rates of the gateway.
 #[derive(Debug)]
 pub struct Limits {
+    /// Messages of one WeChat user, repeats included.
+    pub wechat: Rate,
     /// Messages of one conversation.
     pub messages: Rate,
     /// Messages of one address: twenty conversations behind one address at full speed.
@@ -129,6 +131,7 @@ impl Limits {
             sessions: Rate::new(config.sessions_per_minute, 60),
             uploads: Rate::new(config.messages_per_minute, 60),
             track: Rate::new(config.track_per_minute, 60),
+            wechat: Rate::new(config.wechat_messages_per_minute, 60),
             login_account: Rate::new(config.login_failures_per_account, QUARTER),
             login_address: Rate::new(config.login_failures_per_address, QUARTER),
         }

@@ -36,6 +36,7 @@ pub mod track;
 pub mod units;
 pub mod visitors;
 pub mod webhooks;
+pub mod wechat;
 pub mod wechat_out;
 
 use std::{ops::Deref, sync::Arc};
@@ -91,6 +92,8 @@ pub struct Parts {
     pub presence: conversations::Presence,
     /// The way of visitors' messages.
     pub exchange: exchange::Exchange,
+    /// What is remembered of WeChat.
+    pub wechat: wechat::Wechat,
     /// Cancelled at shutdown.
     pub shutdown: CancellationToken,
     /// Cancelled when the last request is answered: the exchange may end.
@@ -138,6 +141,7 @@ impl App {
             visitor_tokens: visitors::TokenCache::default(),
             presence: conversations::Presence::default(),
             exchange: exchange::Exchange::default(),
+            wechat: wechat::Wechat::default(),
             shutdown: CancellationToken::new(),
             exchange_stopped: CancellationToken::new(),
             fatal: CancellationToken::new(),

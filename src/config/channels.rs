@@ -46,10 +46,26 @@ pub struct WechatOa {
     pub previous_aes_key: SecretString,
     /// File that holds the previous key.
     pub previous_aes_key_file: Option<String>,
+    /// Last day on which the previous key is accepted, `YYYY-MM-DD`; nothing: as long as it stands here.
+    pub previous_aes_key_until: Option<String>,
     /// `auto`, `plain` or `safe`.
     pub mode: String,
+    /// First words to a new follower; empty: the welcome of `[brand]`.
+    pub greeting: String,
+    /// What a menu key stands for: key → words, as if the user had typed them.
+    pub clicks: BTreeMap<String, String>,
+    /// Milliseconds in which a passive reply must be ready; the platform waits 5000.
+    pub passive_budget_ms: Option<u64>,
     /// Host of the platform.
     pub api_base: Option<String>,
+}
+
+impl WechatOa {
+    /// Whether messages under the previous key are still taken on this day.
+    pub fn accepts_previous_key(&self, today: jiff::civil::Date) -> bool {
+        let until = self.previous_aes_key_until.as_deref();
+        until.is_none_or(|until| until.parse().is_ok_and(|until: jiff::civil::Date| today <= until))
+    }
 }
 
 /// `[wechat.work.NAME]`.
@@ -72,6 +88,12 @@ pub struct WechatWork {
     pub encoding_aes_key: SecretString,
     /// File that holds the EncodingAESKey.
     pub encoding_aes_key_file: Option<String>,
+    /// First words to a new member; empty: the welcome of `[brand]`.
+    pub greeting: String,
+    /// What a menu key stands for: key → words, as if the user had typed them.
+    pub clicks: BTreeMap<String, String>,
+    /// Milliseconds in which a passive reply must be ready; the platform waits 5000.
+    pub passive_budget_ms: Option<u64>,
     /// Host of the platform.
     pub api_base: Option<String>,
 }

@@ -144,6 +144,9 @@ impl Config {
             if !["", "auto", "plain", "safe"].contains(&account.mode.as_str()) {
                 add(&format!("wechat.oa.{name}.mode"), "只能是 auto、plain 或 safe".into());
             }
+            if account.previous_aes_key_until.as_deref().is_some_and(|day| day.parse::<jiff::civil::Date>().is_err()) {
+                add(&format!("wechat.oa.{name}.previous_aes_key_until"), "要写成 2026-12-31 这样的日期".into());
+            }
         }
         for (n, target) in self.webhooks.outbound.iter().enumerate() {
             if !(target.url.starts_with("http://") || target.url.starts_with("https://")) {

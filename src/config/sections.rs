@@ -199,6 +199,8 @@ impl Default for ChatConfig {
 pub struct LimitsConfig {
     /// Messages of one conversation per minute.
     pub messages_per_minute: u32,
+    /// Messages of one WeChat user per minute, the platform's repeats included.
+    pub wechat_messages_per_minute: u32,
     /// New conversations of one address per minute.
     pub sessions_per_minute: u32,
     /// Look-ups of a case by number and code, per address and minute.
@@ -217,6 +219,7 @@ impl Default for LimitsConfig {
     fn default() -> Self {
         Self {
             messages_per_minute: 30,
+            wechat_messages_per_minute: 600,
             sessions_per_minute: 30,
             track_per_minute: 30,
             login_failures_per_account: 5,

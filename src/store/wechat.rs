@@ -222,6 +222,19 @@ pub struct Inbound {
     pub opens_window: bool,
     /// Numbers of the messages that the passive reply carries.
     pub carried: Vec<i64>,
+    /// What of their words did not fit into it.
+    pub rest: Option<Rest>,
+}
+
+/// Words that follow a passive reply.
+#[derive(Debug, Clone)]
+pub struct Rest {
+    /// Id of the outbox row.
+    pub id: String,
+    /// The words.
+    pub text: String,
+    /// When they are sent at the earliest: behind the passive reply.
+    pub next_at: Timestamp,
 }
 
 /// Opens the windows and takes what the passive replies carry out of the outbox, for many at once. Rows that a sender
@@ -263,7 +276,86 @@ pub async fn account(tx: &mut Tx, inbound: &[Inbound], now: Timestamp) -> Result
     if !keys.is_empty() {
         on_backend!(tx, |conn| sqlx::query(CARRIED).bind(json!(keys).to_string()).execute(conn).await.map(|_| ()))?;
     }
+    for one in inbound {
+        if let (Some(rest), Some(seq)) = (&one.rest, one.carried.last()) {
+            follow(tx, &one.conversation, *seq, rest, now).await?;
+        }
+    }
     Ok(())
+}
+
+/// Puts words behind a message into the outbox; once, however often its reply is given.
+async fn follow(tx: &mut Tx, conversation: &str, seq: i64, rest: &Rest, now: Timestamp) -> Result<(), StoreError> {
+    const SQL: &str = "INSERT INTO outbox (id, target, event, key, payload, state, attempts, next_at, created_at) \
+        VALUES ($1, 'wechat', 'wechat.text', $2, $3, 'ready', 0, $4, $5) ON CONFLICT (target, key) DO NOTHING";
+    let payload = json!({"conversation_id": conversation, "seq": seq, "text": rest.text}).to_string();
+    on_backend!(tx, |conn| sqlx::query(SQL)
+        .bind(rest.id.as_str())
+        .bind(format!("{}:rest", delivery_key(conversation, seq)))
+        .bind(payload)
+        .bind(rest.next_at.as_millisecond())
+        .bind(now.as_millisecond())
+        .execute(conn)
+        .await
+        .map(|_| ()))?;
+    Ok(())
+}
+
+/// Lets held messages go at once: no passive reply will carry them.
+///
+/// # Errors
+/// `Database`.
+pub async fn let_go(tx: &mut Tx, conversation: ConversationId, seqs: &[i64], now: Timestamp) -> Result<(), StoreError> {
+    const SQL: &str = "UPDATE outbox SET next_at = $2 WHERE target = 'wechat' AND state = 'ready' AND next_at > $2 \
+        AND key IN (SELECT value ->> 'key' FROM json_each($1))";
+    let conversation = conversation.to_string();
+    let keys: Vec<_> = seqs.iter().map(|seq| json!({"key": delivery_key(&conversation, *seq)})).collect();
+    on_backend!(tx, |conn| sqlx::query(SQL)
+        .bind(json!(keys).to_string())
+        .bind(now.as_millisecond())
+        .execute(conn)
+        .await
+        .map(|_| ()))?;
+    Ok(())
+}
+
+/// Cuts the tie between a user and the conversation: the user's row and what waits for it go, the conversation is
+/// closed and knows no WeChat user any more. `false` when the conversation belongs to somebody else as well.
+///
+/// # Errors
+/// `Database`.
+pub async fn disconnect(tx: &mut Tx, user: &WechatUser, now: Timestamp) -> Result<bool, StoreError> {
+    const USER: &str = "DELETE FROM wechat_users WHERE channel = $1 AND account = $2 AND openid = $3";
+    const OTHERS: &str = "SELECT COUNT(*) FROM wechat_users WHERE conversation_id = $1";
+    const WAITING: &str = "DELETE FROM outbox WHERE target = 'wechat' AND key LIKE $1 AND state IN ('ready', 'dead')";
+    const CLOSE: &str = "UPDATE conversations SET external_id = NULL, state = 'closed', officer_id = NULL, \
+        queued_at = NULL, fence = fence + 1, version = version + 1, changed_at = $2, closed_at = $2 WHERE id = $1";
+    const NAME: &str = "UPDATE visitors SET name = NULL, user_id = NULL WHERE id = $1";
+    on_backend!(tx, |conn| sqlx::query(USER)
+        .bind(user.channel.as_str())
+        .bind(user.account.as_str())
+        .bind(user.openid.as_str())
+        .execute(conn)
+        .await
+        .map(|_| ()))?;
+    let others: (i64,) =
+        on_backend!(tx, |conn| sqlx::query_as(OTHERS).bind(user.conversation_id.as_str()).fetch_one(conn).await?);
+    if others.0 > 0 {
+        return Ok(false);
+    }
+    on_backend!(tx, |conn| sqlx::query(WAITING)
+        .bind(format!("{}:%", user.conversation_id))
+        .execute(conn)
+        .await
+        .map(|_| ()))?;
+    on_backend!(tx, |conn| sqlx::query(CLOSE)
+        .bind(user.conversation_id.as_str())
+        .bind(now.as_millisecond())
+        .execute(conn)
+        .await
+        .map(|_| ()))?;
+    on_backend!(tx, |conn| sqlx::query(NAME).bind(user.visitor_id.as_str()).execute(conn).await.map(|_| ()))?;
+    Ok(true)
 }
 
 /// Messages of the conversation that still wait in the outbox.
@@ -387,7 +479,7 @@ mod tests {
             count_sent(&mut tx, &user, 2, at(12)).await.unwrap();
             let inbound = |at_ms: i64, carried: Vec<i64>| Inbound {
                 channel: "oa", account: "main".into(), openid: "o1".into(), conversation: conversation.to_string(),
-                at: at(at_ms), opens_window: true, carried,
+                at: at(at_ms), opens_window: true, carried, rest: None,
             };
             account(&mut tx, &[inbound(20, vec![2]), inbound(19, vec![3])], at(21)).await.unwrap();
             let user = find(&mut tx, "oa", "main", "o1").await.unwrap().unwrap();

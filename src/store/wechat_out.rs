@@ -262,6 +262,7 @@ mod tests {
             at: at(ms),
             opens_window: true,
             carried: Vec::new(),
+            rest: None,
         };
         wechat::account(tx, &[inbound], at(ms)).await.unwrap();
         wechat::find(tx, "oa", "main", "o1").await.unwrap().unwrap()

@@ -18,3 +18,4 @@ pub mod site;
 pub mod static_files;
 pub mod track;
 pub mod view;
+pub mod wechat;

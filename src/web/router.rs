@@ -27,7 +27,7 @@ use super::{
     auth::{Access, Client, Gate, guard},
     chat, desk,
     error::{Problem, Refused, problem_for_status, problem_response},
-    health, login, page_error, static_files, track,
+    health, login, page_error, static_files, track, wechat,
 };
 use crate::{
     app::{App, health as health_of_store},
@@ -102,6 +102,7 @@ pub fn all() -> Vec<Route> {
     routes.extend(track::routes());
     routes.extend(desk::routes());
     routes.extend(admin::routes());
+    routes.extend(wechat::routes());
     routes.extend(api::me::routes());
     routes.extend(api::cases::routes());
     routes.extend(api::track::routes());

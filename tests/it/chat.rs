@@ -115,6 +115,7 @@ async fn order_is_kept_on(app: TestApp) {
                     client_id: Some(format!("{round}-{n}")),
                     input: Input::text(text.clone()),
                     shown: Some(Shown { kind: "text", text, attachment: None }),
+                    via: None,
                 })
             })
         });

@@ -23,4 +23,5 @@ mod sla;
 mod support;
 mod tidy;
 mod upkeep;
+mod wechat;
 mod wechat_api;

@@ -44,7 +44,7 @@ const ROOMS: &[Room] = &[
     Room { module: "jobs", may_use: &["app", "domain", "jobs", "ports", "config"], never: &["axum", "sqlx"] },
     Room {
         module: "web",
-        may_use: &["app", "domain", "web", "config", "ports", "vocabulary"],
+        may_use: &["app", "channels", "domain", "web", "config", "ports", "vocabulary"],
         never: &["sqlx", "reqwest"],
     },
 ];

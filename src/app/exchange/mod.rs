@@ -33,6 +33,7 @@ use crate::{
         dialogue::{FiledCase, Input},
         ids::ConversationId,
     },
+    ports::wechat::WechatKind,
     store::StoreError,
 };
 
@@ -56,6 +57,8 @@ pub struct Sent {
     pub input: Input,
     /// What is shown as the visitor's message; `None`: nothing is shown (a mark on an answer).
     pub shown: Option<Shown>,
+    /// The WeChat entrance it came through: its replies go back there.
+    pub via: Option<WechatKind>,
 }
 
 /// The visitor's message as stored.

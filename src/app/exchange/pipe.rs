@@ -15,7 +15,10 @@ use tokio::sync::Notify;
 use super::{Answer, Waiting};
 use crate::{
     domain::ids::ConversationId,
-    store::conversations::{ConversationRow, MessageRow},
+    store::{
+        conversations::{ConversationRow, MessageRow},
+        wechat::Held,
+    },
 };
 
 /// A decided message: once its group is durable, the answer goes out.
@@ -49,6 +52,8 @@ pub(super) struct Group {
     pub(super) row_of: HashMap<ConversationId, usize>,
     /// Questions no rule answered: id, conversation, text, topic.
     pub(super) unanswered: Vec<(String, String, String, Option<String>)>,
+    /// Replies that have to reach a WeChat user.
+    pub(super) held: Vec<Held>,
     /// Messages that are decided inside a transaction, after the others.
     pub(super) whole: Vec<Waiting>,
 }
@@ -67,6 +72,7 @@ impl Group {
         self.rows.clear();
         self.row_of.clear();
         self.unanswered.clear();
+        self.held.clear();
     }
 }
 

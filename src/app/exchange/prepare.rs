@@ -22,13 +22,17 @@ use crate::{
     app::{
         App,
         message::{ConversationInfo, Message},
+        wechat,
     },
     domain::{
         dialogue::{self, ConversationState, Effect, InputKind, Needs, TurnEnv, shipped::Shipped},
         ids::ConversationId,
         kinds::Channel,
     },
-    store::conversations::{self, ConversationRow},
+    store::{
+        conversations::{self, ConversationRow},
+        wechat::Held,
+    },
 };
 
 /// Conversations remembered; beyond it all are forgotten once nothing is under way.
@@ -87,6 +91,7 @@ struct Decided {
     state_before: String,
     stored: Vec<Stored>,
     unanswered: Vec<(String, String, String, Option<String>)>,
+    held: Vec<Held>,
 }
 
 /// What became of one message.
@@ -221,6 +226,10 @@ fn decide(app: &App, knowledge: &Shipped<'_>, now: Timestamp, remembered: &mut R
     for reply in &outcome.replies {
         stored.push(turn::answered(app, now, &mut open.row, reply, reply_to));
     }
+    let held = sent.via.map_or_else(Vec::new, |kind| {
+        let replies = stored.iter().skip(said).map(|stored| &stored.row);
+        replies.map(|row| wechat::held(app, kind, &row.conversation_id, row.seq, now)).collect()
+    });
     let last = if said > 0 { stored.first() } else { stored.last() };
     turn::settle(now, open, last.map(|stored| stored.row.text.as_str()));
     let unanswered = outcome
@@ -262,6 +271,7 @@ fn decide(app: &App, knowledge: &Shipped<'_>, now: Timestamp, remembered: &mut R
         state_before,
         stored,
         unanswered,
+        held,
         ready: Ready { waiting, answer },
     }))
 }
@@ -289,6 +299,7 @@ fn hand_over(pipe: &Pipe, memory: &mut Memory, decided: Vec<Step>) {
         };
         group.messages.extend(decided.stored.into_iter().map(|stored| stored.row));
         group.unanswered.extend(decided.unanswered);
+        group.held.extend(decided.held);
         let mut row = decided.row;
         if let Some(saved) = group.row_of.get(&decided.conversation).and_then(|at| group.rows.get_mut(*at)) {
             row.version = saved.row.version;

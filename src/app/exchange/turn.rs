@@ -16,6 +16,7 @@ use crate::{
         message::{Message, MessageBody},
         message_view,
         notices::Told,
+        wechat,
     },
     domain::{
         access::Permission,
@@ -27,8 +28,9 @@ use crate::{
         kinds::Channel,
     },
     store::{
-        Tx,
+        self, Tx,
         conversations::{self, ConversationRow, MessageRow},
+        wechat::Held,
     },
 };
 
@@ -85,6 +87,8 @@ pub(super) struct Batch<'a> {
     pub(super) told: Told,
     /// What intake tells after the commit.
     pub(super) filed: Vec<Filed>,
+    /// Replies that have to reach a WeChat user.
+    held: Vec<Held>,
     stored: Vec<Stored>,
     /// How many of `stored` are written already.
     written: usize,
@@ -123,6 +127,7 @@ pub(super) async fn run(app: &App, sent: &[&Sent], failed: bool) -> Result<Vec<R
         events: Vec::new(),
         told: Told::default(),
         filed: Vec::new(),
+        held: Vec::new(),
         stored: Vec::with_capacity(2 * sent.len()),
         written: 0,
     };
@@ -165,6 +170,7 @@ pub(super) async fn run(app: &App, sent: &[&Sent], failed: bool) -> Result<Vec<R
 
     let nothing_new = batch.stored.is_empty();
     write_messages(&mut batch, &mut tx).await?;
+    store::wechat::hold(&mut tx, &batch.held, now).await?;
     let changed: Vec<ConversationRow> = open.values().filter(|one| one.changed).map(|one| one.row.clone()).collect();
     conversations::save(&mut tx, &changed).await?;
     conversations::insert_unanswered(&mut tx, &batch.unanswered, now).await?;
@@ -273,7 +279,7 @@ async fn one_message(
     }
     conversation.state = state;
     let spoken = said(batch.app, batch.now, &mut conversation.row, sent, &record);
-    let message = spoken.map(|stored| store(batch, stored));
+    let message = spoken.map(|stored| keep(batch, stored));
     let mut filed = Vec::new();
     for effect in effects {
         match effect {
@@ -310,9 +316,15 @@ async fn one_message(
         .iter()
         .map(|reply| {
             let stored = answered(batch.app, batch.now, &mut conversation.row, reply, reply_to);
-            store(batch, stored)
+            keep(batch, stored)
         })
         .collect();
+    if let Some(kind) = sent.via {
+        let rows = positions.iter().filter_map(|n| batch.stored.get(*n)).map(|stored| &stored.row);
+        let held: Vec<Held> =
+            rows.map(|row| wechat::held(batch.app, kind, &row.conversation_id, row.seq, batch.now)).collect();
+        batch.held.extend(held);
+    }
     let last = message.or(positions.last().copied()).and_then(|n| batch.stored.get(n));
     settle(batch.now, conversation, last.map(|stored| stored.row.text.as_str()));
     Ok(Plan::Decided { message, replies: positions, filed })
@@ -417,7 +429,7 @@ pub(super) fn answered(
     Stored { row, body }
 }
 
-fn store(batch: &mut Batch<'_>, stored: Stored) -> usize {
+fn keep(batch: &mut Batch<'_>, stored: Stored) -> usize {
     batch.stored.push(stored);
     batch.stored.len() - 1
 }

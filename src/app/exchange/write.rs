@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     app::{App, AppError},
-    store::conversations,
+    store::{conversations, wechat},
 };
 
 /// Writes groups until no further one comes.
@@ -79,7 +79,8 @@ async fn store(app: &App, group: &Group) -> Result<(), AppError> {
     let stored = async {
         conversations::insert_messages(&mut tx, &group.messages).await?;
         conversations::save_all(&mut tx, &rows).await?;
-        conversations::insert_unanswered(&mut tx, &group.unanswered, app.now()).await
+        conversations::insert_unanswered(&mut tx, &group.unanswered, app.now()).await?;
+        wechat::hold(&mut tx, &group.held, app.now()).await
     }
     .await;
     match stored {

@@ -200,6 +200,7 @@ pub async fn send(
             client_id: Some(request.client_id),
             shown: Some(Shown { kind: "text", text: request.text.clone(), attachment: None }),
             input: Input::text(request.text),
+            via: None,
         })
         .await?;
     Ok(Json(answer.into()))
@@ -323,6 +324,7 @@ pub async fn upload(
                 text: attachment.name.clone(),
                 attachment: Some(attachment.clone()),
             }),
+            via: None,
         })
         .await?;
     let answer = UploadAnswer {
@@ -414,6 +416,7 @@ pub async fn hand_off(
             client_id: request.client_id,
             input: Input { kind: InputKind::Handoff },
             shown: Some(Shown { kind: "text", text: "转人工".into(), attachment: None }),
+            via: None,
         })
         .await?;
     Ok(Json(answer.into()))
@@ -545,6 +548,7 @@ pub async fn file_case(
             client_id: Some(request.client_id),
             input: Input { kind: InputKind::FormSubmit { fields, matters, confirm: true } },
             shown: Some(Shown { kind: "text", text: "提交".into(), attachment: None }),
+            via: None,
         })
         .await?;
     let receipt = answer.replies.iter().find(|reply| reply.card.is_some()).or(answer.replies.last()).cloned();

@@ -99,9 +99,14 @@ impl TestApp {
 
     /// On PostgreSQL, if a server is there.
     pub(crate) async fn on_postgres() -> Option<Self> {
+        Self::on_postgres_with(|_| {}).await
+    }
+
+    /// The same with a changed configuration.
+    pub(crate) async fn on_postgres_with(change: impl FnOnce(&mut Config)) -> Option<Self> {
         let test = testing::postgres().await?;
         let db = test.db.clone();
-        Some(Self::on(db, Some(test), |_| {}))
+        Some(Self::on(db, Some(test), change))
     }
 
     /// On this database.

@@ -1,0 +1,73 @@
+//! Fresh requests only: signed within the last minutes, and one signature of a plain request for one body.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+};
+
+use sha2::{Digest as _, Sha256};
+
+use crate::{
+    app::{App, AppError},
+    ports::wechat::WechatAccount,
+};
+
+/// A request is believed this long before and after the moment it names.
+const WINDOW_S: i64 = 5 * 60;
+/// Signatures remembered at most; beyond it those that are over are dropped, then the oldest.
+const MOST: usize = 200_000;
+
+/// Signatures of plain requests seen lately: hash of account, timestamp and nonce → hash of the body, until when.
+#[derive(Debug, Default)]
+pub(crate) struct Seen(Mutex<HashMap<[u8; 16], ([u8; 16], i64)>>);
+
+fn hash(parts: &[&[u8]]) -> [u8; 16] {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update(u64::try_from(part.len()).unwrap_or_default().to_be_bytes());
+        hash.update(part);
+    }
+    hash.finalize().first_chunk().copied().unwrap_or_default()
+}
+
+/// Refuses what was signed too long ago, and a body under the signature of another one. The signature of a plain
+/// request does not cover the body, so the same body again is a repeat and any other is a forgery; an encrypted body
+/// is covered (`body`: `None`).
+///
+/// # Errors
+/// `Forbidden`.
+pub fn check_fresh(
+    app: &App,
+    account: &WechatAccount,
+    signed_at: i64,
+    nonce: &str,
+    body: Option<&[u8]>,
+) -> Result<(), AppError> {
+    let now = app.now().as_second();
+    if now.abs_diff(signed_at) > WINDOW_S.unsigned_abs() {
+        return Err(AppError::forbidden("wechat_signature"));
+    }
+    let Some(body) = body else { return Ok(()) };
+    let key = hash(&[account.to_string().as_bytes(), &signed_at.to_be_bytes(), nonce.as_bytes()]);
+    let body = hash(&[body]);
+    let mut seen = app.wechat.fresh.0.lock().unwrap_or_else(PoisonError::into_inner);
+    if seen.len() >= MOST {
+        seen.retain(|_, (_, until)| *until > now);
+        if seen.len() >= MOST {
+            seen.clear();
+        }
+    }
+    let (known, _) = seen.entry(key).or_insert((body, signed_at + 2 * WINDOW_S));
+    if *known == body { Ok(()) } else { Err(AppError::forbidden("wechat_signature")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_are_told_apart() {
+        assert_ne!(hash(&[b"ab", b"c"]), hash(&[b"a", b"bc"]));
+        assert_eq!(hash(&[b"ab", b"c"]), hash(&[b"ab", b"c"]));
+    }
+}
