@@ -60,6 +60,8 @@ pub struct Wake {
     pub outbox: Notify,
     /// Something waits for a WeChat user.
     pub wechat: Notify,
+    /// 微信客服 has messages to fetch.
+    pub wechat_kf: Notify,
     /// A timer was set or moved.
     pub timers: Notify,
 }

@@ -12,7 +12,7 @@ use crate::{
         content::ContentStore,
         demo, exchange,
         system::{SystemClock, SystemIds},
-        units, wechat_out,
+        units, wechat as inbound, wechat_out,
     },
     channels::{webhook::HttpWebhooks, wechat::api::WechatClient},
     config::Config,
@@ -112,25 +112,48 @@ fn start_jobs(app: &App) -> anyhow::Result<Vec<tokio::task::JoinHandle<()>>> {
     let outbox = tokio::spawn(send_outbox(app.clone(), sender));
     let mut started = vec![reload, timed, outbox];
     if !app.config.wechat.is_empty() {
-        let client = wechat::client(&app.config).context("cannot set up connections to WeChat")?;
-        started.push(tokio::spawn(send_wechat(app.clone(), client)));
+        let client = Arc::new(wechat::client(&app.config).context("cannot set up connections to WeChat")?);
+        app.wechat.connect(client.clone());
+        started.push(tokio::spawn(send_wechat(app.clone(), client.clone())));
+        started.push(tokio::spawn(fetch_wechat(app.clone(), client)));
     }
     Ok(started)
 }
 
 /// Sends what waits for WeChat users, at once when something was written and every second for what is due again.
-async fn send_wechat(app: App, client: WechatClient) {
+async fn send_wechat(app: App, client: Arc<WechatClient>) {
     if let Err(error) = wechat_out::take_up(&app).await {
         tracing::warn!(error = &error as &dyn std::error::Error, "messages under way before the restart wait a while");
     }
     loop {
-        if let Err(error) = jobs::wechat_out::run_once(&app, &client).await {
+        if let Err(error) = jobs::wechat_out::run_once(&app, &*client).await {
             tracing::warn!(error = &error as &dyn std::error::Error, "messages to WeChat could not be worked off");
         }
         tokio::select! {
             () = app.shutdown.cancelled() => return,
             () = app.wake.wechat.notified() => {},
             () = tokio::time::sleep(Duration::from_secs(1)) => {},
+        }
+    }
+}
+
+/// Takes up files that a process before this one had begun to fetch, and reads 微信客服: once at the start, then whenever
+/// a callback says so.
+async fn fetch_wechat(app: App, client: Arc<WechatClient>) {
+    if let Err(error) = inbound::take_up(&app).await {
+        tracing::warn!(error = &error as &dyn std::error::Error, "files begun before the restart were not taken up");
+    }
+    for name in app.config.wechat.kf.keys() {
+        inbound::kf_due(&app, name, "");
+    }
+    loop {
+        if let Err(error) = inbound::kf_fetch(&app, &*client).await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "微信客服 could not be read");
+        }
+        tokio::select! {
+            () = app.shutdown.cancelled() => return,
+            () = app.wake.wechat_kf.notified() => {},
+            () = tokio::time::sleep(Duration::from_secs(30)) => {},
         }
     }
 }

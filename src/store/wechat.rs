@@ -414,6 +414,62 @@ pub async fn receive(
     })
 }
 
+/// Notes what has to be done for a received message, so that a restart takes it up.
+///
+/// # Errors
+/// `Database`.
+pub async fn note(tx: &mut Tx, key: &str, payload: &str) -> Result<(), StoreError> {
+    const SQL: &str = "UPDATE wechat_received SET payload = $2 WHERE key = $1";
+    on_backend!(tx, |conn| sqlx::query(SQL).bind(key).bind(payload).execute(conn).await.map(|_| ()))?;
+    Ok(())
+}
+
+/// What was begun and not finished, the oldest first.
+///
+/// # Errors
+/// `Database`.
+pub async fn unfinished(tx: &mut Tx) -> Result<Vec<String>, StoreError> {
+    const SQL: &str = "SELECT payload FROM wechat_received WHERE state = 'running' AND payload IS NOT NULL \
+        ORDER BY received_at, key LIMIT 1000";
+    let rows: Vec<(String,)> = on_backend!(tx, |conn| sqlx::query_as(SQL).fetch_all(conn).await?);
+    Ok(rows.into_iter().map(|(payload,)| payload).collect())
+}
+
+/// How far the messages of a 微信客服 account were read; `None` before the first time.
+///
+/// # Errors
+/// `Database`.
+pub async fn cursor(tx: &mut Tx, account: &str, open_kfid: &str) -> Result<Option<String>, StoreError> {
+    const SQL: &str = "SELECT cursor FROM wechat_cursors WHERE account = $1 AND open_kfid = $2";
+    let row: Option<(String,)> =
+        on_backend!(tx, |conn| sqlx::query_as(SQL).bind(account).bind(open_kfid).fetch_optional(conn).await?);
+    Ok(row.map(|(cursor,)| cursor))
+}
+
+/// Stores how far the messages were read.
+///
+/// # Errors
+/// `Database`.
+pub async fn set_cursor(
+    tx: &mut Tx,
+    account: &str,
+    open_kfid: &str,
+    cursor: &str,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    const SQL: &str = "INSERT INTO wechat_cursors (account, open_kfid, cursor, changed_at) VALUES ($1, $2, $3, $4) \
+        ON CONFLICT (account, open_kfid) DO UPDATE SET cursor = excluded.cursor, changed_at = excluded.changed_at";
+    on_backend!(tx, |conn| sqlx::query(SQL)
+        .bind(account)
+        .bind(open_kfid)
+        .bind(cursor)
+        .bind(now.as_millisecond())
+        .execute(conn)
+        .await
+        .map(|_| ()))?;
+    Ok(())
+}
+
 /// Stores the answer to a platform message.
 ///
 /// # Errors
@@ -504,7 +560,15 @@ mod tests {
             let mut tx = db.write().await.unwrap();
             assert_eq!(receive(&mut tx, "k", "oa", "main", at(1)).await.unwrap(), Received::New);
             assert_eq!(receive(&mut tx, "k", "oa", "main", at(2)).await.unwrap(), Received::Running);
+            note(&mut tx, "k", "{}").await.unwrap();
+            assert_eq!(unfinished(&mut tx).await.unwrap(), ["{}"]);
             answered(&mut tx, "k", Some("您好")).await.unwrap();
+            assert!(unfinished(&mut tx).await.unwrap().is_empty());
+            assert_eq!(cursor(&mut tx, "main", "wk").await.unwrap(), None);
+            for cursor in ["c1", "c2"] {
+                set_cursor(&mut tx, "main", "wk", cursor, at(1)).await.unwrap();
+            }
+            assert_eq!(cursor(&mut tx, "main", "wk").await.unwrap().as_deref(), Some("c2"));
             assert_eq!(receive(&mut tx, "k", "oa", "main", at(3)).await.unwrap(), Received::Done(Some("您好".into())));
             tx.commit().await.unwrap();
         }

@@ -40,6 +40,8 @@ pub fn routes() -> Vec<Route> {
         post("/wechat/oa/{name}", Access::Signed, receive_oa).body_limit(BODY_LIMIT),
         get("/wechat/work/{name}", Access::Signed, check_work),
         post("/wechat/work/{name}", Access::Signed, receive_work).body_limit(BODY_LIMIT),
+        get("/wechat/kf/{name}", Access::Signed, check_kf),
+        post("/wechat/kf/{name}", Access::Signed, receive_kf).body_limit(BODY_LIMIT),
     ]
 }
 
@@ -49,6 +51,19 @@ async fn check_oa(State(app): State<App>, Path(name): Path<String>, RawQuery(que
 
 async fn check_work(State(app): State<App>, Path(name): Path<String>, RawQuery(query): RawQuery) -> Response {
     check(&app, WechatKind::Work, &name, query.as_deref())
+}
+
+async fn check_kf(State(app): State<App>, Path(name): Path<String>, RawQuery(query): RawQuery) -> Response {
+    check(&app, WechatKind::Kf, &name, query.as_deref())
+}
+
+async fn receive_kf(
+    State(app): State<App>,
+    Path(name): Path<String>,
+    RawQuery(query): RawQuery,
+    body: Bytes,
+) -> Response {
+    receive(&app, WechatKind::Kf, name, query.as_deref(), &body).await
 }
 
 async fn receive_oa(

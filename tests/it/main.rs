@@ -25,3 +25,4 @@ mod tidy;
 mod upkeep;
 mod wechat;
 mod wechat_api;
+mod wechat_kf;

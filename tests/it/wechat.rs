@@ -13,7 +13,7 @@ use zhitong::{
     },
     config::Config,
     domain::ids::ConversationId,
-    store::{conversations, outbox, wechat},
+    store::{conversations, wechat, wechat_out},
 };
 
 use crate::support::{Answer, TestApp};
@@ -261,7 +261,7 @@ async fn a_late_answer_leaves_through_the_outbox_and_a_retry_still_gets_it() {
         let mut tx = app.app.db.read().await.expect("a reader");
         if let Some(user) = wechat::find(&mut tx, "oa", "slow", "o7").await.expect("a look-up") {
             let id: ConversationId = user.conversation_id.parse().expect("an id");
-            let due = outbox::list(&mut tx, "ready", 10).await.expect("a list");
+            let due = wechat_out::undelivered(&mut tx, id).await.expect("a list");
             if due.iter().any(|row| row.next_at <= app.app.now().as_millisecond()) {
                 break id;
             }

@@ -8,14 +8,21 @@
 //! Invariants: what a passive reply carries is taken out of the outbox before it leaves; nothing is answered that is
 //! not stored; an event without a turn changes nothing on its repeat.
 
+mod files;
 mod fresh;
+mod kf;
 mod passive;
 mod people;
 pub mod render;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
+pub use files::take_up;
 pub use fresh::check_fresh;
+pub use kf::{due as kf_due, fetch as kf_fetch};
 pub use people::who;
 use sha2::{Digest as _, Sha256};
 
@@ -28,7 +35,7 @@ use crate::{
     domain::{dialogue::Input, dialogue::InputKind, kinds::Channel},
     ports::{
         push::{Push, What},
-        wechat::{WechatAccount, WechatKind},
+        wechat::{WechatAccount, WechatApi, WechatKind},
     },
     store::wechat::{self as store, Inbound, Rest},
 };
@@ -52,11 +59,24 @@ const NO_FILE: &str = "这个文件暂时取不到，请用文字说说是什么
 const NOT_SHOWN: &str = "这种消息暂时看不到内容，请用文字说说是什么事。";
 
 /// What is remembered of WeChat in memory.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Wechat {
+    api: OnceLock<Arc<dyn WechatApi>>,
     fresh: fresh::Seen,
     people: people::Known,
     passive: passive::Marks,
+    kf: kf::Due,
+}
+
+impl Wechat {
+    /// Connects the gateway with the platform's servers; once, at its start.
+    pub fn connect(&self, api: Arc<dyn WechatApi>) {
+        let _ = self.api.set(api);
+    }
+
+    fn api(&self) -> Option<Arc<dyn WechatApi>> {
+        self.api.get().cloned()
+    }
 }
 
 /// What the platform gets back.
@@ -98,8 +118,12 @@ pub async fn receive(app: &App, account: &WechatAccount, push: &Push, cut: Cut) 
             say(app, account, push, &words.join("\n"), cut).await
         }
         What::Media { words: Some(words), .. } => say(app, account, push, words, cut).await,
-        What::Media { kind: crate::ports::wechat::MediaKind::Voice, .. } => Ok(Reply::Words(NO_WORDS.to_owned())),
-        What::Media { .. } => Ok(Reply::Words(NO_FILE.to_owned())),
+        What::Media { kind, media_id, name, .. } => {
+            let wanted =
+                files::Wanted::new(account, &push.from, client_id(account, push), *kind, media_id, name.as_deref());
+            let app_of_job = app.clone();
+            answer(app, account, push, async move { files::take(&app_of_job, wanted).await }, cut).await
+        }
         What::Click { key } => match entry(app, account, key) {
             Some(words) => say(app, account, push, &words, cut).await,
             None => Ok(Reply::Nothing),
@@ -113,7 +137,11 @@ pub async fn receive(app: &App, account: &WechatAccount, push: &Push, cut: Cut) 
             people::forget(app, account, &push.from).await?;
             Ok(Reply::Nothing)
         }
-        What::Scan { .. } | What::Enter | What::KfMessages { .. } | What::Other { .. } => Ok(Reply::Nothing),
+        What::KfMessages { token, .. } => {
+            kf_due(app, &account.name, token);
+            Ok(Reply::Nothing)
+        }
+        What::Scan { .. } | What::Enter | What::Other { .. } => Ok(Reply::Nothing),
     }
 }
 
@@ -170,12 +198,21 @@ async fn say(app: &App, account: &WechatAccount, push: &Push, words: &str, cut: 
     if exchange::check_text(app, &words).is_err() {
         return Ok(Reply::Words(TOO_LONG.to_owned()));
     }
-    let job = {
-        let (app, account, push) = (app.clone(), account.clone(), push.clone());
-        // A task of its own: it comes to its end even when the platform has hung up.
-        tokio::spawn(async move { decide(&app, &account, &push, &words).await })
-    };
-    let mut job = job;
+    let (app_of_job, account_of_job, push_of_job) = (app.clone(), account.clone(), push.clone());
+    let job = async move { decide(&app_of_job, &account_of_job, &push_of_job, &words).await };
+    answer(app, account, push, job, cut).await
+}
+
+/// Waits for the decision as long as the platform does and puts it into a passive reply.
+async fn answer(
+    app: &App,
+    account: &WechatAccount,
+    push: &Push,
+    job: impl Future<Output = Result<Decided, AppError>> + Send + 'static,
+    cut: Cut,
+) -> Result<Reply, AppError> {
+    // A task of its own: it comes to its end even when the platform has hung up.
+    let mut job = tokio::spawn(job);
     let Ok(joined) = tokio::time::timeout(budget(app, account), &mut job).await else {
         let app = app.clone();
         tokio::spawn(async move {
@@ -188,6 +225,7 @@ async fn say(app: &App, account: &WechatAccount, push: &Push, words: &str, cut: 
     let decided = joined.map_err(|_| AppError::Internal("a WeChat message ended without an answer".into()))??;
     let (person, answer) = match decided {
         Decided::Refused(words) => return Ok(Reply::Words(words.to_owned())),
+        Decided::Silent => return Ok(Reply::Nothing),
         Decided::Answered(person, answer) => (person, answer),
     };
     let carried: Vec<i64> = answer.replies.iter().map(|reply| reply.seq).collect();
@@ -221,10 +259,14 @@ fn shortened(app: &App, parts: &[String]) -> String {
     format!("{}\n（内容较长，余下部分请在网页上查看{place}）", sent.join("\n"))
 }
 
+/// What became of a message.
 enum Decided {
+    /// Stored and answered.
     Answered(Person, Arc<Answer>),
     /// Not taken, with the words that say so.
     Refused(&'static str),
+    /// Somebody else is at it and will answer.
+    Silent,
 }
 
 async fn decide(app: &App, account: &WechatAccount, push: &Push, words: &str) -> Result<Decided, AppError> {

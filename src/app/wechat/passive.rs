@@ -72,7 +72,7 @@ pub(super) async fn let_go(app: &App, person: &Person, answer: &Answer) {
         tx.commit().await
     };
     match go.await {
-        Ok(()) => app.wake.outbox.notify_one(),
+        Ok(()) => app.wake.wechat.notify_one(),
         // They leave by themselves when their time is over.
         Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "late answers wait in the outbox"),
     }

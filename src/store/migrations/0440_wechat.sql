@@ -24,6 +24,8 @@ CREATE TABLE wechat_received (
     channel TEXT NOT NULL CHECK (channel IN ('oa', 'work', 'kf')),
     account TEXT NOT NULL,
     state TEXT NOT NULL CHECK (state IN ('running', 'done')),
+    -- What is still to be done for it, JSON; nothing when its answer needs no work that a restart must take up.
+    payload TEXT,
     reply TEXT,
     received_at BIGINT NOT NULL
 );

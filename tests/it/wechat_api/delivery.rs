@@ -116,6 +116,7 @@ impl Stage {
             client_id: Some(app.ids.uuid(app.now()).to_string()),
             input: Input::text(text),
             shown: Some(Shown { kind: "text", text: text.to_owned(), attachment: None }),
+            via: None,
         };
         let answer = app.exchange.send(sent).await.expect("an answer");
         let inbound = Inbound {
@@ -126,6 +127,7 @@ impl Stage {
             at: app.now(),
             opens_window: true,
             carried: answer.replies.iter().map(|reply| reply.seq).collect(),
+            rest: None,
         };
         let mut tx = app.db.write().await.expect("a transaction");
         wechat::account(&mut tx, &[inbound], app.now()).await.expect("accounted");

@@ -1,0 +1,185 @@
+//! Files that WeChat users send: fetched at once by their id, because the platform keeps them for three days only.
+//!
+//! The message is noted in the database before the fetch begins, so that a restart takes it up again; addresses from
+//! outside are never opened, only ids at the platform.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Decided, NO_FILE, NO_WORDS, passive, people};
+use crate::{
+    app::{
+        App, AppError, attachments,
+        exchange::{Sent, Shown},
+    },
+    domain::dialogue::{Input, InputKind},
+    ports::wechat::{MediaKind, Verdict, WechatAccount, WechatMedia},
+    store::wechat::{self as store, Received},
+};
+
+/// Tries of a fetch that failed in a way that may pass.
+const TRIES: u32 = 3;
+/// Pause between them.
+const PAUSE: std::time::Duration = std::time::Duration::from_secs(1);
+const NOT_TAKEN: &str = "这种文件收不了。请发图片、PDF 或 Office 文件，或者用文字说说是什么事。";
+
+/// A file to fetch, as noted in the database.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Wanted {
+    kind: String,
+    account: String,
+    from: String,
+    media_id: String,
+    what: String,
+    name: Option<String>,
+    client_id: String,
+}
+
+impl Wanted {
+    pub(super) fn new(
+        account: &WechatAccount,
+        from: &str,
+        client_id: String,
+        kind: MediaKind,
+        media_id: &str,
+        name: Option<&str>,
+    ) -> Self {
+        Self {
+            kind: account.kind.as_str().to_owned(),
+            account: account.name.clone(),
+            from: from.to_owned(),
+            media_id: media_id.to_owned(),
+            what: kind.as_str().to_owned(),
+            name: name.map(str::to_owned),
+            client_id,
+        }
+    }
+
+    fn account(&self) -> Option<WechatAccount> {
+        Some(WechatAccount { kind: self.kind.parse().ok()?, name: self.account.clone() })
+    }
+
+    /// What to say when there is no file: speech that nobody understood is asked for in words.
+    fn excuse(&self) -> &'static str {
+        if self.what == MediaKind::Voice.as_str() { NO_WORDS } else { NO_FILE }
+    }
+}
+
+/// Notes the message, fetches its file and hands both to the exchange. A repeat while the fetch is under way says
+/// nothing: the first one answers.
+///
+/// # Errors
+/// `Store`.
+pub(super) async fn take(app: &App, wanted: Wanted) -> Result<Decided, AppError> {
+    let payload = serde_json::to_string(&wanted).map_err(|error| AppError::Internal(error.to_string()))?;
+    let mut tx = app.db.write().await?;
+    let known = store::receive(&mut tx, &wanted.client_id, &wanted.kind, &wanted.account, app.now()).await?;
+    match known {
+        Received::New => {
+            store::note(&mut tx, &wanted.client_id, &payload).await?;
+            tx.commit().await?;
+            fetch(app, &wanted).await
+        }
+        Received::Running => {
+            tx.rollback().await?;
+            Ok(Decided::Silent)
+        }
+        Received::Done(excuse) => {
+            tx.rollback().await?;
+            match excuse {
+                Some(_) => Ok(Decided::Refused(wanted.excuse())),
+                None => hand_over(app, &wanted, None).await,
+            }
+        }
+    }
+}
+
+async fn fetch(app: &App, wanted: &Wanted) -> Result<Decided, AppError> {
+    let decided = match download(app, wanted).await {
+        Some(media) => hand_over(app, wanted, Some(media)).await?,
+        None => Decided::Refused(wanted.excuse()),
+    };
+    let excuse = match &decided {
+        Decided::Refused(words) => Some(*words),
+        Decided::Answered(..) | Decided::Silent => None,
+    };
+    let mut tx = app.db.write().await?;
+    store::answered(&mut tx, &wanted.client_id, excuse).await?;
+    tx.commit().await?;
+    Ok(decided)
+}
+
+async fn download(app: &App, wanted: &Wanted) -> Option<WechatMedia> {
+    let (api, account) = (app.wechat.api()?, wanted.account()?);
+    for attempt in 1..=TRIES {
+        match api.download(&account, &wanted.media_id).await {
+            Ok(media) => return Some(media),
+            Err(failure) => {
+                tracing::warn!(account = %account, reason = %failure.reason, attempt, "a file could not be fetched");
+                if !matches!(failure.verdict, Verdict::Retry | Verdict::Unknown) {
+                    return None;
+                }
+            }
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+    None
+}
+
+/// Stores the file and tells the conversation; without a file only the first answer is looked up.
+async fn hand_over(app: &App, wanted: &Wanted, media: Option<WechatMedia>) -> Result<Decided, AppError> {
+    let account = wanted.account().ok_or_else(|| AppError::Internal("a noted WeChat account".into()))?;
+    let person = people::person(app, &account, &wanted.from).await?;
+    let attachment = match media {
+        None => None,
+        Some(media) => {
+            let name = wanted.name.clone().or(media.name).unwrap_or_else(|| wanted.what.clone());
+            let stored = async {
+                let mut upload = attachments::Upload::begin(app, person.conversation).await?;
+                upload.write(&media.bytes).await?;
+                upload.finish(app, person.conversation, &name).await
+            };
+            match stored.await {
+                Ok(file) => Some(file),
+                Err(error @ (AppError::Store(_) | AppError::Internal(_))) => return Err(error),
+                Err(_) if wanted.what == MediaKind::Voice.as_str() => return Ok(Decided::Refused(NO_WORDS)),
+                Err(_) => return Ok(Decided::Refused(NOT_TAKEN)),
+            }
+        }
+    };
+    let image = attachment.as_ref().is_some_and(|file| file.mime.starts_with("image/"));
+    let (id, name) = attachment.as_ref().map(|file| (file.id.clone(), file.name.clone())).unwrap_or_default();
+    let sent = Sent {
+        conversation: person.conversation,
+        client_id: Some(wanted.client_id.clone()),
+        input: Input { kind: InputKind::Attachment { id, name: name.clone(), image } },
+        shown: Some(Shown { kind: if image { "image" } else { "file" }, text: name, attachment }),
+        via: Some(account.kind),
+    };
+    Ok(Decided::Answered(person, Arc::new(app.exchange.send(sent).await?)))
+}
+
+/// Takes up what a process before this one had begun to fetch; the answers leave through the outbox.
+///
+/// # Errors
+/// `Store`.
+pub async fn take_up(app: &App) -> Result<usize, AppError> {
+    let noted = {
+        let mut tx = app.db.read().await?;
+        store::unfinished(&mut tx).await?
+    };
+    let mut done = 0;
+    for payload in noted {
+        let Ok(wanted) = serde_json::from_str::<Wanted>(&payload) else { continue };
+        match fetch(app, &wanted).await {
+            Ok(Decided::Answered(person, answer)) => {
+                passive::let_go(app, &person, &answer).await;
+                done += 1;
+            }
+            Ok(Decided::Refused(_) | Decided::Silent) => {}
+            Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "a file waits for the next start"),
+        }
+    }
+    Ok(done)
+}

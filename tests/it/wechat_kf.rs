@@ -1,0 +1,246 @@
+//! 微信客服 and files of users, against the stand-in of the platform: cursor, pages, repeats, sessions with people.
+
+use std::sync::Arc;
+
+use axum::{body::Body, http::Request};
+use serde_json::{Value, json};
+use zhitong::{
+    app::wechat as inbound,
+    channels::wechat::{
+        api::{Access, Patience, WechatClient},
+        crypto::{self, AesKey},
+        envelope::Fields,
+    },
+    domain::ids::ConversationId,
+    jobs::wechat_out,
+    ports::wechat::{WechatAccount, WechatKind},
+    store::{conversations, wechat},
+};
+
+use crate::{
+    support::{Answer, TestApp},
+    wechat_api::platform::{Act, Platform},
+};
+
+const KEY: &str = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG";
+const SYNC: &str = "/cgi-bin/kf/sync_msg";
+const STATE: &str = "/cgi-bin/kf/service_state/get";
+const GET: &str = "/cgi-bin/media/get";
+
+struct Stage {
+    app: TestApp,
+    platform: Platform,
+    client: Arc<WechatClient>,
+}
+
+impl Stage {
+    async fn start() -> Self {
+        let platform = Platform::start().await;
+        let app = TestApp::with(|config| {
+            let kf = config.wechat.kf.entry("main".into()).or_default();
+            kf.corp_id = "ww1".into();
+            kf.open_kfid = "wk1".into();
+            kf.token = "token".to_owned().into();
+            kf.encoding_aes_key = KEY.to_owned().into();
+            config.wechat.oa.entry("main".into()).or_default().token = "token".to_owned().into();
+        })
+        .await;
+        let access = |kind| Access {
+            account: WechatAccount { kind, name: "main".into() },
+            id: "ww1".into(),
+            secret: "hush".to_owned().into(),
+            agent_id: String::new(),
+            open_kfid: "wk1".into(),
+            base: Some(platform.base.clone()),
+        };
+        let patience = Patience::default();
+        let client = WechatClient::new([access(WechatKind::Kf), access(WechatKind::Oa)], patience).expect("a client");
+        let client = Arc::new(client);
+        app.app.wechat.connect(client.clone());
+        Self { app, platform, client }
+    }
+
+    fn text(&self, id: &str, words: &str) -> Value {
+        self.message(id, "text", json!({"content": words}))
+    }
+
+    fn message(&self, id: &str, kind: &str, part: Value) -> Value {
+        let at = self.app.app.now().as_second();
+        json!({"msgid": id, "open_kfid": "wk1", "external_userid": "wm1", "send_time": at, "origin": 3,
+            "msgtype": kind, kind: part})
+    }
+
+    fn page(next: &str, more: i64, messages: &[Value]) -> Value {
+        json!({"errcode": 0, "next_cursor": next, "has_more": more, "msg_list": messages})
+    }
+
+    /// The callback without content.
+    async fn callback(&self, token: &str) -> Answer {
+        let at = self.app.app.now().as_second();
+        let body = format!(
+            "<xml><ToUserName>ww1</ToUserName><CreateTime>{at}</CreateTime><MsgType>event</MsgType>\
+             <Event>kf_msg_or_event</Event><Token>{token}</Token><OpenKfId>wk1</OpenKfId></xml>"
+        );
+        let cipher = crypto::encrypt(&AesKey::parse(KEY).expect("a key"), "ww1", &body, [4; 16]);
+        let signature = crypto::signature(&["token", &at.to_string(), "n", &cipher]);
+        let path = format!("/wechat/kf/main?msg_signature={signature}&timestamp={at}&nonce=n");
+        let body = format!("<xml><ToUserName>ww1</ToUserName><Encrypt>{cipher}</Encrypt></xml>");
+        self.app.request(Request::post(path).body(Body::from(body)).expect("a request")).await
+    }
+
+    async fn fetch(&self) -> usize {
+        inbound::kf_fetch(&self.app.app, &*self.client).await.expect("the store works")
+    }
+
+    async fn messages(&self, kind: &str, openid: &str) -> Vec<(String, String, String)> {
+        let mut tx = self.app.app.db.read().await.expect("a reader");
+        let Some(user) = wechat::find(&mut tx, kind, "main", openid).await.expect("a look-up") else {
+            return Vec::new();
+        };
+        let id: ConversationId = user.conversation_id.parse().expect("an id");
+        let rows = conversations::messages_after(&mut tx, id, 0, 100).await.expect("messages");
+        rows.into_iter().map(|row| (row.sender, row.kind, row.text)).collect()
+    }
+
+    async fn said(&self) -> Vec<String> {
+        let all = self.messages("kf", "wm1").await;
+        all.into_iter().filter(|(sender, ..)| sender == "visitor").map(|(.., text)| text).collect()
+    }
+
+    async fn oa(&self, rest: &str) -> Answer {
+        let at = self.app.app.now().as_second();
+        let body = format!(
+            "<xml><ToUserName>gh</ToUserName><FromUserName>o1</FromUserName><CreateTime>{at}</CreateTime>{rest}</xml>"
+        );
+        let nonce = &crypto::signature(&[&body])[..12];
+        let signature = crypto::signature(&["token", &at.to_string(), nonce]);
+        let path = format!("/wechat/oa/main?signature={signature}&timestamp={at}&nonce={nonce}");
+        self.app.request(Request::post(path).body(Body::from(body)).expect("a request")).await.expect(200)
+    }
+}
+
+#[tokio::test]
+async fn pages_are_read_to_the_end_and_each_message_counts_once() {
+    let stage = Stage::start().await;
+    assert_eq!(stage.callback("t1").await.expect(200).text(), "success");
+    stage.platform.pages([
+        Stage::page("c1", 1, &[stage.text("m1", "简易注销要公示多久")]),
+        Stage::page("c2", 1, &[]),
+        Stage::page("c3", 0, &[stage.text("m1", "简易注销要公示多久"), stage.text("m2", "谢谢")]),
+    ]);
+    stage.fetch().await;
+    assert_eq!(stage.said().await, ["简易注销要公示多久", "谢谢"]);
+    let calls = stage.platform.calls(SYNC);
+    let asked: Vec<_> = calls.iter().map(|call| call.json["cursor"].as_str().unwrap_or_default()).collect();
+    assert_eq!(asked, ["", "c1", "c2"]);
+    assert_eq!(calls[0].json["token"], "t1");
+    assert_eq!(calls[0].json["open_kfid"], "wk1");
+    // The answers leave through the outbox.
+    wechat_out::run_once(&stage.app.app, &*stage.client).await.expect("sent");
+    let texts = stage.platform.texts("wm1");
+    assert_eq!(texts.len(), 2, "{texts:?}");
+    assert!(texts[0].contains("20"), "{texts:?}");
+    // The next look begins where this one ended.
+    stage.callback("t2").await.expect(200);
+    stage.platform.pages([Stage::page("c4", 0, &[stage.text("m3", "还有一件事")])]);
+    stage.fetch().await;
+    assert_eq!(stage.platform.calls(SYNC)[3].json["cursor"], "c3");
+    assert_eq!(stage.said().await.len(), 3);
+}
+
+#[tokio::test]
+async fn a_page_that_fails_is_read_again_from_the_last_cursor() {
+    let stage = Stage::start().await;
+    stage.callback("t1").await.expect(200);
+    stage
+        .platform
+        .pages([Stage::page("c1", 1, &[stage.text("m1", "您好")]), Stage::page("c2", 0, &[stage.text("m2", "在吗")])]);
+    stage.platform.script(SYNC, [Act::Well, Act::Code(45_009, "rate")]);
+    stage.fetch().await;
+    assert_eq!(stage.said().await, ["您好"]);
+    stage.fetch().await;
+    assert_eq!(stage.said().await, ["您好", "在吗"]);
+    assert_eq!(stage.platform.calls(SYNC)[2].json["cursor"], "c1");
+    assert_eq!(stage.fetch().await, 0, "nothing is due any more");
+}
+
+#[tokio::test]
+async fn history_and_the_words_of_others_are_no_work() {
+    let stage = Stage::start().await;
+    stage.callback("t1").await.expect(200);
+    let mut old = stage.text("m0", "去年的事");
+    old["send_time"] = json!(1_600_000_000);
+    let mut servicer = stage.text("m1", "我来处理");
+    servicer["origin"] = json!(5);
+    let mut event = stage.message("m2", "event", json!({"event_type": "enter_session", "welcome_code": "CODE"}));
+    event["origin"] = json!(4);
+    stage.platform.pages([Stage::page("c1", 0, &[old, servicer, event])]);
+    stage.fetch().await;
+    assert!(stage.said().await.is_empty());
+    assert_eq!(stage.platform.calls("/cgi-bin/kf/send_msg_on_event")[0].json["code"], "CODE");
+}
+
+#[tokio::test]
+async fn the_bot_is_silent_while_a_person_has_the_session() {
+    let stage = Stage::start().await;
+    stage.callback("t1").await.expect(200);
+    stage.platform.lists(STATE, json!({"errcode": 0, "service_state": 3}));
+    stage.platform.script(STATE, [Act::Raw("application/json", br#"{"errcode":0,"service_state":3}"#.to_vec())]);
+    stage.platform.pages([Stage::page("c1", 0, &[stage.text("m1", "找刚才那位"), stage.text("m2", "您好")])]);
+    stage.fetch().await;
+    assert_eq!(stage.said().await, ["您好"]);
+}
+
+#[tokio::test]
+async fn a_picture_becomes_an_attachment_once() {
+    let stage = Stage::start().await;
+    let mut png = b"\x89PNG\r\n\x1a\n".to_vec();
+    png.extend(b"\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\x02\0\0\0\x90wS\xde\0\0\0\0IEND\xaeB`\x82");
+    stage.platform.script(GET, [Act::Raw("image/png", png)]);
+    let picture =
+        "<MsgType>image</MsgType><PicUrl>http://127.0.0.1:1/never</PicUrl><MediaId>MID</MediaId><MsgId>9</MsgId>";
+    let first = stage.oa(picture).await;
+    let (fields, _) = Fields::parse(&first.body).expect("a reply");
+    assert!(fields.text("Content").is_some());
+    let again = stage.oa(picture).await;
+    let (again, _) = Fields::parse(&again.body).expect("a reply");
+    assert_eq!(again.text("Content"), fields.text("Content"));
+    let stored = stage.messages("oa", "o1").await;
+    assert_eq!(
+        stored.iter().filter(|(sender, kind, _)| sender == "visitor" && kind == "image").count(),
+        1,
+        "{stored:?}"
+    );
+    let calls = stage.platform.calls(GET);
+    assert_eq!((calls.len(), calls[0].query["media_id"].as_str()), (1, "MID"));
+}
+
+#[tokio::test]
+async fn a_file_that_cannot_be_had_is_answered_with_what_to_do() {
+    let stage = Stage::start().await;
+    stage.platform.script(GET, [Act::Code(40_007, "invalid media_id"), Act::Code(40_007, "invalid media_id")]);
+    for (kind, expected) in [("image", "暂时取不到"), ("voice", "没有听清")] {
+        let answer = stage
+            .oa(&format!("<MsgType>{kind}</MsgType><MediaId>{kind}</MediaId><MsgId>1{}</MsgId>", kind.len()))
+            .await;
+        assert!(answer.text().contains(expected), "{}", answer.text());
+    }
+}
+
+#[tokio::test]
+async fn a_fetch_that_a_restart_interrupted_is_taken_up() {
+    let stage = Stage::start().await;
+    let mut png = b"\x89PNG\r\n\x1a\n".to_vec();
+    png.extend(b"\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\x02\0\0\0\x90wS\xde\0\0\0\0IEND\xaeB`\x82");
+    stage.platform.script(GET, [Act::Raw("image/png", png)]);
+    let payload = json!({"kind": "oa", "account": "main", "from": "o1", "media_id": "MID", "what": "image",
+        "name": null, "client_id": "wx-1"});
+    let mut tx = stage.app.app.db.write().await.expect("a transaction");
+    wechat::receive(&mut tx, "wx-1", "oa", "main", stage.app.app.now()).await.expect("noted");
+    wechat::note(&mut tx, "wx-1", &payload.to_string()).await.expect("noted");
+    tx.commit().await.expect("committed");
+    assert_eq!(inbound::take_up(&stage.app.app).await.expect("the store works"), 1);
+    assert_eq!(inbound::take_up(&stage.app.app).await.expect("the store works"), 0);
+    wechat_out::run_once(&stage.app.app, &*stage.client).await.expect("sent");
+    assert_eq!(stage.platform.texts("o1").len(), 1, "the answer leaves through the outbox");
+}
