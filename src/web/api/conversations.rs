@@ -14,9 +14,10 @@ use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
 
 use super::conversation_view::{
-    CannedJson, CannedListJson, ColleagueJson, ColleaguesJson, UnitNameJson, CaseDraftJson, ConversationChangedJson, ConversationDetailJson, ConversationJson,
-    ConversationListJson, DeskFormJson, FiledCaseJson, FiledCasesJson, NoteJson, NotesJson, PromiseJson,
-    PromiseListJson, PromisedJson, SentJson, StaffMessage, StaleProblem, ViewerJson, ViewersJson,
+    CannedJson, CannedListJson, CaseDraftJson, ColleagueJson, ColleaguesJson, ConversationChangedJson,
+    ConversationDetailJson, ConversationJson, ConversationListJson, DeskFormJson, FiledCaseJson, FiledCasesJson,
+    NoteJson, NotesJson, PromiseJson, PromiseListJson, PromisedJson, SentJson, StaffMessage, StaleProblem,
+    UnitNameJson, ViewerJson, ViewersJson,
 };
 use crate::{
     app::{
