@@ -19,7 +19,7 @@ const FOREIGN: &str = "[...document.querySelectorAll('*')].filter(e =>
     || /^(iframe|object|embed|base|marquee|math|audio|video)$/i.test(e.tagName)
     || (e.tagName === 'SCRIPT' && !new URL(e.src, location).href.startsWith(location.origin + '/static/'))
     || /^(javascript|data):/i.test((e.getAttribute('href') || e.getAttribute('xlink:href') || e.getAttribute('action') || '').trim())
-    || (e.tagName === 'IMG' && !/^(\\/|blob:)/.test(e.getAttribute('src') || '')))
+    || (e.tagName === 'IMG' && e.hasAttribute('src') && !/^(\\/|blob:)/.test(e.getAttribute('src') || '')))
     .map(e => e.outerHTML.slice(0, 200))";
 
 async fn unharmed(browser: &Browser, place: &str) {
