@@ -92,7 +92,7 @@ async fn the_list_holds_what_waits_for_this_officer_on(app: TestApp) {
     let (rows, ..) = todo(&app, &centre, "&status=accepted").await;
     assert!(rows.is_empty(), "the filter narrows it: {rows:?}");
     let (rows, ..) = todo(&app, &centre, "&q=%E7%AD%89%E5%BE%85").await;
-    assert_eq!(rows, [submitted.clone()], "and words do");
+    assert_eq!(rows, std::slice::from_ref(&submitted), "and words do");
     let mine = app.get("/desk?tab=all&mine=true", &colleague).await.expect(200).text();
     assert!(mine.contains(&second) && !mine.contains(&first), "only what one handles");
 }

@@ -156,8 +156,7 @@ async fn cases(
     } else {
         case_queries::list(app, officer, &wanted).await?
     };
-    view.handles = officer.has(Role::Handler);
-    view.mine = query.mine == "true";
+    view.mine = officer.has(Role::Handler).then_some(query.mine == "true");
     view.filtering = true;
     let states: Vec<CaseStatus> = if todo {
         waiting.states()
@@ -186,7 +185,7 @@ async fn cases(
         || wanted.case_type.is_some()
         || wanted.unit.is_some()
         || view.overdue
-        || view.mine
+        || view.mine == Some(true)
         || !view.query.is_empty();
     view.empty = if filtered {
         EmptyView {

@@ -99,10 +99,8 @@ pub struct ListView {
     pub units: Vec<Choice>,
     /// Only what is overdue.
     pub overdue: bool,
-    /// Whether the officer handles cases, so that “mine” makes sense.
-    pub handles: bool,
-    /// Only those the officer handles.
-    pub mine: bool,
+    /// Only those the officer handles; `None` for who handles none.
+    pub mine: Option<bool>,
     /// Address of this list, for refreshing.
     pub src: String,
     /// Rows.

@@ -193,6 +193,10 @@ pub(super) fn rows() -> Vec<Row> {
         row("GET /desk", "/desk?tab=all").any_officer().shows("{case}", SEE_CASE),
         row("GET /desk/cases/{number}", "/desk/cases/{case}").through(SEE_CASE).hidden(NOT_CASE),
         row("GET /desk/cases/{number}", "/desk/cases/{sealed}").through("discipline").hidden(NOT_SEALED),
+        row("GET /desk/cases/{number}/print", "/desk/cases/{case}/print").through(SEE_CASE).hidden(NOT_CASE),
+        row("GET /desk/cases/{number}/print", "/desk/cases/{sealed}/print").through("discipline").hidden(NOT_SEALED),
+        // Everybody's own id stands on the page.
+        row("GET /desk/deputies", "/desk/deputies").any_officer().shows("{clerk}", "unit_clerk unit_leader admin"),
         row("GET /desk/conversations/{id}", "/desk/conversations/{conversation}")
             .through("front_desk dispatcher")
             .hidden("foreign_desk"),
@@ -217,6 +221,7 @@ pub(super) fn rows() -> Vec<Row> {
         row("GET /api/canned", "/api/canned?q=注册").through(FILE),
         row("GET /api/promises", "/api/promises").through(FILE).shows("{promise}", "front_desk dispatcher"),
         row("GET /api/notices", "/api/notices").any_officer().shows("{notice}", "unit_clerk"),
+        row("GET /api/colleagues", "/api/colleagues").through(FILE),
         row("GET /api/deputies", "/api/deputies")
             .any_officer()
             .shows("{clerk}", "unit_clerk handler unit_leader admin"),
@@ -235,6 +240,13 @@ pub(super) fn rows() -> Vec<Row> {
             .body(r#"{"login":"admin","name":"抢来的"}"#)
             .through("admin"),
         row("DELETE /api/admin/tokens/{id}", "/api/admin/tokens/{token}").through("admin"),
+        row("POST /desk/deputies", "/desk/deputies")
+            .body("who=zjj+{clerk}&from_on=2026-12-03&until_on=2026-12-04")
+            .through("unit_leader admin"),
+        row("POST /desk/deputies/end", "/desk/deputies/end")
+            .body("unit=zjj&officer_id={clerk}&from_on=2026-12-03")
+            .through("unit_leader admin")
+            .once(),
         row("POST /api/deputies", "/api/deputies")
             .body(r#"{"unit":"zjj","officer_id":"{clerk}","from_on":"2026-12-01","until_on":"2026-12-02"}"#)
             .through("unit_leader admin"),
