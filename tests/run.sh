@@ -96,6 +96,13 @@ else
   leave_out "OpenAPI" "no Python with venv found; install Debian's packages python3 and python3-venv"
 fi
 
+step "WeChat, played by an independent client library"
+if command -v python3 >/dev/null && python3 -c 'import venv, ensurepip' 2>/dev/null || install python3-venv; then
+  bash tests/wechat_peer.sh target/debug/zhitong
+else
+  leave_out "WeChat peer" "no python3 with venv found"
+fi
+
 step "done"
 if [ ${#left_out[@]} -gt 0 ]; then
   echo "Left out on this machine:"

@@ -17,11 +17,13 @@ const WINDOW_S: i64 = 5 * 60;
 /// Signatures remembered at most; beyond it those that are over are dropped, then the oldest.
 const MOST: usize = 200_000;
 
+type Hash = [u8; 16];
+
 /// Signatures of plain requests seen lately: hash of account, timestamp and nonce → hash of the body, until when.
 #[derive(Debug, Default)]
-pub(crate) struct Seen(Mutex<HashMap<[u8; 16], ([u8; 16], i64)>>);
+pub(crate) struct Seen(Mutex<HashMap<Hash, (Hash, i64)>>);
 
-fn hash(parts: &[&[u8]]) -> [u8; 16] {
+fn hash(parts: &[&[u8]]) -> Hash {
     let mut hash = Sha256::new();
     for part in parts {
         hash.update(u64::try_from(part.len()).unwrap_or_default().to_be_bytes());

@@ -41,7 +41,7 @@ use crate::{
 };
 
 /// The platform waits five seconds; what is ready by then goes out with the answer.
-const BUDGET: Duration = Duration::from_millis(4_000);
+const BUDGET: Duration = Duration::from_secs(4);
 /// How long after a message the platform may still ask for its reply: three tries of five seconds.
 pub(super) const TRIES_OVER: jiff::SignedDuration = jiff::SignedDuration::from_secs(16);
 /// What does not fit into the passive reply comes this much later.

@@ -10,7 +10,7 @@ pub const MOST_BYTES: usize = 2040;
 /// What must stay in one piece: `<a …>…</a>` and bare addresses.
 fn links(text: &str) -> Vec<Range<usize>> {
     static LINK: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r#"(?is)<a\s[^>]*>.*?</a>|https?://[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]+"#)
+        Regex::new(r"(?is)<a\s[^>]*>.*?</a>|https?://[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]+")
             .expect("the pattern is a constant and compiles in the tests")
     });
     LINK.find_iter(text).map(|found| found.range()).collect()
