@@ -117,6 +117,14 @@ impl Row {
         self.through("visitor stranger")
     }
 
+    /// Whoever calls without the platform's signature to an account that is not configured: there is nothing here.
+    fn signed(self) -> Self {
+        self.hidden(
+            "nobody visitor stranger front_desk dispatcher verifier unit_clerk handler unit_leader supervisor leader \
+             discipline rule_editor rule_publisher admin auditor foreign_clerk foreign_handler foreign_leader foreign_desk",
+        )
+    }
+
     /// The status for a caller who is not let through.
     pub(super) fn refusal(&self, who: &str) -> u16 {
         if has(self.hidden, who) {
@@ -157,6 +165,12 @@ pub(super) fn rows() -> Vec<Row> {
         row("GET /favicon.ico", "/favicon.ico").public(),
         row("GET /static/{hash}/{*path}", "{asset}").public(),
         row("GET /healthz", "/healthz").public(),
+        row("GET /wechat/oa/{name}", "/wechat/oa/main").signed(),
+        row("POST /wechat/oa/{name}", "/wechat/oa/main").signed(),
+        row("GET /wechat/work/{name}", "/wechat/work/main").signed(),
+        row("POST /wechat/work/{name}", "/wechat/work/main").signed(),
+        row("GET /wechat/kf/{name}", "/wechat/kf/main").signed(),
+        row("POST /wechat/kf/{name}", "/wechat/kf/main").signed(),
         row("GET /readyz", "/readyz").public(),
         row("GET /metrics", "/metrics").through("admin auditor"),
         row("GET /login", "/login").public(),
