@@ -174,8 +174,9 @@ async fn nothing_that_people_write_becomes_markup() {
     for (number, code, attempt) in &cases {
         let shown = escaped(attempt);
         for who in [&desk, &unit] {
-            let path = format!("/desk/cases/{number}");
-            check(&path, &page(&app, &path, who, "").await.expect(200), &[&shown]);
+            for path in [format!("/desk/cases/{number}"), format!("/desk/cases/{number}/print")] {
+                check(&path, &page(&app, &path, who, "").await.expect(200), &[&shown]);
+            }
         }
         let path = format!("/track/{number}");
         check(&path, &page(&app, &path, "", &format!("zhitong-track={code}")).await.expect(200), &[&shown]);
@@ -186,7 +187,7 @@ async fn nothing_that_people_write_becomes_markup() {
             check(&path, &page(&app, &path, &desk, "").await, &[]);
         }
     }
-    for path in ["/desk", "/desk?tab=all", "/desk?tab=mine", "/admin"] {
+    for path in ["/desk", "/desk?tab=all", "/desk?tab=mine", "/desk/notices", "/admin"] {
         check(path, &page(&app, path, if path == "/admin" { &admin } else { &desk }, "").await.expect(200), &[]);
     }
 }

@@ -58,7 +58,7 @@ async fn nothing_that_people_write_runs_in_a_browser() {
         return;
     }
     let (gateway, driver) = (Gateway::demo().await, Driver::start());
-    let title = r#"<img src=x onerror=alert(1)>年假怎么算"#;
+    let title = "<img src=x onerror=alert(1)>年假怎么算";
     let rule = format!(
         "schema = 1\n\n[[rule]]\nid = \"markup-title\"\ntitle = '{title}'\nstatus = \"active\"\ncategory = \"咨询\"\n\
          owner = \"测试\"\nreviewer = \"测试\"\nsource_check = \"S\"\nverified_on = 2026-11-22\nreview_due = 2099-05-22\n\
