@@ -298,4 +298,7 @@ pub trait WechatApi: Send + Sync {
 
     /// Answers an event of 微信客服 within its 20 seconds (welcome, end of session).
     async fn kf_on_event(&self, account: &WechatAccount, code: &str, text: &str) -> Result<(), WechatFailure>;
+
+    /// What a QR code of 公众号 says that carries this scene to the account for so many seconds.
+    async fn qr_scene(&self, account: &WechatAccount, scene: &str, seconds: i64) -> Result<String, WechatFailure>;
 }

@@ -31,6 +31,7 @@ pub mod units;
 pub mod upkeep;
 pub mod wechat;
 pub mod wechat_out;
+pub mod wechat_scenes;
 
 use std::{
     path::{Path, PathBuf},

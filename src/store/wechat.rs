@@ -326,7 +326,8 @@ pub async fn let_go(tx: &mut Tx, conversation: ConversationId, seqs: &[i64], now
 /// `Database`.
 pub async fn disconnect(tx: &mut Tx, user: &WechatUser, now: Timestamp) -> Result<bool, StoreError> {
     const USER: &str = "DELETE FROM wechat_users WHERE channel = $1 AND account = $2 AND openid = $3";
-    const OTHERS: &str = "SELECT COUNT(*) FROM wechat_users WHERE conversation_id = $1";
+    const OTHERS: &str = "SELECT (SELECT COUNT(*) FROM wechat_users WHERE conversation_id = $1) + (SELECT COUNT(*) \
+        FROM conversations WHERE id = $1 AND channel NOT LIKE 'wechat%')";
     const WAITING: &str = "DELETE FROM outbox WHERE target = 'wechat' AND key LIKE $1 AND state IN ('ready', 'dead')";
     const CLOSE: &str = "UPDATE conversations SET external_id = NULL, state = 'closed', officer_id = NULL, \
         queued_at = NULL, fence = fence + 1, version = version + 1, changed_at = $2, closed_at = $2 WHERE id = $1";

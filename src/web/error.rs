@@ -253,6 +253,7 @@ pub fn detail(code: &str) -> Option<&'static str> {
             "现在不能保存（存储空间不足或磁盘故障），什么都没有改动，请稍后再试；已有的内容可以照常查看。"
         }
         "store_busy" => "系统繁忙，请稍后重试。",
+        "wechat_unavailable" => "微信二维码暂时取不到，请稍后再试。",
         "message_not_stored" => "消息没有保存成功，请重新发送。",
         "shutting_down" => "服务正在重启，请稍后重试。",
         "own_account" => "不能停用自己的账号。",

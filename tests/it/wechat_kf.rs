@@ -244,3 +244,38 @@ async fn a_fetch_that_a_restart_interrupted_is_taken_up() {
     wechat_out::run_once(&stage.app.app, &*stage.client).await.expect("sent");
     assert_eq!(stage.platform.texts("o1").len(), 1, "the answer leaves through the outbox");
 }
+
+#[tokio::test]
+async fn a_scanned_code_makes_one_history_of_web_and_wechat() {
+    let stage = Stage::start().await;
+    let web = stage.app.visitor().await;
+    stage.app.say(&web, "w1", "简易注销要公示多久").await.expect(200);
+    stage.oa("<MsgType>text</MsgType><Content>您好</Content><MsgId>1</MsgId>").await;
+    stage.platform.lists("/cgi-bin/qrcode/create", json!({"url": "http://weixin.qq.com/q/x", "ticket": "t"}));
+    let code = stage.app.post("/api/chat/wechat", &web, json!({})).await.expect(201).json();
+    assert_eq!((code["url"].as_str(), code["account"].as_str()), (Some("http://weixin.qq.com/q/x"), Some("main")));
+    let calls = stage.platform.calls("/cgi-bin/qrcode/create");
+    let scene = calls[0].json["action_info"]["scene"]["scene_str"].as_str().expect("a scene");
+    assert!(scene.len() <= 64);
+    let scan = format!("<MsgType>event</MsgType><Event>SCAN</Event><EventKey>{scene}</EventKey><Ticket>t</Ticket>");
+    for _ in 0..2 {
+        assert!(stage.oa(&scan).await.text().contains("已接上"));
+    }
+    stage.oa("<MsgType>text</MsgType><Content>还有一件事</Content><MsgId>2</MsgId>").await;
+    let history = stage.app.get("/api/chat/messages", &web).await.expect(200).json();
+    let said: Vec<_> = history["items"].as_array().expect("a list").iter().map(|item| &item["text"]).collect();
+    assert!(said.contains(&&json!("简易注销要公示多久")) && said.contains(&&json!("还有一件事")), "{history}");
+    // Somebody else who has the picture gets nowhere.
+    let body = format!(
+        "<xml><ToUserName>gh</ToUserName><FromUserName>o2</FromUserName><CreateTime>1</CreateTime>{scan}</xml>"
+    );
+    let at = stage.app.app.now().as_second();
+    let signature = crypto::signature(&["token", &at.to_string(), "other"]);
+    let path = format!("/wechat/oa/main?signature={signature}&timestamp={at}&nonce=other");
+    let answer = stage.app.request(Request::post(path).body(Body::from(body)).expect("a request")).await;
+    assert_eq!(answer.expect(200).text(), "success");
+    // Whoever leaves WeChat keeps the web; nothing of it goes.
+    stage.oa("<MsgType>event</MsgType><Event>unsubscribe</Event>").await;
+    let after = stage.app.get("/api/chat/messages", &web).await.expect(200).json();
+    assert_eq!(after["items"], history["items"]);
+}

@@ -10,6 +10,7 @@
 
 mod files;
 mod fresh;
+mod join;
 mod kf;
 mod passive;
 mod people;
@@ -22,6 +23,7 @@ use std::{
 
 pub use files::take_up;
 pub use fresh::check_fresh;
+pub use join::{Code, code};
 pub use kf::{due as kf_due, fetch as kf_fetch};
 pub use people::who;
 use sha2::{Digest as _, Sha256};
@@ -128,9 +130,14 @@ pub async fn receive(app: &App, account: &WechatAccount, push: &Push, cut: Cut) 
             Some(words) => say(app, account, push, &words, cut).await,
             None => Ok(Reply::Nothing),
         },
-        What::Subscribe { .. } => {
+        What::Subscribe { scene } => {
             let person = people::person(app, account, &push.from).await?;
             people::follows(app, &person).await?;
+            if let Some(scene) = scene
+                && let Some(words) = join::scanned(app, account, &push.from, scene).await?
+            {
+                return Ok(Reply::Words(words.to_owned()));
+            }
             Ok(Reply::Words(greeting(app, account)))
         }
         What::Unsubscribe => {
@@ -141,7 +148,11 @@ pub async fn receive(app: &App, account: &WechatAccount, push: &Push, cut: Cut) 
             kf_due(app, &account.name, token);
             Ok(Reply::Nothing)
         }
-        What::Scan { .. } | What::Enter | What::Other { .. } => Ok(Reply::Nothing),
+        What::Scan { scene } => {
+            let joined = join::scanned(app, account, &push.from, scene).await?;
+            Ok(joined.map_or(Reply::Nothing, |words| Reply::Words(words.to_owned())))
+        }
+        What::Enter | What::Other { .. } => Ok(Reply::Nothing),
     }
 }
 

@@ -20,7 +20,7 @@ use crate::{
         limits::refuse,
         message::{ConversationInfo, FileInfo, Message},
         message_view::{MatterInput, form_input},
-        visitors,
+        visitors, wechat,
     },
     domain::{
         access::Permission,
@@ -53,6 +53,7 @@ pub fn routes() -> Vec<Route> {
         post("/api/chat/feedback", Access::Visitor, feedback),
         post("/api/chat/case", Access::Visitor, file_case),
         post("/api/chat/typing", Access::Visitor, typing),
+        post("/api/chat/wechat", Access::Visitor, wechat_code),
     ]
 }
 
@@ -578,4 +579,34 @@ pub async fn typing(State(app): State<App>, visitor: Visitor, _: Nothing) -> Res
         data: serde_json::json!({ "conversation_id": visitor.conversation.to_string(), "from": "visitor" }).to_string(),
     });
     no_content()
+}
+
+/// A QR code that continues this conversation in WeChat.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct WechatCode {
+    /// Name of the 公众号 in the configuration.
+    pub account: String,
+    /// What the QR code says; to be drawn by the front end.
+    pub url: String,
+    /// Until when it can be scanned, RFC 3339.
+    pub expires_at: String,
+}
+
+/// Gives a QR code that continues this conversation in WeChat; it counts once.
+#[utoipa::path(post, path = "/api/chat/wechat", tag = "chat",
+    responses((status = 201, body = WechatCode), (status = 401, body = crate::web::error::Problem),
+        (status = 404, body = crate::web::error::Problem), (status = 429, body = crate::web::error::Problem),
+        (status = 503, body = crate::web::error::Problem)))]
+/// # Errors
+/// Every refusal is answered as `problem+json`.
+pub async fn wechat_code(
+    State(app): State<App>,
+    visitor: Visitor,
+    client: Client,
+    _: Nothing,
+) -> Result<(StatusCode, Json<WechatCode>), WebError> {
+    count_message(&app, &visitor, &client)?;
+    let code = wechat::code(&app, visitor.conversation).await?;
+    let expires_at = app.rfc3339(code.expires_at);
+    Ok((StatusCode::CREATED, Json(WechatCode { account: code.account, url: code.url, expires_at })))
 }

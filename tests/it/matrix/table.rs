@@ -197,6 +197,7 @@ pub(super) fn rows() -> Vec<Row> {
         row("POST /api/chat/feedback", "/api/chat/feedback").visitors(),
         row("POST /api/chat/case", "/api/chat/case").visitors(),
         row("POST /api/chat/typing", "/api/chat/typing").visitors(),
+        row("POST /api/chat/wechat", "/api/chat/wechat").visitors().through("").hidden("visitor stranger"),
         row("GET /api/chat/attachments/{id}", "/api/chat/attachments/{attachment}")
             .through("visitor front_desk dispatcher verifier unit_clerk handler unit_leader supervisor leader auditor foreign_desk")
             .hidden("stranger discipline rule_editor rule_publisher admin foreign_clerk foreign_handler foreign_leader"),

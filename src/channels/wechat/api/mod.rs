@@ -395,6 +395,15 @@ impl WechatApi for WechatClient {
         })
     }
 
+    async fn qr_scene(&self, account: &WechatAccount, scene: &str, seconds: i64) -> Result<String, WechatFailure> {
+        let slot = self.slot(account)?;
+        let body = json!({"expire_seconds": seconds, "action_name": "QR_STR_SCENE",
+            "action_info": {"scene": {"scene_str": scene}}});
+        let answer = self.call(slot, &Call::post("/cgi-bin/qrcode/create", body)).await?;
+        let url = answer["url"].as_str().map(str::to_owned);
+        url.ok_or_else(|| failure(Verdict::Retry, false, "平台没有给出二维码"))
+    }
+
     async fn kf_state(&self, to: &WechatAddress) -> Result<i64, WechatFailure> {
         let slot = self.slot(&to.account)?;
         let body = json!({"open_kfid": slot.access.open_kfid, "external_userid": to.user});
