@@ -6,6 +6,7 @@
 
 mod canned;
 mod desk_case;
+mod files;
 mod handing;
 mod idle;
 mod lists;
@@ -18,6 +19,7 @@ use serde_json::json;
 pub(in crate::app) use canned::canned_from;
 pub use canned::{Canned, canned};
 pub use desk_case::{CaseInput, CaseMade, make_case};
+pub use files::{may_write, send_file};
 pub use handing::{Colleague, colleagues, transfer};
 pub use idle::close_idle;
 pub use lists::{Detail, Item, Page, Query, detail, list, mine, tallies, waiting};
@@ -27,6 +29,7 @@ pub use promised::{end_promise, open_promises};
 use super::{
     App, AppError, Officer, dialogue_codec,
     events::{ChatEvent, Scope, StaffEvent},
+    message::{Author, FileInfo, MessageBody},
     wechat_out,
 };
 pub use crate::store::{
@@ -95,6 +98,8 @@ pub struct Outgoing<'a> {
     pub text: &'a str,
     /// Number of the last message the officer had seen.
     pub after_seq: Option<i64>,
+    /// A stored file that is sent instead of words.
+    pub file: Option<&'a FileInfo>,
 }
 
 /// Which conversations an officer may see: everything of the centre for officers of the centre, what was handed to a
@@ -457,9 +462,14 @@ pub async fn send(app: &App, officer: &Officer, id: ConversationId, outgoing: &O
             client_id: Some(outgoing.client_id.to_owned()),
             reply_to: None,
             sender: "officer".to_owned(),
-            kind: "text".to_owned(),
+            kind: files::kind(outgoing.file).to_owned(),
             text: text.to_owned(),
-            body: Some(json!({"author": {"name": officer.name, "unit": unit_name(app, unit)}}).to_string()),
+            body: MessageBody {
+                attachment: outgoing.file.cloned(),
+                author: Some(Author { name: officer.name.clone(), unit: unit_name(app, unit) }),
+                ..MessageBody::default()
+            }
+            .to_column(),
             officer_id: Some(officer.id.to_string()),
             rule_id: None,
             decision: None,

@@ -5,19 +5,23 @@
 //! the rest. The platform's limits are counted here, so that nothing is tried that is known to fail.
 
 mod limits;
+mod notice;
 mod outcome;
-mod words;
 
 use jiff::{SignedDuration, Timestamp};
 pub use limits::{Limits, limits_of_conversation};
-pub use outcome::{delivered, failed, hold, progressed};
+pub use outcome::{delivered, failed, hold, progressed, refused_notice};
 use serde::Deserialize;
 
-use super::{App, AppError, attachments, message::MessageBody};
+use super::{
+    App, AppError, attachments,
+    message::{Message, MessageBody},
+    wechat::render,
+};
 pub use crate::store::wechat_out::DeliveryRow;
 use crate::{
     domain::ids::{AttachmentId, ConversationId},
-    ports::wechat::{Held, MediaKind, WechatAccount, WechatAddress, WechatKind},
+    ports::wechat::{Held, MediaKind, Piece, WechatAccount, WechatAddress, WechatKind},
     store::{
         Tx,
         conversations::{self, MessageRow},
@@ -43,6 +47,8 @@ pub enum Content {
         /// Its content.
         bytes: Vec<u8>,
     },
+    /// A template or subscription notice instead of words that may not be sent now.
+    Notice(Piece),
 }
 
 /// A message ready to be sent.
@@ -154,7 +160,7 @@ pub async fn plan(app: &App, row: DeliveryRow) -> Result<Plan, AppError> {
         (None, Some(message)) if is_small_talk(message) && !limits.is_roomy(SPARE) => return Ok(Plan::Drop),
         (None, Some(message)) => match &body.attachment {
             Some(file) => file_content(app, conversation, kind, file).await?,
-            None => Content::Words(words::of(message, &body)),
+            None => Content::Words(render::message(&Message::new(app, message.clone(), body.clone()))),
         },
         (None, None) => return Ok(Plan::Drop),
     };
@@ -162,8 +168,16 @@ pub async fn plan(app: &App, row: DeliveryRow) -> Result<Plan, AppError> {
         return Ok(Plan::Drop);
     }
     let account = WechatAccount { kind, name: user.account.clone() };
+    let mut held = limits.held();
+    let mut content = content;
+    if let (Some(_), Some(message), 0) = (held, &message, row.progress)
+        && user.subscribed
+        && let Some(notice) = notice::of(app, &account, message).await?
+    {
+        content = Content::Notice(notice);
+        held = None;
+    }
     let to = WechatAddress { account, user: user.openid.clone() };
-    let held = limits.held();
     let delivery = Box::new(Delivery { row, to, conversation, content, limits, user });
     Ok(match held {
         Some(why) => Plan::Hold(delivery, why),

@@ -1,5 +1,7 @@
 //! `zhitong doctor`: looks at everything an operator is responsible for and says what to do about each finding.
 
+mod wechat;
+
 use std::{io::Write, path::Path, process::ExitCode};
 
 use jiff::{Timestamp, civil::Date};
@@ -25,6 +27,7 @@ use crate::{
 #[command(after_help = "示例：
   zhitong doctor
   zhitong doctor --json
+  zhitong doctor --offline       # 不连接微信平台
   zhitong doctor --verify        # 同时检查整个数据库和每件诉求的审计链（数据多时较慢）
 
 退出码：0 没有错误，1 有错误要处理，2 无法检查")]
@@ -35,6 +38,9 @@ pub struct Args {
     /// 同时检查整个数据库
     #[arg(long)]
     verify: bool,
+    /// 不连接微信平台
+    #[arg(long)]
+    offline: bool,
 }
 
 /// How bad a finding is.
@@ -110,6 +116,9 @@ pub fn run(args: &Args, global: &Global) -> anyhow::Result<ExitCode> {
             runtime.block_on(database(&config, args.verify, &mut findings));
             rules(&config, now, &mut findings);
             channels(&config, &mut findings);
+            if !args.offline {
+                runtime.block_on(wechat::look(&config, &mut findings));
+            }
         }
         Err(ConfigError::Problems(problems)) => {
             for problem in problems {

@@ -62,6 +62,7 @@ enum Command {
     Sla(sla::Args),
     Token(token::Args),
     User(user::Args),
+    Wechat(wechat::Args),
 }
 
 /// Parses the arguments and runs the command.
@@ -78,6 +79,7 @@ pub fn run() -> ExitCode {
         Command::Sla(args) => sla::run(args, &cli.global),
         Command::Token(args) => token::run(args, &cli.global),
         Command::User(args) => user::run(args, &cli.global),
+        Command::Wechat(args) => wechat::run(args, &cli.global),
     };
     match result {
         Ok(code) => code,

@@ -1,10 +1,180 @@
 //! `zhitong wechat`: what an operator does with the configured WeChat accounts.
 
+use std::{io::Write as _, path::PathBuf, process::ExitCode};
+
+use anyhow::Context as _;
+use serde_json::Value;
+
+use super::Global;
 use crate::{
     channels::wechat::api::{Access, Patience, WechatClient},
     config::Config,
     ports::wechat::{WechatAccount, WechatKind},
 };
+
+/// 微信账号的自定义菜单
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// 自定义菜单：推送或查看
+    #[command(subcommand)]
+    Menu(Menu),
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Menu {
+    /// 按 TOML 文件设置菜单
+    #[command(after_help = "示例：
+  zhitong wechat menu push main                    读当前目录的 wechat-menu.toml
+  zhitong wechat menu push main --file menu.toml
+  zhitong wechat menu push main --check            只检查文件，不推送
+
+文件格式（一级菜单最多 3 个、名称最多 4 个汉字；二级最多 5 个）：
+  [[button]]
+  name = \"查进度\"
+  type = \"click\"
+  key = \"PROGRESS\"          # 在 [wechat.oa.NAME.clicks] 里写它代表的话
+
+  [[button]]
+  name = \"办事\"
+  [[button.sub_button]]
+  name = \"网上咨询\"
+  type = \"view\"
+  url = \"https://zt.example.gov.cn/\"")]
+    Push {
+        /// 配置里的账号名
+        name: String,
+        /// 菜单文件
+        #[arg(long, default_value = "wechat-menu.toml")]
+        file: PathBuf,
+        /// 只检查文件
+        #[arg(long)]
+        check: bool,
+    },
+    /// 显示平台上现有的菜单
+    #[command(after_help = "示例：
+  zhitong wechat menu show main")]
+    Show {
+        /// 配置里的账号名
+        name: String,
+    },
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// When the configuration, the file or the platform does not allow it.
+pub fn run(args: &Args, global: &Global) -> anyhow::Result<ExitCode> {
+    let config = global.load_config()?;
+    let Command::Menu(menu) = &args.command;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let mut out = std::io::stdout().lock();
+    match menu {
+        Menu::Push { name, file, check } => {
+            let account = account(&config, name)?;
+            let text = std::fs::read_to_string(file).with_context(|| format!("读不了 {}", file.display()))?;
+            let menu: Value = toml::from_str(&text).with_context(|| format!("{} 不是有效的 TOML", file.display()))?;
+            let problems = menu_problems(&menu);
+            if !problems.is_empty() {
+                for problem in problems {
+                    writeln!(out, "{}：{problem}", file.display())?;
+                }
+                return Ok(ExitCode::from(1));
+            }
+            if *check {
+                writeln!(out, "{} 可用", file.display())?;
+                return Ok(ExitCode::SUCCESS);
+            }
+            let client = client(&config)?;
+            runtime.block_on(client.push_menu(&account, &menu)).map_err(|f| anyhow::anyhow!(f.reason))?;
+            writeln!(
+                out,
+                "{}“{name}”的菜单已更新，用户几分钟到 24 小时内看到；重新关注可立即看到。",
+                account.kind.label()
+            )?;
+        }
+        Menu::Show { name } => {
+            let account = account(&config, name)?;
+            let client = client(&config)?;
+            let menu = runtime.block_on(client.show_menu(&account)).map_err(|f| anyhow::anyhow!(f.reason))?;
+            writeln!(out, "{menu:#}")?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The account of this name that can have a menu.
+fn account(config: &Config, name: &str) -> anyhow::Result<WechatAccount> {
+    let kind = match (config.wechat.oa.contains_key(name), config.wechat.work.contains_key(name)) {
+        (true, false) => WechatKind::Oa,
+        (false, true) => WechatKind::Work,
+        (true, true) => anyhow::bail!("公众号和企业微信都有名为“{name}”的账号，请改名后再试"),
+        (false, false) => anyhow::bail!("配置里没有名为“{name}”的公众号或企业微信应用"),
+    };
+    Ok(WechatAccount { kind, name: name.to_owned() })
+}
+
+/// What the platform would refuse, in Chinese.
+fn menu_problems(menu: &Value) -> Vec<String> {
+    let mut problems = Vec::new();
+    let buttons = menu["button"].as_array().cloned().unwrap_or_default();
+    if buttons.is_empty() || buttons.len() > 3 {
+        problems.push("一级菜单要有 1 到 3 个 [[button]]".to_owned());
+    }
+    for button in &buttons {
+        let name = button["name"].as_str().unwrap_or_default();
+        match button["sub_button"].as_array() {
+            Some(subs) => {
+                check_name(name, 16, &mut problems);
+                if subs.is_empty() || subs.len() > 5 {
+                    problems.push(format!("“{name}”的二级菜单要有 1 到 5 个"));
+                }
+                for sub in subs {
+                    check_name(sub["name"].as_str().unwrap_or_default(), 60, &mut problems);
+                    check_action(sub, &mut problems);
+                }
+            }
+            None => {
+                check_name(name, 16, &mut problems);
+                check_action(button, &mut problems);
+            }
+        }
+    }
+    problems
+}
+
+fn check_name(name: &str, most: usize, problems: &mut Vec<String>) {
+    if name.is_empty() || name.len() > most {
+        problems.push(format!("菜单名“{name}”要有 1 到 {} 个汉字", most / 4));
+    }
+}
+
+fn check_action(button: &Value, problems: &mut Vec<String>) {
+    let name = button["name"].as_str().unwrap_or_default();
+    let text = |key: &str| button[key].as_str().unwrap_or_default();
+    let needed: &[(&str, usize)] = match text("type") {
+        "view" => &[("url", 1_024)],
+        "miniprogram" => &[("url", 1_024), ("appid", 128), ("pagepath", 1_024)],
+        "click" | "scancode_push" | "scancode_waitmsg" | "pic_sysphoto" | "pic_photo_or_album" | "pic_weixin"
+        | "location_select" => &[("key", 128)],
+        "media_id" | "view_limited" => &[("media_id", 256)],
+        "article_id" | "article_view_limited" => &[("article_id", 256)],
+        other => {
+            problems.push(format!("“{name}”的 type“{other}”平台不支持"));
+            return;
+        }
+    };
+    for (key, most) in needed {
+        if text(key).is_empty() || text(key).len() > *most {
+            problems.push(format!("“{name}”要填 {key}，最长 {most} 字节"));
+        }
+    }
+}
 
 /// The client of all configured accounts.
 ///
@@ -48,4 +218,27 @@ fn accesses(config: &Config) -> Vec<Access> {
         });
     }
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_menu_is_checked_before_the_platform_sees_it() {
+        let check = |text: &str, expected: &[&str]| {
+            let menu: Value = toml::from_str(text).unwrap();
+            assert_eq!(menu_problems(&menu), expected, "{text}");
+        };
+        check("[[button]]\nname = \"查进度\"\ntype = \"click\"\nkey = \"P\"", &[]);
+        let sub = "[[button]]\nname = \"办事\"\n[[button.sub_button]]\nname = \"网上咨询\"\ntype = \"view\"\nurl = \"https://x\"";
+        check(sub, &[]);
+        check("", &["一级菜单要有 1 到 3 个 [[button]]"]);
+        check(
+            "[[button]]\nname = \"企业诉求进度\"\ntype = \"click\"\nkey = \"P\"",
+            &["菜单名“企业诉求进度”要有 1 到 4 个汉字"],
+        );
+        check("[[button]]\nname = \"查\"\ntype = \"view\"", &["“查”要填 url，最长 1024 字节"]);
+        check("[[button]]\nname = \"查\"\ntype = \"jump\"", &["“查”的 type“jump”平台不支持"]);
+    }
 }

@@ -56,11 +56,49 @@ pub struct WechatOa {
     pub clicks: BTreeMap<String, String>,
     /// Milliseconds in which a passive reply must be ready; the platform waits 5000.
     pub passive_budget_ms: Option<u64>,
+    /// Notices of milestones by name (see [`WechatNotice::MILESTONES`]), sent when the account may not write otherwise.
+    pub notices: BTreeMap<String, WechatNotice>,
     /// Host of the platform.
     pub api_base: Option<String>,
 }
 
+/// `[wechat.oa.NAME.notices.MILESTONE]`: a 模板消息 or 订阅通知.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct WechatNotice {
+    /// Id of the template in the account.
+    pub template_id: String,
+    /// `template` (模板消息, the default) or `subscription` (订阅通知).
+    pub kind: String,
+    /// The template's field → words with `{number} {title} {status} {text} {due} {unit} {time}`.
+    pub fields: BTreeMap<String, String>,
+}
+
+impl WechatNotice {
+    /// Milestones of a case with the messages they stand for.
+    pub const MILESTONES: [(&'static str, &'static [&'static str]); 5] = [
+        ("accepted", &["case_accepted"]),
+        ("dispatched", &["case_dispatched", "case_signed_in"]),
+        ("answered", &["reply_released", "answered_on_spot"]),
+        ("confirm", &["milestone_reported", "confirmed_silently"]),
+        ("due_changed", &["extension_granted", "clock_paused", "clock_resumed", "due_recomputed"]),
+    ];
+    /// What may stand in a field.
+    pub const PLACES: [&'static str; 7] = ["{number}", "{title}", "{status}", "{text}", "{due}", "{unit}", "{time}"];
+
+    /// Whether it is a 订阅通知.
+    pub fn is_subscription(&self) -> bool {
+        self.kind == "subscription"
+    }
+}
+
 impl WechatOa {
+    /// The notice of a case's message.
+    pub fn notice_of(&self, message: &str) -> Option<&WechatNotice> {
+        let milestones = WechatNotice::MILESTONES.iter().filter(|(_, messages)| messages.contains(&message));
+        milestones.filter_map(|(name, _)| self.notices.get(*name)).next()
+    }
+
     /// Whether messages under the previous key are still taken on this day.
     pub fn accepts_previous_key(&self, today: jiff::civil::Date) -> bool {
         let until = self.previous_aes_key_until.as_deref();

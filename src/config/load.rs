@@ -5,7 +5,7 @@ use std::{fmt, path::Path};
 use secrecy::SecretString;
 use toml::{Table, Value};
 
-use super::Config;
+use super::{Config, WechatNotice};
 
 /// Why there is no configuration.
 #[derive(Debug, thiserror::Error)]
@@ -144,6 +144,12 @@ impl Config {
             if !["", "auto", "plain", "safe"].contains(&account.mode.as_str()) {
                 add(&format!("wechat.oa.{name}.mode"), "只能是 auto、plain 或 safe".into());
             }
+            for (milestone, notice) in &account.notices {
+                let place = format!("wechat.oa.{name}.notices.{milestone}");
+                if let Some(problem) = notice_problem(milestone, notice) {
+                    add(&place, problem);
+                }
+            }
             if account.previous_aes_key_until.as_deref().is_some_and(|day| day.parse::<jiff::civil::Date>().is_err()) {
                 add(&format!("wechat.oa.{name}.previous_aes_key_until"), "要写成 2026-12-31 这样的日期".into());
             }
@@ -213,6 +219,27 @@ fn check_sessions(sessions: &[String]) -> Result<(), String> {
         last = Some(to);
     }
     Ok(())
+}
+
+/// What is wrong with a notice.
+fn notice_problem(milestone: &str, notice: &WechatNotice) -> Option<String> {
+    if !WechatNotice::MILESTONES.iter().any(|(name, _)| *name == milestone) {
+        let names: Vec<&str> = WechatNotice::MILESTONES.iter().map(|(name, _)| *name).collect();
+        return Some(format!("没有“{milestone}”这个节点，可用：{}", names.join("、")));
+    }
+    if notice.template_id.is_empty() {
+        return Some("要填 template_id".into());
+    }
+    if !["", "template", "subscription"].contains(&notice.kind.as_str()) {
+        return Some("kind 只能是 template 或 subscription".into());
+    }
+    notice.fields.iter().find_map(|(field, words)| {
+        let mut rest = words.clone();
+        for place in WechatNotice::PLACES {
+            rest = rest.replace(place, "");
+        }
+        rest.contains(['{', '}']).then(|| format!("字段 {field} 里只能用 {}", WechatNotice::PLACES.join(" ")))
+    })
 }
 
 fn insert(table: &mut Table, keys: &[String], raw: &str) {
@@ -307,6 +334,17 @@ mod tests {
         assert_eq!(config.database.url, "sqlite://other.db");
         assert_eq!(config.region.code, "330225");
         assert_eq!(config.limits.messages_per_minute, 7);
+    }
+
+    #[test]
+    fn a_notice_names_a_milestone_and_known_places_only() {
+        let file = |body: &str| format!("[wechat.oa.main.notices.{body}");
+        assert!(problems(&file("finished]\ntemplate_id = \"T\"\n"), &[])[0].contains("可用：accepted"));
+        assert!(problems(&file("accepted]\nkind = \"template\"\n"), &[])[0].contains("template_id"));
+        let wrong = "answered]\ntemplate_id = \"T\"\nfields = { thing1 = \"{name}\" }\n";
+        assert!(problems(&file(wrong), &[])[0].contains("thing1"));
+        let right = file("answered]\ntemplate_id = \"T\"\nfields = { thing1 = \"{title}已答复\" }\n");
+        assert!(Config::from_parts(Some(("f", &right)), []).is_ok());
     }
 
     #[test]

@@ -8,7 +8,9 @@ mod channels;
 mod load;
 mod sections;
 
-pub use channels::{ModelConfig, WebhookTarget, WebhooksConfig, WechatConfig, WechatKf, WechatOa, WechatWork};
+pub use channels::{
+    ModelConfig, WebhookTarget, WebhooksConfig, WechatConfig, WechatKf, WechatNotice, WechatOa, WechatWork,
+};
 pub use load::{ConfigError, Problem};
 pub use sections::{
     BrandConfig, ChatConfig, ContentConfig, DatabaseConfig, HoursSeason, LimitsConfig, LogConfig, LogFormat,

@@ -104,6 +104,7 @@ async fn send(app: &App, api: &dyn WechatApi, delivery: &Delivery) -> Result<End
             Ok(media) => vec![Piece::Media(*kind, media)],
             Err(failure) => return fail(app, delivery, &failure, true, delivery.row.attempts).await,
         },
+        Content::Notice(notice) => return send_notice(app, api, delivery, notice).await,
     };
     let mut left = delivery.limits.left;
     let mut attempts = delivery.row.attempts;
@@ -129,6 +130,24 @@ async fn send(app: &App, api: &dyn WechatApi, delivery: &Delivery) -> Result<End
     }
     wechat_out::delivered(app, &delivery.row.id, Some(delivery)).await?;
     Ok(End::Sent)
+}
+
+/// A notice needs no window and counts against no allowance. One that the platform refuses leaves the words waiting.
+async fn send_notice(app: &App, api: &dyn WechatApi, delivery: &Delivery, notice: &Piece) -> Result<End, AppError> {
+    let id = &delivery.row.id;
+    let Err(failure) = api.send(&delivery.to, notice, id).await else {
+        wechat_out::delivered(app, id, Some(delivery)).await?;
+        return Ok(End::Sent);
+    };
+    if failure.verdict == Verdict::GiveUp {
+        tracing::warn!(
+            outbox.id = %id, wechat.errcode = failure.code, reason = %failure.reason,
+            "a notice was refused; its words wait for the user"
+        );
+        wechat_out::refused_notice(app, delivery, &failure).await?;
+        return Ok(End::Held);
+    }
+    fail(app, delivery, &failure, api.drops_doubles(&delivery.to.account, notice), delivery.row.attempts).await
 }
 
 async fn fail(

@@ -149,6 +149,16 @@ pub async fn dead(tx: &mut Tx, before: Option<(i64, &str)>, limit: i64) -> Resul
     Ok(on_backend!(tx, |conn| sqlx::query_as(SQL).bind(at).bind(id).bind(limit).fetch_all(conn).await?))
 }
 
+/// Entries in a state, the newest first.
+///
+/// # Errors
+/// `Database`.
+pub async fn list(tx: &mut Tx, state: &str, limit: i64) -> Result<Vec<OutboxRow>, StoreError> {
+    const SQL: &str = "SELECT id, target, event, key, payload, state, attempts, next_at, last_error, created_at, \
+        done_at FROM outbox WHERE state = $1 ORDER BY created_at DESC, id DESC LIMIT $2";
+    Ok(on_backend!(tx, |conn| sqlx::query_as(SQL).bind(state).bind(limit).fetch_all(conn).await?))
+}
+
 /// Makes a dead letter ready again; `false` when it is none.
 ///
 /// # Errors

@@ -12,7 +12,7 @@ use crate::{
     },
     domain::access::{Permission, Role},
     ports::wechat::{Held, Verdict, WechatFailure},
-    store::{outbox, wechat_out as store},
+    store::{Tx, outbox, wechat_out as store},
 };
 
 /// Attempts after faults of the platform: the last one comes about four minutes after the first.
@@ -73,6 +73,56 @@ pub async fn hold(app: &App, delivery: &Delivery, why: Held) -> Result<(), AppEr
     Ok(())
 }
 
+/// The platform refused a notice: its words wait until the user writes; an alarm is told to the administrators.
+///
+/// # Errors
+/// `Store`.
+pub async fn refused_notice(app: &App, delivery: &Delivery, failure: &WechatFailure) -> Result<(), AppError> {
+    let now = app.now();
+    let mut tx = app.db.write().await?;
+    let after = delivery.user.last_inbound_at.unwrap_or(0);
+    let words = format!("通知没有送达：{}；等对方再发消息后自动发出", failure.reason);
+    store::hold(&mut tx, &delivery.row.id, Held::Window.as_str(), &words, after).await?;
+    let told = if failure.alarm {
+        alarm(app, &mut tx, Some(delivery), failure, &words, true, now).await?
+    } else {
+        Told::default()
+    };
+    tx.commit().await?;
+    told.tell(app);
+    tell(app, delivery);
+    Ok(())
+}
+
+/// Tells the administrators, once a day for each account and code.
+async fn alarm(
+    app: &App,
+    tx: &mut Tx,
+    delivery: Option<&Delivery>,
+    failure: &WechatFailure,
+    reason: &str,
+    given_up: bool,
+    now: Timestamp,
+) -> Result<Told, AppError> {
+    let account = delivery.map_or("微信", |delivery| delivery.to.account.name.as_str());
+    let label = delivery.map_or("", |delivery| delivery.to.account.kind.label());
+    let what = if given_up { "有消息没有送达" } else { "消息暂时发不出去，修复后会自动重发" };
+    let text = format!("{label}“{account}”{what}：{reason}");
+    let day = app.content.load().schedule.civil(now).date();
+    let key = format!("wechat:{label}:{account}:{}:{given_up}:{day}", failure.code.unwrap_or(0));
+    let to = [To::Everywhere(Role::Admin)];
+    let notice = Notice {
+        kind: NoticeKind::PushFailed,
+        to: &to,
+        text: &text,
+        case: None,
+        conversation: None,
+        key: &key,
+        by: None,
+    };
+    notices::notify(tx, app, &notice, now).await
+}
+
 /// When to try again after a failure; `None` gives up.
 fn next_attempt(failure: &WechatFailure, drops_doubles: bool, attempts: i64, now: Timestamp) -> Option<Timestamp> {
     let (most, first_s, longest_s) = match failure.verdict {
@@ -111,30 +161,11 @@ pub async fn failed(
     }
     let mut tx = app.db.write().await?;
     outbox::failed(&mut tx, id, &reason, next, now).await?;
-    let mut told = Told::default();
-    if failure.alarm || next.is_none() {
-        let account = delivery.map_or("微信", |delivery| delivery.to.account.name.as_str());
-        let label = delivery.map_or("", |delivery| delivery.to.account.kind.label());
-        let what = if next.is_none() {
-            "有消息没有送达"
-        } else {
-            "消息暂时发不出去，修复后会自动重发"
-        };
-        let text = format!("{label}“{account}”{what}：{reason}");
-        let day = app.content.load().schedule.civil(now).date();
-        let key = format!("wechat:{label}:{account}:{}:{}:{day}", failure.code.unwrap_or(0), next.is_none());
-        let to = [To::Everywhere(Role::Admin)];
-        let notice = Notice {
-            kind: NoticeKind::PushFailed,
-            to: &to,
-            text: &text,
-            case: None,
-            conversation: None,
-            key: &key,
-            by: None,
-        };
-        told = notices::notify(&mut tx, app, &notice, now).await?;
-    }
+    let told = if failure.alarm || next.is_none() {
+        alarm(app, &mut tx, delivery, failure, &reason, next.is_none(), now).await?
+    } else {
+        Told::default()
+    };
     tx.commit().await?;
     told.tell(app);
     if let Some(delivery) = delivery {

@@ -25,7 +25,7 @@ use crate::{
     domain::{
         access::Permission,
         dialogue::{Input, InputKind},
-        ids::AttachmentId,
+        ids::{AttachmentId, ConversationId},
     },
     web::{
         auth::{Access, Caller, Client, Visitor, cookie, visitor_cookie, visitor_token},
@@ -38,7 +38,7 @@ use crate::{
 /// Room for the multipart frame around a file.
 const FRAME: usize = 64 * 1024;
 /// Largest upload the router lets in; the configured limit below it is checked while the file is written.
-const UPLOAD_LIMIT: usize = 64 * 1024 * 1024;
+pub(super) const UPLOAD_LIMIT: usize = 64 * 1024 * 1024;
 
 /// The routes of this area.
 pub fn routes() -> Vec<Route> {
@@ -301,7 +301,7 @@ pub async fn upload(
                 exchange::check_client_id(&text)?;
                 client_id = Some(text);
             }
-            Some("file") if file.is_none() => file = Some(receive(&app, &visitor, part).await?),
+            Some("file") if file.is_none() => file = Some(receive(&app, visitor.conversation, part).await?),
             Some(_) | None => {
                 return Err(WebError(AppError::invalid(
                     "invalid_fields",
@@ -337,16 +337,20 @@ pub async fn upload(
     Ok((StatusCode::CREATED, Json(answer)).into_response())
 }
 
-async fn receive(app: &App, visitor: &Visitor, mut part: Field<'_>) -> Result<FileInfo, WebError> {
+pub(super) async fn receive(
+    app: &App,
+    conversation: ConversationId,
+    mut part: Field<'_>,
+) -> Result<FileInfo, WebError> {
     let name = part.file_name().unwrap_or_default().to_owned();
-    let mut upload = attachments::Upload::begin(app, visitor.conversation).await?;
+    let mut upload = attachments::Upload::begin(app, conversation).await?;
     while let Some(bytes) = part.chunk().await.map_err(|error| broken_form(&error))? {
         upload.write(&bytes).await?;
     }
-    Ok(upload.finish(app, visitor.conversation, &name).await?)
+    Ok(upload.finish(app, conversation, &name).await?)
 }
 
-async fn small_text(mut part: Field<'_>) -> Result<String, WebError> {
+pub(super) async fn small_text(mut part: Field<'_>) -> Result<String, WebError> {
     let mut bytes = Vec::new();
     while let Some(more) = part.chunk().await.map_err(|error| broken_form(&error))? {
         bytes.extend_from_slice(&more);
@@ -357,7 +361,7 @@ async fn small_text(mut part: Field<'_>) -> Result<String, WebError> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-fn broken_form(error: &axum::extract::multipart::MultipartError) -> WebError {
+pub(super) fn broken_form(error: &axum::extract::multipart::MultipartError) -> WebError {
     WebError(if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
         AppError::TooLarge { code: "file_too_large" }
     } else {

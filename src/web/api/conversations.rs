@@ -4,7 +4,7 @@
 
 use axum::{
     Json,
-    extract::State,
+    extract::{Multipart, State},
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
@@ -23,10 +23,12 @@ use crate::{
     app::{
         App, AppError, FieldError, Officer,
         conversations::{self, CaseInput, CaseMade, ConversationRow, Outgoing, Query, ReleaseTo, Sent, TransferTo},
+        exchange,
         message_view::{MatterInput, at_json, form_input},
     },
     domain::{access::Permission, dialogue::ConversationState, ids::ConversationId},
     web::{
+        api::chat::{UPLOAD_LIMIT, broken_form, receive, small_text},
         auth::Access,
         error::{Problem, WebError},
         extract::{Arg, Body, Nothing, Params},
@@ -45,6 +47,7 @@ pub fn routes() -> Vec<Route> {
         post("/api/conversations/{id}/release", CONVERSE, release),
         post("/api/conversations/{id}/transfer", CONVERSE, transfer),
         post("/api/conversations/{id}/messages", CONVERSE, send),
+        post("/api/conversations/{id}/attachments", CONVERSE, send_file).body_limit(UPLOAD_LIMIT),
         post("/api/conversations/{id}/notes", CONVERSE, add_note),
         post("/api/conversations/{id}/close", CONVERSE, close),
         post("/api/conversations/{id}/case", Access::Officer(Permission::FileCase), make_case),
@@ -297,13 +300,46 @@ pub(crate) async fn send(
     Arg(id): Arg<ConversationId>,
     Body(request): Body<MessageRequest>,
 ) -> Result<Response, WebError> {
-    let outgoing = Outgoing { client_id: &request.client_id, text: &request.text, after_seq: request.after_seq };
+    let outgoing =
+        Outgoing { client_id: &request.client_id, text: &request.text, after_seq: request.after_seq, file: None };
     let sent = conversations::send(&app, &officer, id, &outgoing).await?;
-    Ok(match sent {
+    Ok(sent_answer(&app, sent))
+}
+
+/// Sends a file to the visitor: form parts `client_id`, then `file`.
+#[utoipa::path(post, path = "/api/conversations/{id}/attachments", tag = "conversations", operation_id = "send_file_to_visitor", params(("id" = String, Path, description = "Conversation id")), request_body(content = crate::web::api::chat::UploadForm, content_type = "multipart/form-data"), responses((status = 200, body = SentJson), (status = 404, body = Problem), (status = 409, body = Problem), (status = 413, body = Problem), (status = 422, body = Problem)))]
+pub(crate) async fn send_file(
+    State(app): State<App>,
+    officer: Officer,
+    Arg(id): Arg<ConversationId>,
+    mut form: Multipart,
+) -> Result<Response, WebError> {
+    conversations::may_write(&app, &officer, id).await?;
+    let mut client_id = None;
+    while let Some(part) = form.next_field().await.map_err(|error| broken_form(&error))? {
+        match part.name() {
+            Some("client_id") => client_id = Some(small_text(part).await?),
+            Some("file") => {
+                let Some(client_id) = &client_id else {
+                    return Err(AppError::field("/client_id", "请先提供 client_id，再提供 file").into());
+                };
+                exchange::check_client_id(client_id)?;
+                let file = receive(&app, id, part).await?;
+                let sent = conversations::send_file(&app, &officer, id, client_id, &file).await?;
+                return Ok(sent_answer(&app, sent));
+            }
+            Some(_) | None => return Err(AppError::field("/file", "表单里只能有 client_id 和 file").into()),
+        }
+    }
+    Err(AppError::invalid("file_missing", Vec::new()).into())
+}
+
+fn sent_answer(app: &App, sent: Sent) -> Response {
+    match sent {
         Sent::Stored { message, promise } => {
-            let zone = zone(&app);
+            let zone = zone(app);
             let promise = promise.map(|due| PromisedJson { due_at: at_json(due, &zone) });
-            Json(SentJson { message: StaffMessage::new(&app, *message), promise }).into_response()
+            Json(SentJson { message: StaffMessage::new(app, *message), promise }).into_response()
         }
         Sent::Stale(unseen) => {
             let problem = StaleProblem {
@@ -312,14 +348,14 @@ pub(crate) async fn send(
                 status: 409,
                 code: "stale",
                 detail: format!("您写的时候又来了 {} 条新消息，看过再发。", unseen.len()),
-                messages: unseen.into_iter().map(|message| StaffMessage::new(&app, message)).collect(),
+                messages: unseen.into_iter().map(|message| StaffMessage::new(app, message)).collect(),
             };
             let mut response = (StatusCode::CONFLICT, Json(problem)).into_response();
             let kind = HeaderValue::from_static("application/problem+json");
             response.headers_mut().insert(header::CONTENT_TYPE, kind);
             response
         }
-    })
+    }
 }
 
 /// Adds an internal note.

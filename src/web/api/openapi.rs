@@ -61,6 +61,7 @@ pub fn routes() -> Vec<Route> {
         super::conversations::release,
         super::conversations::transfer,
         super::conversations::send,
+        super::conversations::send_file,
         super::conversations::add_note,
         super::conversations::close,
         super::conversations::make_case,

@@ -35,6 +35,11 @@ pub(super) const NOT_SEALED: &str = "front_desk dispatcher verifier unit_clerk h
 pub(super) const FILE: &str = "front_desk dispatcher foreign_desk";
 pub(super) const FOLLOW: &str = "front_desk dispatcher verifier unit_clerk handler unit_leader supervisor leader discipline rule_editor rule_publisher admin foreign_clerk foreign_handler foreign_leader foreign_desk";
 
+/// A file in a form, as a browser sends it.
+const FORM: &str = "--matrix\r\nContent-Disposition: form-data; name=\"client_id\"\r\n\r\nf1\r\n--matrix\r\n\
+    Content-Disposition: form-data; name=\"file\"; filename=\"a.pdf\"\r\nContent-Type: application/pdf\r\n\r\n\
+    %PDF-1.4\n%%EOF\n\r\n--matrix--\r\n";
+
 /// What a route answers to whom.
 pub(super) struct Row {
     pub(super) route: &'static str,
@@ -246,6 +251,11 @@ pub(super) fn rows() -> Vec<Row> {
         row("GET /api/admin/tokens", "/api/admin/tokens").through("admin"),
         row("GET /api/admin/calendars", "/api/admin/calendars").through("admin"),
         row("GET /api/admin/channels", "/api/admin/channels").through("admin"),
+        row("GET /api/admin/undelivered", "/api/admin/undelivered").through("admin").shows("{undelivered}", "admin"),
+        row("POST /api/admin/undelivered/{id}/retry", "/api/admin/undelivered/{undelivered}/retry")
+            .through("admin")
+            .once(),
+        row("POST /admin/undelivered/{id}/retry", "/admin/undelivered/{undelivered}/retry").body("").through("admin"),
         row("GET /api/admin/health", "/api/admin/health").through("admin auditor"),
         row("POST /api/admin/users", "/api/admin/users")
             .body(r#"{"login":"made","name":"新人","roles":[{"role":"auditor"}]}"#)
@@ -292,6 +302,11 @@ pub(super) fn rows() -> Vec<Row> {
             .through("front_desk dispatcher")
             .hidden("foreign_desk"),
         row("POST /api/conversations/{id}/case", "/api/conversations/{conversation}/case")
+            .through("front_desk")
+            .refused(409, "dispatcher")
+            .hidden("foreign_desk"),
+        row("POST /api/conversations/{id}/attachments", "/api/conversations/{conversation}/attachments")
+            .body(FORM)
             .through("front_desk")
             .refused(409, "dispatcher")
             .hidden("foreign_desk"),

@@ -9,6 +9,7 @@ use axum::{
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
+use zhitong::store::outbox::{self, NewEntry};
 
 use super::table::STAFF;
 use crate::support::{Answer, TestApp};
@@ -83,8 +84,22 @@ impl World {
             ("{notice}", text(&notices["items"][0]["id"])),
             ("{clerk}", clerk),
             ("{token}", text(&token["id"])),
+            ("{undelivered}", self.undelivered().await),
             ("{asset}", zhitong::web::static_files::asset("css/zhitong.css")),
         ]);
+    }
+
+    /// A message that was given up.
+    async fn undelivered(&self) -> String {
+        let (id, now) = ("01934567-89ab-7000-8000-000000000001", self.app.app.now());
+        let entry =
+            NewEntry { id: id.to_owned(), target: "对接", event: "case.accepted", key: "matrix", payload: "{}" };
+        let mut tx = self.app.app.db.write().await.expect("a transaction");
+        outbox::enqueue(&mut tx, &entry, now).await.expect("stored");
+        outbox::claim(&mut tx, now, now, 1).await.expect("claimed");
+        outbox::failed(&mut tx, id, "404", None, now).await.expect("given up");
+        tx.commit().await.expect("committed");
+        id.to_owned()
     }
 
     pub(super) fn fill(&self, template: &str) -> String {
@@ -94,7 +109,7 @@ impl World {
     /// The template with objects that do not exist.
     pub(super) fn miss(template: &str) -> String {
         let mut text = template.replace("{case}", "ZT20261125-9999X").replace("{sealed}", "ZT20261125-9998X");
-        for name in ["{conversation}", "{attachment}", "{promise}", "{notice}", "{token}", "{clerk}"] {
+        for name in ["{conversation}", "{attachment}", "{promise}", "{notice}", "{token}", "{clerk}", "{undelivered}"] {
             text = text.replace(name, "01934567-89ab-7000-8000-000000000009");
         }
         text
@@ -109,7 +124,11 @@ impl World {
             request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
         }
         if let Some(body) = body {
-            let kind = if body.starts_with('{') { "application/json" } else { "application/x-www-form-urlencoded" };
+            let kind = match body.as_bytes() {
+                [b'{', ..] => "application/json",
+                [b'-', b'-', ..] => "multipart/form-data; boundary=matrix",
+                _ => "application/x-www-form-urlencoded",
+            };
             request = request.header(header::CONTENT_TYPE, kind);
         }
         let request = request.body(Body::from(body.unwrap_or_default().to_owned())).expect("a request");

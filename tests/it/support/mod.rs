@@ -190,9 +190,26 @@ impl TestApp {
         secret
     }
 
-    /// Uploads a file.
+    /// Uploads a file as a visitor.
     pub(crate) async fn upload(&self, token: &str, name: &str, bytes: &[u8]) -> Answer {
+        self.upload_to("/api/chat/attachments", token, None, name, bytes).await
+    }
+
+    /// Uploads a file to an address.
+    pub(crate) async fn upload_to(
+        &self,
+        path: &str,
+        token: &str,
+        client_id: Option<&str>,
+        name: &str,
+        bytes: &[u8],
+    ) -> Answer {
         let mut body = Vec::new();
+        if let Some(id) = client_id {
+            body.extend(b"--frame\r\nContent-Disposition: form-data; name=\"client_id\"\r\n\r\n");
+            body.extend(id.as_bytes());
+            body.extend(b"\r\n");
+        }
         body.extend(b"--frame\r\nContent-Disposition: form-data; name=\"file\"; filename=\"");
         body.extend(name.as_bytes());
         body.extend(b"\"\r\nContent-Type: application/octet-stream\r\n\r\n");
@@ -200,7 +217,7 @@ impl TestApp {
         body.extend(b"\r\n--frame--\r\n");
         let request = Request::builder()
             .method(Method::POST)
-            .uri("/api/chat/attachments")
+            .uri(path)
             .header(header::AUTHORIZATION, format!("Bearer {token}"))
             .header(header::CONTENT_TYPE, "multipart/form-data; boundary=frame")
             .body(Body::from(body))

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use zhitong::{
     app::exchange::{Sent, Shown},
     channels::wechat::api::{Access, Patience, WechatClient},
-    config::{Config, WechatKf, WechatOa},
+    config::{Config, WechatKf, WechatNotice, WechatOa},
     domain::{
         access::Role,
         dialogue::Input,
@@ -116,7 +116,7 @@ impl Stage {
             client_id: Some(app.ids.uuid(app.now()).to_string()),
             input: Input::text(text),
             shown: Some(Shown { kind: "text", text: text.to_owned(), attachment: None }),
-            via: None,
+            via: Some(self.kind),
         };
         let answer = app.exchange.send(sent).await.expect("an answer");
         let inbound = Inbound {
@@ -155,7 +155,8 @@ impl Stage {
     }
 
     pub(super) fn texts(&self) -> Vec<String> {
-        self.platform.texts("u1")
+        let said = self.platform.texts("u1").into_iter();
+        said.map(|text| text.strip_prefix("【seat】").map_or(text.clone(), str::to_owned)).collect()
     }
 
     pub(super) fn later(&self, seconds: i64) {
@@ -324,4 +325,106 @@ async fn a_long_message_goes_in_pieces_and_continues_after_the_allowance() {
     assert_eq!(stage.run().await, Summary { sent: 1, ..Summary::default() });
     let whole: String = stage.texts()[1..].concat().replace("\n（未完，回复任意内容接着看）", "");
     assert_eq!(whole, text, "nothing twice, nothing missing");
+}
+
+const NOTICE: &str = "/cgi-bin/message/template/send";
+
+async fn with_templates() -> Stage {
+    Stage::with(WechatKind::Oa, |config| {
+        config.server.public_url = Some("https://zt.example.gov.cn".into());
+        let fields = [("character_string1", "{number}"), ("thing2", "{text}")];
+        let notice = WechatNotice {
+            template_id: "TPL".into(),
+            kind: String::new(),
+            fields: fields.map(|(field, words)| (field.to_owned(), words.to_owned())).into(),
+        };
+        let oa = config.wechat.oa.get_mut("main").expect("the account");
+        oa.notices.insert("accepted".into(), notice);
+    })
+    .await
+}
+
+/// Files a case out of the conversation; returns its number.
+async fn file_case(stage: &Stage) -> String {
+    let fields = json!({
+        "enterprise": "测试电子有限公司", "contact_name": "李经理", "contact_phone": "13800138000",
+        "place": "县城", "demand": "请尽快修好园区路灯",
+    });
+    let body = json!({"text": "园区路灯坏了三个月没人修，要求尽快修好", "fields": fields, "confirm": true});
+    let filed = stage.act(&stage.officer, "case", body).await;
+    let filed = filed.json();
+    filed["cases"][0]["number"].as_str().unwrap_or_else(|| panic!("{filed}")).to_owned()
+}
+
+async fn accept(stage: &Stage, number: &str) {
+    let path = format!("/api/cases/{number}/actions/accept");
+    stage.app.post(&path, &stage.officer, json!({})).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_milestone_goes_as_words_in_the_window_and_as_a_template_after_it() {
+    let stage = with_templates().await;
+    let number = file_case(&stage).await;
+    stage.writes("好的").await;
+    stage.run().await;
+    accept(&stage, &number).await;
+    stage.run().await;
+    assert!(stage.texts().iter().any(|text| text.contains("已受理")), "{:?}", stage.texts());
+    assert!(stage.platform.calls(NOTICE).is_empty());
+
+    let second = file_case(&stage).await;
+    stage.writes("好的").await;
+    stage.run().await;
+    stage.later(49 * 3_600);
+    accept(&stage, &second).await;
+    stage.run().await;
+    let calls = stage.platform.calls(NOTICE);
+    assert_eq!(calls.len(), 1, "{:?}", stage.seen().await["messages"]);
+    let sent = &calls[0].json;
+    assert_eq!((&sent["template_id"], &sent["touser"]), (&json!("TPL"), &json!("u1")));
+    assert_eq!(sent["url"], "https://zt.example.gov.cn/track");
+    assert_eq!(sent["data"]["character_string1"]["value"], second);
+    let words = sent["data"]["thing2"]["value"].as_str().expect("words");
+    assert!(words.starts_with("已受理") && words.chars().count() <= 20, "{words}");
+    stage.run().await;
+    assert_eq!(stage.platform.calls(NOTICE).len(), 1);
+}
+
+#[tokio::test]
+async fn the_words_of_a_refused_template_wait_for_the_user() {
+    let stage = with_templates().await;
+    let number = file_case(&stage).await;
+    stage.writes("好的").await;
+    stage.run().await;
+    stage.later(49 * 3_600);
+    stage.platform.script(NOTICE, [Act::Code(43004, "require subscribe rid: 1")]);
+    accept(&stage, &number).await;
+    assert_eq!(stage.run().await.held, 1);
+    stage.writes("办得怎么样了").await;
+    stage.run().await;
+    assert!(stage.texts().iter().any(|text| text.contains("已受理")), "{:?}", stage.texts());
+}
+
+#[tokio::test]
+async fn a_picture_of_an_officer_is_uploaded_and_sent_and_a_document_is_announced() {
+    let stage = Stage::start(WechatKind::Oa).await;
+    let png = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\x06\0\0\0\x1f\x15\xc4\x89";
+    let path = format!("/api/conversations/{}/attachments", stage.conversation);
+    let first = stage.app.upload_to(&path, &stage.officer, Some("f1"), "现场.png", png).await.expect(200).json();
+    assert_eq!((&first["message"]["kind"], &first["message"]["from"]), (&json!("image"), &json!("officer")));
+    let again = stage.app.upload_to(&path, &stage.officer, Some("f1"), "现场.png", png).await.expect(200).json();
+    assert_eq!(first["message"]["seq"], again["message"]["seq"], "a repeat stores nothing");
+    stage.platform.script("/cgi-bin/media/upload", [Act::Code(-1, "system error")]);
+    assert_eq!(stage.run().await.postponed, 1);
+    stage.later(5);
+    assert_eq!(stage.run().await.sent, 1);
+    let sent = stage.platform.delivered().pop().expect("a message").1;
+    assert_eq!((&sent["msgtype"], &sent["image"]["media_id"]), (&json!("image"), &json!("MEDIA")));
+    let pdf = b"%PDF-1.4\n1 0 obj<<>>endobj\ntrailer<<>>\n%%EOF\n";
+    stage.app.upload_to(&path, &stage.officer, Some("f2"), "清单.pdf", pdf).await.expect(200);
+    stage.run().await;
+    assert!(stage.texts().last().expect("words").contains("《清单.pdf》"), "{:?}", stage.texts());
+    let other = stage.app.officer("other", &[(Role::FrontDesk, "")]).await;
+    stage.app.upload_to(&path, &other, Some("f3"), "现场.png", png).await.expect(409);
+    stage.app.upload_to(&path, &stage.officer, None, "现场.png", png).await.expect(422);
 }

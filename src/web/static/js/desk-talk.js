@@ -96,6 +96,8 @@ export function openTalk(box, { api, refreshList }) {
     const canWrite = may.includes("messages");
     reply.hidden = !(canWrite || may.includes("notes"));
     $("mode-out").disabled = !canWrite;
+    $("canned-open").hidden = !canWrite;
+    $("reply-attach").hidden = !canWrite;
     if (first) seen = newest(); // all of it is on the screen, also above a draft from before
     if (first || canWrite !== couldWrite) setMode(canWrite ? "out" : "note");
     couldWrite = canWrite;
@@ -474,6 +476,30 @@ export function openTalk(box, { api, refreshList }) {
     if (!input.value) guard();
     input.focus();
   }
+  /* ---- a file to the visitor ---- */
+
+  $("reply-attach").addEventListener("click", () => $("reply-file").click());
+  $("reply-file").addEventListener("change", async () => {
+    const picker = $("reply-file");
+    const file = picker.files[0];
+    picker.value = "";
+    if (!file) return;
+    const form = new FormData();
+    form.append("client_id", newId());
+    form.append("file", file);
+    const button = $("reply-attach");
+    button.disabled = true;
+    $("reply-hint").textContent = "正在上传 " + file.name;
+    try {
+      await api("POST", base + "/attachments", form);
+      $("reply-hint").textContent = "";
+      await load();
+    } catch (error) {
+      $("reply-hint").textContent = error.message;
+    }
+    button.disabled = false;
+  });
+
   reply.addEventListener("submit", (event) => { event.preventDefault(); sendNow(); });
   enterSends(input, sendNow);
 

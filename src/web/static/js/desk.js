@@ -10,7 +10,8 @@ const meta = (name) => (document.querySelector(`meta[name="${name}"]`) || {}).co
 export async function api(method, path, body, extra, leaving) {
   const headers = Object.assign({ Accept: "application/json", "X-CSRF-Token": meta("csrf-token") }, extra || {});
   const options = { method, headers, credentials: "same-origin", cache: "no-store", keepalive: Boolean(leaving) };
-  if (body !== undefined) {
+  if (body instanceof FormData) options.body = body;
+  else if (body !== undefined) {
     headers["Content-Type"] = "application/json";
     options.body = JSON.stringify(body);
   }
