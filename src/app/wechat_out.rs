@@ -16,7 +16,7 @@ use serde::Deserialize;
 use super::{
     App, AppError, attachments,
     message::{Message, MessageBody},
-    wechat::render,
+    wechat::{channel, render},
 };
 pub use crate::store::wechat_out::DeliveryRow;
 use crate::{
@@ -145,14 +145,24 @@ pub async fn plan(app: &App, row: DeliveryRow) -> Result<Plan, AppError> {
     let Ok(conversation) = payload.conversation_id.parse::<ConversationId>() else {
         return Ok(Plan::Never("待发记录读不出来"));
     };
-    let (user, message) = {
+    let (user, row_of, message) = {
         let mut tx = app.db.read().await?;
         let user = wechat::of_conversation(&mut tx, conversation).await?.into_iter().next();
+        let row_of = conversations::find(&mut tx, conversation).await?;
         let found = conversations::messages_after(&mut tx, conversation, payload.seq - 1, 1).await?;
-        (user, found.into_iter().find(|message| message.seq == payload.seq))
+        (user, row_of, found.into_iter().find(|message| message.seq == payload.seq))
     };
-    let Some(user) = user else { return Ok(Plan::Never("找不到对应的微信用户")) };
+    let Some(mut user) = user else { return Ok(Plan::Never("找不到对应的微信用户")) };
     let Ok(kind) = user.channel.parse::<WechatKind>() else { return Ok(Plan::Never("不认识的微信渠道")) };
+    let spoke_here = row_of.filter(|row| row.channel == channel(kind).as_str()).and_then(|row| row.visitor_at);
+    if let Some(wrote_at) = spoke_here.filter(|at| *at > user.last_inbound_at.unwrap_or(0)) {
+        // Stored and never counted: the process died in between.
+        let mut tx = app.db.write().await?;
+        store::catch_up(&mut tx, &user, wrote_at).await?;
+        tx.commit().await?;
+        user.last_inbound_at = Some(wrote_at);
+        user.sent_since_inbound = 0;
+    }
     let limits = Limits::of(kind, &user, app.now());
     let body = MessageBody::from_column(message.as_ref().and_then(|message| message.body.as_deref()));
     let content = match (payload.text, &message) {

@@ -45,8 +45,10 @@ row_struct! {
 /// `Database`.
 pub async fn release(tx: &mut Tx, now: Timestamp) -> Result<u64, StoreError> {
     const SQL: &str = "UPDATE outbox SET held = NULL, held_after = NULL, next_at = $1, last_error = NULL \
-        WHERE target = 'wechat' AND state = 'ready' AND held IS NOT NULL AND EXISTS (SELECT 1 FROM wechat_users w \
-        WHERE w.conversation_id = substr(outbox.key, 1, 36) AND w.last_inbound_at > outbox.held_after)";
+        WHERE target = 'wechat' AND state = 'ready' AND held IS NOT NULL AND (EXISTS (SELECT 1 FROM wechat_users w \
+        WHERE w.conversation_id = substr(outbox.key, 1, 36) AND w.last_inbound_at > outbox.held_after) \
+        OR EXISTS (SELECT 1 FROM conversations c WHERE c.id = substr(outbox.key, 1, 36) \
+        AND c.channel LIKE 'wechat%' AND c.visitor_at > outbox.held_after))";
     Ok(on_backend!(tx, |conn| sqlx::query(SQL).bind(now.as_millisecond()).execute(conn).await?.rows_affected()))
 }
 
@@ -118,6 +120,24 @@ pub async fn progressed(
         .bind(user.account.as_str())
         .bind(user.openid.as_str())
         .bind(user.last_inbound_at.unwrap_or(0))
+        .execute(conn)
+        .await
+        .map(|_| ()))?;
+    Ok(())
+}
+
+/// Opens the window of a user whose message was stored but not counted, because the process died in between.
+///
+/// # Errors
+/// `Database`.
+pub async fn catch_up(tx: &mut Tx, user: &WechatUser, wrote_at: i64) -> Result<(), StoreError> {
+    const SQL: &str = "UPDATE wechat_users SET last_inbound_at = $4, sent_since_inbound = 0 \
+        WHERE channel = $1 AND account = $2 AND openid = $3 AND COALESCE(last_inbound_at, 0) < $4";
+    on_backend!(tx, |conn| sqlx::query(SQL)
+        .bind(user.channel.as_str())
+        .bind(user.account.as_str())
+        .bind(user.openid.as_str())
+        .bind(wrote_at)
         .execute(conn)
         .await
         .map(|_| ()))?;
