@@ -128,21 +128,17 @@ fn menu_problems(menu: &Value) -> Vec<String> {
     }
     for button in &buttons {
         let name = button["name"].as_str().unwrap_or_default();
-        match button["sub_button"].as_array() {
-            Some(subs) => {
-                check_name(name, 16, &mut problems);
-                if subs.is_empty() || subs.len() > 5 {
-                    problems.push(format!("“{name}”的二级菜单要有 1 到 5 个"));
-                }
-                for sub in subs {
-                    check_name(sub["name"].as_str().unwrap_or_default(), 60, &mut problems);
-                    check_action(sub, &mut problems);
-                }
-            }
-            None => {
-                check_name(name, 16, &mut problems);
-                check_action(button, &mut problems);
-            }
+        check_name(name, 16, &mut problems);
+        let Some(subs) = button["sub_button"].as_array() else {
+            check_action(button, &mut problems);
+            continue;
+        };
+        if subs.is_empty() || subs.len() > 5 {
+            problems.push(format!("“{name}”的二级菜单要有 1 到 5 个"));
+        }
+        for sub in subs {
+            check_name(sub["name"].as_str().unwrap_or_default(), 60, &mut problems);
+            check_action(sub, &mut problems);
         }
     }
     problems

@@ -95,8 +95,8 @@ impl WechatNotice {
 impl WechatOa {
     /// The notice of a case's message.
     pub fn notice_of(&self, message: &str) -> Option<&WechatNotice> {
-        let milestones = WechatNotice::MILESTONES.iter().filter(|(_, messages)| messages.contains(&message));
-        milestones.filter_map(|(name, _)| self.notices.get(*name)).next()
+        let mut milestones = WechatNotice::MILESTONES.iter().filter(|(_, messages)| messages.contains(&message));
+        milestones.find_map(|(name, _)| self.notices.get(*name))
     }
 
     /// Whether messages under the previous key are still taken on this day.

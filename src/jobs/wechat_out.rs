@@ -118,7 +118,9 @@ async fn send(app: &App, api: &dyn WechatApi, delivery: &Delivery) -> Result<End
             Piece::Text(words) if left == Some(1) && n + 1 < pieces.len() => {
                 Piece::Text(format!("{words}{TO_BE_CONTINUED}"))
             }
-            other => other.clone(),
+            Piece::Text(_) | Piece::Menu { .. } | Piece::Media(..) | Piece::Template(_) | Piece::Subscription(_) => {
+                piece.clone()
+            }
         };
         let once = format!("{}:{n}", delivery.row.id);
         if let Err(failure) = api.send(&delivery.to, &piece, &once).await {

@@ -61,10 +61,10 @@ impl Stage {
     }
 
     fn text(&self, id: &str, words: &str) -> Value {
-        self.message(id, "text", json!({"content": words}))
+        self.message(id, "text", &json!({"content": words}))
     }
 
-    fn message(&self, id: &str, kind: &str, part: Value) -> Value {
+    fn message(&self, id: &str, kind: &str, part: &Value) -> Value {
         let at = self.app.app.now().as_second();
         json!({"msgid": id, "open_kfid": "wk1", "external_userid": "wm1", "send_time": at, "origin": 3,
             "msgtype": kind, kind: part})
@@ -172,7 +172,7 @@ async fn history_and_the_words_of_others_are_no_work() {
     old["send_time"] = json!(1_600_000_000);
     let mut servicer = stage.text("m1", "我来处理");
     servicer["origin"] = json!(5);
-    let mut event = stage.message("m2", "event", json!({"event_type": "enter_session", "welcome_code": "CODE"}));
+    let mut event = stage.message("m2", "event", &json!({"event_type": "enter_session", "welcome_code": "CODE"}));
     event["origin"] = json!(4);
     stage.platform.pages([Stage::page("c1", 0, &[old, servicer, event])]);
     stage.fetch().await;

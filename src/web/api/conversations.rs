@@ -288,7 +288,7 @@ pub(crate) async fn colleagues(State(app): State<App>, officer: Officer) -> Resu
         .collect();
     let content = app.content.load();
     let units = content.routing.units().list().iter();
-    let units = units.map(|u| UnitNameJson { slug: u.slug.to_string(), name: u.short_name.clone() }).collect();
+    let units = units.map(|u| UnitNameJson { slug: u.slug.clone(), name: u.short_name.clone() }).collect();
     Ok(Json(ColleaguesJson { items, units }))
 }
 

@@ -62,11 +62,14 @@ pub struct ListParams {
 }
 
 /// Messages that were given up.
+///
+/// # Errors
+/// `Field` for a cursor that is none, `Store`.
 #[utoipa::path(get, path = "/api/admin/undelivered", tag = "admin",
     params(("limit" = Option<i64>, Query, description = "At most so many, 1 to 200"),
         ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before")),
     responses((status = 200, body = UndeliveredList), (status = 422, body = Problem)))]
-pub async fn list(
+pub(crate) async fn list(
     State(app): State<App>,
     Params(params): Params<ListParams>,
 ) -> Result<Json<UndeliveredList>, WebError> {
@@ -102,7 +105,7 @@ pub async fn list(
 #[utoipa::path(post, path = "/api/admin/undelivered/{id}/retry", tag = "admin",
     params(("id" = String, Path, description = "Id of the message")),
     responses((status = 204, description = "It is on its way again"), (status = 404, body = Problem)))]
-pub async fn retry(State(app): State<App>, Arg(id): Arg<String>) -> Result<Response, WebError> {
+pub(crate) async fn retry(State(app): State<App>, Arg(id): Arg<String>) -> Result<Response, WebError> {
     outbox::revive(&app, &id).await?;
     Ok(no_content())
 }
