@@ -42,7 +42,7 @@ const BATCH: usize = 256;
 /// Messages that may wait; beyond it senders are told to come again.
 const WAITING: usize = 4_096;
 /// Tries of a batch that lost against another gateway.
-const TRIES: usize = 4;
+const TRIES: usize = 8;
 /// Nobody waits longer for an answer.
 const PATIENCE: Duration = Duration::from_secs(15);
 
@@ -208,7 +208,9 @@ async fn decide(app: &App, sent: &[&Sent], failed: bool) -> Result<Vec<Result<An
                 return Ok(answers);
             }
             Err(AppError::Store(error)) if tries < TRIES && (error.is_transient() || error.is_unique_violation()) => {
-                tokio::time::sleep(Duration::from_millis(2 << tries)).await;
+                // Two gateways that met must not meet again: each waits for another while.
+                let spread = u64::from(app.ids.uuid(app.now()).as_bytes()[15]);
+                tokio::time::sleep(Duration::from_millis((2 << tries) * (64 + spread) / 128)).await;
             }
             Err(error) => return Err(error),
         }

@@ -27,6 +27,7 @@ pub use join::{Code, code};
 pub use kf::{due as kf_due, fetch as kf_fetch};
 pub use people::who;
 use sha2::{Digest as _, Sha256};
+use tokio::task::JoinHandle;
 
 use self::people::Person;
 use super::{
@@ -44,6 +45,8 @@ use crate::{
 
 /// The platform waits five seconds; what is ready by then goes out with the answer.
 const BUDGET: Duration = Duration::from_secs(4);
+/// By then the platform has hung up: what is stored no earlier is told to its next try.
+const HANGS_UP: Duration = Duration::from_secs(2);
 /// How long after a message the platform may still ask for its reply: three tries of five seconds.
 pub(super) const TRIES_OVER: jiff::SignedDuration = jiff::SignedDuration::from_secs(16);
 /// What does not fit into the passive reply comes this much later.
@@ -214,6 +217,31 @@ async fn say(app: &App, account: &WechatAccount, push: &Push, words: &str, cut: 
     answer(app, account, push, job, cut).await
 }
 
+/// A decision that is not there within the budget: the answer goes out by itself, and the platform hears `success` as
+/// soon as the message is stored. Until then it hears nothing: it hangs up, comes again, and its repeat joins.
+async fn late(app: &App, mut job: JoinHandle<Result<Decided, AppError>>) -> Result<Reply, AppError> {
+    let let_go = async |app: &App, decided: Decided| {
+        if let Decided::Answered(person, answer) = decided {
+            passive::let_go(app, &person, &answer).await;
+        }
+    };
+    if let Ok(joined) = tokio::time::timeout(HANGS_UP, &mut job).await {
+        let decided = joined.map_err(|_| AppError::Internal("a WeChat message ended without an answer".into()))??;
+        if let Decided::Refused(words) = decided {
+            return Ok(Reply::Words(words.to_owned()));
+        }
+        let_go(app, decided).await;
+        return Ok(Reply::Nothing);
+    }
+    let app = app.clone();
+    tokio::spawn(async move {
+        if let Ok(Ok(decided)) = job.await {
+            let_go(&app, decided).await;
+        }
+    });
+    Err(AppError::Unavailable { code: "message_not_stored" })
+}
+
 /// Waits for the decision as long as the platform does and puts it into a passive reply.
 async fn answer(
     app: &App,
@@ -225,13 +253,7 @@ async fn answer(
     // A task of its own: it comes to its end even when the platform has hung up.
     let mut job = tokio::spawn(job);
     let Ok(joined) = tokio::time::timeout(budget(app, account), &mut job).await else {
-        let app = app.clone();
-        tokio::spawn(async move {
-            if let Ok(Ok(Decided::Answered(person, answer))) = job.await {
-                passive::let_go(&app, &person, &answer).await;
-            }
-        });
-        return Ok(Reply::Nothing);
+        return late(app, job).await;
     };
     let decided = joined.map_err(|_| AppError::Internal("a WeChat message ended without an answer".into()))??;
     let (person, answer) = match decided {

@@ -110,7 +110,7 @@ mod tests {
         ]
         .map(str::to_owned);
         let check = |field: &str, words: &str, expected: &str| assert_eq!(fill(field, words, &places), expected);
-        check("thing1", "{title}", "园区路灯 长期不亮影响夜班工人出行安…");
+        check("thing1", "{title}", "园区路灯 长期不亮影响夜班工人出行安全…");
         assert_eq!(fill("thing1", "{title}", &places).chars().count(), 20);
         check("character_string2", "{number}", "ZT20261126-0001A");
         check("phrase3", "{status}", "办理中");

@@ -2,4 +2,5 @@
 
 mod client;
 mod delivery;
+mod kill;
 pub(crate) mod platform;
