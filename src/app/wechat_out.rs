@@ -21,7 +21,7 @@ use super::{
 pub use crate::store::wechat_out::DeliveryRow;
 use crate::{
     domain::ids::{AttachmentId, ConversationId},
-    ports::wechat::{Held, MediaKind, Piece, WechatAccount, WechatAddress, WechatKind},
+    ports::wechat::{Held, MediaKind, Piece, WechatAccount, WechatAddress, WechatApi, WechatKind},
     store::{
         Tx,
         conversations::{self, MessageRow},
@@ -226,6 +226,41 @@ async fn file_content(
         .await
         .map_err(|error| AppError::Internal(format!("attachment read: {error}")))?;
     Ok(Content::File { kind, name: file.name.clone(), bytes })
+}
+
+/// Notes that 微信客服 took a message and then could not deliver it (`msg_send_fail`): officers see it, and it can be
+/// sent again. `fail_type` is the platform's number. `false` when no message of ours has this name.
+///
+/// # Errors
+/// `Store`.
+pub async fn bounced(
+    app: &App,
+    api: &dyn WechatApi,
+    to: &WechatAddress,
+    name: &str,
+    fail_type: i64,
+) -> Result<bool, AppError> {
+    let reason = match fail_type {
+        1 => "客服账号已被删除",
+        2 => "应用已关闭",
+        4 => "会话已超过 48 小时",
+        5 => "会话已经结束",
+        6 => "超过 5 条消息的限额，等对方再发消息",
+        7..=9 => "主体没有完成认证",
+        10 => "对方拒收消息",
+        _ => "平台没有说明原因",
+    };
+    let mut tx = app.db.read().await?;
+    let user = wechat::find(&mut tx, to.account.kind.as_str(), &to.account.name, &to.user).await?;
+    let Some(conversation) = user.and_then(|user| user.conversation_id.parse().ok()) else { return Ok(false) };
+    let rows = store::sent_lately(&mut tx, conversation).await?;
+    drop(tx);
+    let ours = |row: &&DeliveryRow| (0..=row.progress).any(|n| api.name_of(&format!("{}:{n}", row.id)) == name);
+    let Some(row) = rows.iter().find(ours) else { return Ok(false) };
+    let mut tx = app.db.write().await?;
+    let done = store::bounced(&mut tx, &row.id, reason, app.now()).await?;
+    tx.commit().await?;
+    Ok(done)
 }
 
 /// How a message that did not arrive yet stands, for officers.

@@ -272,6 +272,9 @@ pub trait WechatApi: Send + Sync {
     /// Whether a double of this message would be dropped by the platform, so that it may be repeated blindly.
     fn drops_doubles(&self, account: &WechatAccount, piece: &Piece) -> bool;
 
+    /// How the platform calls the message that was sent with this `once`, where it names messages (`fail_msgid`).
+    fn name_of(&self, once: &str) -> String;
+
     /// Shows or hides 对方正在输入; only 公众号 has it, elsewhere nothing happens.
     async fn typing(&self, to: &WechatAddress, on: bool) -> Result<(), WechatFailure>;
 

@@ -192,6 +192,34 @@ pub async fn undelivered(tx: &mut Tx, conversation: ConversationId) -> Result<Ve
     Ok(on_backend!(tx, |conn| sqlx::query_as(SQL).bind(conversation.to_string()).fetch_all(conn).await?))
 }
 
+/// What was sent into a conversation lately, the last first.
+///
+/// # Errors
+/// `Database`.
+pub async fn sent_lately(tx: &mut Tx, conversation: ConversationId) -> Result<Vec<DeliveryRow>, StoreError> {
+    const SQL: &str = "SELECT id, event, key, payload, state, attempts, next_at, progress, held, last_error, \
+        created_at FROM outbox WHERE target = 'wechat' AND substr(key, 1, 36) = $1 AND state = 'sent' \
+        ORDER BY done_at DESC LIMIT 50";
+    Ok(on_backend!(tx, |conn| sqlx::query_as(SQL).bind(conversation.to_string()).fetch_all(conn).await?))
+}
+
+/// A message that the platform took and then could not deliver is a dead letter; `false` when it is one already.
+///
+/// # Errors
+/// `Database`.
+pub async fn bounced(tx: &mut Tx, id: &str, reason: &str, now: Timestamp) -> Result<bool, StoreError> {
+    const SQL: &str =
+        "UPDATE outbox SET state = 'dead', last_error = $2, done_at = $3 WHERE id = $1 AND state = 'sent'";
+    let done = on_backend!(tx, |conn| sqlx::query(SQL)
+        .bind(id)
+        .bind(reason)
+        .bind(now.as_millisecond())
+        .execute(conn)
+        .await?
+        .rows_affected());
+    Ok(done > 0)
+}
+
 /// A message to hand over to WeChat.
 #[derive(Debug, Clone)]
 pub struct ToDeliver<'a> {

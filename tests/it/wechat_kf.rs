@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::{body::Body, http::Request};
 use serde_json::{Value, json};
 use zhitong::{
-    app::wechat as inbound,
+    app::{wechat as inbound, wechat_out::standings},
     channels::wechat::{
         api::{Access, Patience, WechatClient},
         crypto::{self, AesKey},
@@ -189,6 +189,33 @@ async fn the_bot_is_silent_while_a_person_has_the_session() {
     stage.platform.pages([Stage::page("c1", 0, &[stage.text("m1", "找刚才那位"), stage.text("m2", "您好")])]);
     stage.fetch().await;
     assert_eq!(stage.said().await, ["您好"]);
+}
+
+#[tokio::test]
+async fn what_the_platform_took_and_could_not_deliver_is_shown_with_its_reason() {
+    let stage = Stage::start().await;
+    stage.callback("t1").await.expect(200);
+    stage.platform.pages([Stage::page("c1", 0, &[stage.text("m1", "简易注销要公示多久")])]);
+    stage.fetch().await;
+    wechat_out::run_once(&stage.app.app, &*stage.client).await.expect("sent");
+    let sent = stage.platform.calls("/cgi-bin/kf/send_msg")[0].json["msgid"].clone();
+    let fail = |id: &str, name: &Value| {
+        let event = json!({"event_type": "msg_send_fail", "external_userid": "wm1", "open_kfid": "wk1",
+            "fail_msgid": name, "fail_type": 4});
+        let mut message = stage.message(id, "event", &event);
+        message["origin"] = json!(4);
+        message
+    };
+    stage.callback("t2").await.expect(200);
+    let strange = json!("0123456789abcdef0123456789abcdef");
+    stage.platform.pages([Stage::page("c2", 0, &[fail("f1", &sent), fail("f2", &sent), fail("f3", &strange)])]);
+    stage.fetch().await;
+    let mut tx = stage.app.app.db.read().await.expect("a reader");
+    let user = wechat::find(&mut tx, "kf", "main", "wm1").await.expect("a look-up").expect("a user");
+    let id: ConversationId = user.conversation_id.parse().expect("an id");
+    let standings = standings(&mut tx, id).await.expect("standings");
+    assert_eq!(standings.len(), 1, "{standings:?}");
+    assert_eq!((standings[0].state, standings[0].words.contains("48 小时")), ("failed", true), "{standings:?}");
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::{Decided, decide, files, passive};
 use crate::{
-    app::{App, AppError},
+    app::{App, AppError, wechat_out},
     ports::{
         push::{Push, What},
         wechat::{MediaKind, WechatAccount, WechatAddress, WechatApi, WechatKind},
@@ -100,7 +100,7 @@ async fn read(app: &App, api: &dyn WechatApi, name: &str, token: &str) -> Result
 /// One message of a page; whether it was a customer's.
 async fn one(app: &App, api: &dyn WechatApi, account: &WechatAccount, message: &Value) -> Result<bool, AppError> {
     if message["msgtype"] == "event" {
-        event(app, api, account, &message["event"]).await;
+        event(app, api, account, &message["event"]).await?;
         return Ok(false);
     }
     if message["origin"].as_i64() != Some(FROM_CUSTOMER) {
@@ -149,8 +149,9 @@ async fn one(app: &App, api: &dyn WechatApi, account: &WechatAccount, message: &
     Ok(true)
 }
 
-/// Events of a session: a welcome within its twenty seconds; the others are noted in the log.
-async fn event(app: &App, api: &dyn WechatApi, account: &WechatAccount, event: &Value) {
+/// Events of a session: a welcome within its twenty seconds, and messages that did not arrive; the others are noted in
+/// the log.
+async fn event(app: &App, api: &dyn WechatApi, account: &WechatAccount, event: &Value) -> Result<(), AppError> {
     match event["event_type"].as_str().unwrap_or_default() {
         "enter_session" => {
             if let Some(code) = event["welcome_code"].as_str().filter(|code| !code.is_empty())
@@ -159,11 +160,16 @@ async fn event(app: &App, api: &dyn WechatApi, account: &WechatAccount, event: &
                 tracing::warn!(wechat.account = %account, reason = %failure.reason, "no welcome was sent");
             }
         }
-        "msg_send_fail" => tracing::warn!(
-            wechat.account = %account, fail_type = event["fail_type"].as_i64(), "微信客服 did not deliver a message"
-        ),
+        "msg_send_fail" => {
+            let text = |key: &str| event[key].as_str().unwrap_or_default();
+            let to = WechatAddress { account: account.clone(), user: text("external_userid").to_owned() };
+            let kind = event["fail_type"].as_i64().unwrap_or_default();
+            let known = wechat_out::bounced(app, api, &to, text("fail_msgid"), kind).await?;
+            tracing::warn!(wechat.account = %account, fail_type = kind, known, "微信客服 did not deliver a message");
+        }
         other => tracing::debug!(wechat.account = %account, event = other, "an event of 微信客服"),
     }
+    Ok(())
 }
 
 /// What a customer's message says.

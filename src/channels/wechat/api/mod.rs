@@ -322,6 +322,10 @@ impl WechatApi for WechatClient {
         }
     }
 
+    fn name_of(&self, once: &str) -> String {
+        message::short_name(once)
+    }
+
     async fn typing(&self, to: &WechatAddress, on: bool) -> Result<(), WechatFailure> {
         if to.account.kind != WechatKind::Oa {
             return Ok(());
