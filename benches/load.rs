@@ -4,16 +4,20 @@
 //! in a temporary folder and prints messages a second, latencies, CPU per message and commits per message.
 //! Every message has a rule answer; `--mixed` sends forms and small talk too. `--url http://host:port` drives a running gateway instead (raise `limits.messages_per_minute` there).
 
+#[path = "support.rs"]
+mod support;
+
 use std::{
-    io::{Read, Write},
-    net::{SocketAddr, TcpStream},
-    process::{Child, Command, Stdio},
+    io::Write,
+    net::SocketAddr,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
     time::{Duration, Instant},
 };
+
+use support::{Client, cpu_seconds, metric, start};
 
 /// Questions that a shipped rule answers.
 const ANSWERED: &[&str] =
@@ -52,115 +56,12 @@ fn number(word: Option<String>) -> u64 {
     word.and_then(|word| word.parse().ok()).expect("a number")
 }
 
-struct Gateway {
-    child: Child,
-    _folder: tempfile::TempDir,
-}
-
-impl Drop for Gateway {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn start() -> (Gateway, SocketAddr) {
-    let folder = tempfile::tempdir().expect("a folder");
-    let port = std::net::TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address").port();
-    let address: SocketAddr = ([127, 0, 0, 1], port).into();
-    let child = Command::new(env!("CARGO_BIN_EXE_zhitong"))
-        .args(["serve", "--listen", &address.to_string()])
-        .current_dir(folder.path())
-        .env("ZHITONG__LIMITS__MESSAGES_PER_MINUTE", "100000000")
-        .env("ZHITONG__LIMITS__SESSIONS_PER_MINUTE", "1000000")
-        .env("ZHITONG__LIMITS__CONNECTIONS_PER_ADDRESS", "10000")
-        .env("ZHITONG__SERVER__METRICS_PUBLIC", "true")
-        .env("ZHITONG__LOG__FILTER", "error")
-        .stdout(Stdio::null())
-        .spawn()
-        .expect("the program starts");
-    let gateway = Gateway { child, _folder: folder };
-    let end = Instant::now() + Duration::from_mins(1);
-    while Instant::now() < end {
-        if let Ok(mut client) = Client::connect(address)
-            && client.call("GET", "/readyz", "", "").0 == 200
-        {
-            return (gateway, address);
-        }
-        std::thread::sleep(Duration::from_millis(50));
-    }
-    panic!("the program does not get ready");
-}
-
-/// A keep-alive connection, as bare as possible: the generator shares the processors with the gateway.
-struct Client {
-    stream: TcpStream,
-    buffer: Vec<u8>,
-}
-
-impl Client {
-    fn connect(address: SocketAddr) -> std::io::Result<Self> {
-        let stream = TcpStream::connect(address)?;
-        stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(Duration::from_secs(30)))?;
-        Ok(Self { stream, buffer: vec![0; 64 * 1024] })
-    }
-
-    fn call(&mut self, method: &str, path: &str, token: &str, body: &str) -> (u16, String) {
-        let request = format!(
-            "{method} {path} HTTP/1.1\r\nHost: load\r\nAuthorization: Bearer {token}\r\n\
-             Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
-            body.len()
-        );
-        self.stream.write_all(request.as_bytes()).expect("sent");
-        let mut filled = 0;
-        loop {
-            let read = self.stream.read(&mut self.buffer[filled..]).expect("an answer");
-            assert!(read > 0, "the connection was closed");
-            filled += read;
-            let text = &self.buffer[..filled];
-            let Some(end) = text.windows(4).position(|w| w == b"\r\n\r\n") else { continue };
-            let head = String::from_utf8_lossy(&text[..end]).to_lowercase();
-            let length: usize = head
-                .split("content-length: ")
-                .nth(1)
-                .and_then(|rest| rest.lines().next())
-                .and_then(|n| n.trim().parse().ok())
-                .unwrap_or(0);
-            if filled >= end + 4 + length {
-                let status = head.split(' ').nth(1).and_then(|n| n.parse().ok()).unwrap_or(0);
-                let body = String::from_utf8_lossy(&text[end + 4..end + 4 + length]).into_owned();
-                return (status, body);
-            }
-            if filled == self.buffer.len() {
-                self.buffer.resize(2 * filled, 0);
-            }
-        }
-    }
-}
-
-/// Processor time of a process in seconds, all threads.
-fn cpu_seconds(pid: u32) -> f64 {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    let after = stat.rsplit(')').next().unwrap_or_default();
-    let fields: Vec<&str> = after.split_whitespace().collect();
-    let ticks = |n: usize| fields.get(n).and_then(|text| text.parse::<f64>().ok()).unwrap_or(0.0);
-    (ticks(11) + ticks(12)) / 100.0
-}
-
-fn metric(address: SocketAddr, name: &str) -> f64 {
-    let mut client = Client::connect(address).expect("a connection");
-    let (_, text) = client.call("GET", "/metrics", "", "");
-    let line = text.lines().find(|line| line.starts_with(name) && line.split(' ').next() == Some(name));
-    line.and_then(|line| line.split(' ').nth(1)).and_then(|n| n.parse().ok()).unwrap_or(0.0)
-}
-
 fn main() {
     let options = options();
     let (gateway, address) = if let Some(address) = options.address {
         (None, address)
     } else {
-        let (gateway, address) = start();
+        let (gateway, address) = start(&[]);
         (Some(gateway), address)
     };
     let pid = gateway.as_ref().map(|gateway| gateway.child.id());

@@ -290,27 +290,7 @@ pub async fn upload(
 ) -> Result<Response, WebError> {
     count_message(&app, &visitor, &client)?;
     app.limits.uploads.take(visitor.conversation, app.now()).map_err(refuse("upload_too_many"))?;
-    let mut client_id = None;
-    let mut file = None;
-    // A form has few parts; a flood of empty ones ends here.
-    for _ in 0..8 {
-        let Some(part) = form.next_field().await.map_err(|error| broken_form(&error))? else { break };
-        match part.name() {
-            Some("client_id") if client_id.is_none() => {
-                let text = small_text(part).await?;
-                exchange::check_client_id(&text)?;
-                client_id = Some(text);
-            }
-            Some("file") if file.is_none() => file = Some(receive(&app, visitor.conversation, part).await?),
-            Some(_) | None => {
-                return Err(WebError(AppError::invalid(
-                    "invalid_fields",
-                    vec![FieldError::new("/file", "表单里只能有一个 file 和一个 client_id")],
-                )));
-            }
-        }
-    }
-    let attachment = file.ok_or_else(|| AppError::invalid("file_missing", Vec::new()))?;
+    let (client_id, attachment) = file_form(&app, visitor.conversation, &mut form).await?;
     let image = attachment.mime.starts_with("image/");
     let answer = app
         .exchange
@@ -337,11 +317,37 @@ pub async fn upload(
     Ok((StatusCode::CREATED, Json(answer)).into_response())
 }
 
-pub(super) async fn receive(
+/// A form with a file and the sender's own id, each once and nothing else; the file is stored.
+pub(super) async fn file_form(
     app: &App,
     conversation: ConversationId,
-    mut part: Field<'_>,
-) -> Result<FileInfo, WebError> {
+    form: &mut Multipart,
+) -> Result<(Option<String>, FileInfo), WebError> {
+    let mut client_id = None;
+    let mut file = None;
+    // A form has few parts; a flood of empty ones ends here.
+    for _ in 0..8 {
+        let Some(part) = form.next_field().await.map_err(|error| broken_form(&error))? else { break };
+        match part.name() {
+            Some("client_id") if client_id.is_none() => {
+                let text = small_text(part).await?;
+                exchange::check_client_id(&text)?;
+                client_id = Some(text);
+            }
+            Some("file") if file.is_none() => file = Some(receive(app, conversation, part).await?),
+            Some(_) | None => {
+                return Err(WebError(AppError::invalid(
+                    "invalid_fields",
+                    vec![FieldError::new("/file", "表单里只能有一个 file 和一个 client_id")],
+                )));
+            }
+        }
+    }
+    let file = file.ok_or_else(|| AppError::invalid("file_missing", Vec::new()))?;
+    Ok((client_id, file))
+}
+
+async fn receive(app: &App, conversation: ConversationId, mut part: Field<'_>) -> Result<FileInfo, WebError> {
     let name = part.file_name().unwrap_or_default().to_owned();
     let mut upload = attachments::Upload::begin(app, conversation).await?;
     while let Some(bytes) = part.chunk().await.map_err(|error| broken_form(&error))? {
@@ -350,7 +356,7 @@ pub(super) async fn receive(
     Ok(upload.finish(app, conversation, &name).await?)
 }
 
-pub(super) async fn small_text(mut part: Field<'_>) -> Result<String, WebError> {
+async fn small_text(mut part: Field<'_>) -> Result<String, WebError> {
     let mut bytes = Vec::new();
     while let Some(more) = part.chunk().await.map_err(|error| broken_form(&error))? {
         bytes.extend_from_slice(&more);
@@ -361,7 +367,7 @@ pub(super) async fn small_text(mut part: Field<'_>) -> Result<String, WebError> 
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-pub(super) fn broken_form(error: &axum::extract::multipart::MultipartError) -> WebError {
+fn broken_form(error: &axum::extract::multipart::MultipartError) -> WebError {
     WebError(if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
         AppError::TooLarge { code: "file_too_large" }
     } else {

@@ -23,12 +23,11 @@ use crate::{
     app::{
         App, AppError, FieldError, Officer,
         conversations::{self, CaseInput, CaseMade, ConversationRow, Outgoing, Query, ReleaseTo, Sent, TransferTo},
-        exchange,
         message_view::{MatterInput, at_json, form_input},
     },
     domain::{access::Permission, dialogue::ConversationState, ids::ConversationId},
     web::{
-        api::chat::{UPLOAD_LIMIT, broken_form, receive, small_text},
+        api::chat::{UPLOAD_LIMIT, file_form},
         auth::Access,
         error::{Problem, WebError},
         extract::{Arg, Body, Nothing, Params},
@@ -306,7 +305,7 @@ pub(crate) async fn send(
     Ok(sent_answer(&app, sent))
 }
 
-/// Sends a file to the visitor: form parts `client_id`, then `file`.
+/// Sends a file to the visitor: form parts `client_id` and `file`.
 #[utoipa::path(post, path = "/api/conversations/{id}/attachments", tag = "conversations", operation_id = "send_file_to_visitor", params(("id" = String, Path, description = "Conversation id")), request_body(content = crate::web::api::chat::UploadForm, content_type = "multipart/form-data"), responses((status = 200, body = SentJson), (status = 404, body = Problem), (status = 409, body = Problem), (status = 413, body = Problem), (status = 422, body = Problem)))]
 pub(crate) async fn send_file(
     State(app): State<App>,
@@ -315,23 +314,10 @@ pub(crate) async fn send_file(
     mut form: Multipart,
 ) -> Result<Response, WebError> {
     conversations::may_write(&app, &officer, id).await?;
-    let mut client_id = None;
-    while let Some(part) = form.next_field().await.map_err(|error| broken_form(&error))? {
-        match part.name() {
-            Some("client_id") => client_id = Some(small_text(part).await?),
-            Some("file") => {
-                let Some(client_id) = &client_id else {
-                    return Err(AppError::field("/client_id", "请先提供 client_id，再提供 file").into());
-                };
-                exchange::check_client_id(client_id)?;
-                let file = receive(&app, id, part).await?;
-                let sent = conversations::send_file(&app, &officer, id, client_id, &file).await?;
-                return Ok(sent_answer(&app, sent));
-            }
-            Some(_) | None => return Err(AppError::field("/file", "表单里只能有 client_id 和 file").into()),
-        }
-    }
-    Err(AppError::invalid("file_missing", Vec::new()).into())
+    let (client_id, file) = file_form(&app, id, &mut form).await?;
+    let client_id = client_id.ok_or_else(|| AppError::field("/client_id", "请提供 client_id"))?;
+    let sent = conversations::send_file(&app, &officer, id, &client_id, &file).await?;
+    Ok(sent_answer(&app, sent))
 }
 
 fn sent_answer(app: &App, sent: Sent) -> Response {

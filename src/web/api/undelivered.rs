@@ -2,7 +2,7 @@
 
 use axum::{Json, extract::State, response::Response};
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::{
     app::{App, AppError, outbox},
@@ -53,11 +53,14 @@ pub struct UndeliveredList {
     pub next_cursor: Option<String>,
 }
 
-/// What a list is narrowed to.
-#[derive(Debug, Deserialize)]
+/// Which page of the list.
+#[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub struct ListParams {
-    limit: Option<i64>,
+    /// Lines, 1 to 200, default 50.
+    limit: Option<u32>,
+    /// `next_cursor` of the page before.
     cursor: Option<String>,
 }
 
@@ -66,8 +69,7 @@ pub struct ListParams {
 /// # Errors
 /// `Field` for a cursor that is none, `Store`.
 #[utoipa::path(get, path = "/api/admin/undelivered", tag = "admin",
-    params(("limit" = Option<i64>, Query, description = "At most so many, 1 to 200"),
-        ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before")),
+    params(ListParams),
     responses((status = 200, body = UndeliveredList), (status = 422, body = Problem)))]
 pub(crate) async fn list(
     State(app): State<App>,
@@ -82,7 +84,7 @@ pub(crate) async fn list(
                 .ok_or_else(|| AppError::field("/cursor", "游标无效"))?,
         ),
     };
-    let limit = params.limit.unwrap_or(50).clamp(1, 200);
+    let limit = i64::from(params.limit.unwrap_or(50).clamp(1, 200));
     let (letters, next) = outbox::dead_letters(&app, before, limit).await?;
     let items = letters
         .into_iter()
