@@ -257,18 +257,12 @@ async fn a_late_answer_leaves_through_the_outbox_and_a_retry_still_gets_it() {
     let app = start().await;
     let late = plain(&app, "slow", text("o7", 1, "简易注销要公示多久")).await.expect(200);
     assert_eq!(late.text(), "success");
-    let id = loop {
-        let mut tx = app.app.db.read().await.expect("a reader");
-        if let Some(user) = wechat::find(&mut tx, "oa", "slow", "o7").await.expect("a look-up") {
-            let id: ConversationId = user.conversation_id.parse().expect("an id");
-            let due = wechat_out::undelivered(&mut tx, id).await.expect("a list");
-            if due.iter().any(|row| row.next_at <= app.app.now().as_millisecond()) {
-                break id;
-            }
-        }
-        drop(tx);
-        tokio::task::yield_now().await;
-    };
+    // Success was said, so it is all there: the message, and its answer on the way.
+    let id = conversation(&app, "slow", "o7").await;
+    let mut tx = app.app.db.read().await.expect("a reader");
+    let due = wechat_out::undelivered(&mut tx, id).await.expect("a list");
+    drop(tx);
+    assert!(due.iter().any(|row| row.next_at <= app.app.now().as_millisecond()), "{due:?}");
     assert_eq!(waiting(&app, id).await, 1);
     assert_eq!(messages(&app, id).await.len(), 2);
 }
