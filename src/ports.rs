@@ -1,5 +1,6 @@
 //! What a test must not call for real: the clock and the source of ids and randomness.
 
+pub mod model;
 pub mod push;
 pub mod wechat;
 

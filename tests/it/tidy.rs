@@ -29,13 +29,14 @@ const ROOMS: &[Room] = &[
             "tracing",
         ],
     },
-    Room { module: "ports", may_use: &["domain", "ports"], never: &["tokio", "sqlx", "axum", "reqwest"] },
+    Room { module: "ports", may_use: &["domain", "ports", "vocabulary"], never: &["tokio", "sqlx", "axum", "reqwest"] },
     Room {
         module: "store",
         may_use: &["domain", "ports", "store", "vocabulary", "on_backend", "store_test", "row_struct"],
         never: &["axum", "reqwest"],
     },
     Room { module: "channels", may_use: &["domain", "ports", "channels", "vocabulary"], never: &["sqlx"] },
+    Room { module: "model", may_use: &["domain", "ports", "model", "vocabulary"], never: &["sqlx", "axum"] },
     Room {
         module: "app",
         may_use: &["app", "domain", "ports", "store", "config", "vocabulary"],
