@@ -42,6 +42,8 @@ const MIXED: &[(&str, &[&str])] = &[
     ("工人招不到，另外专利被驳回了怎么答复", &["LABOUR.RECRUIT", "IP"]),
     ("电梯年检排不上；再就是食品经营许可到期怎么延续", &["LICENCE.OTHER", "LICENCE.FOOD"]),
     ("上市辅导找谁？另外公积金怎么开户？", &["LISTING", "FUND"]),
+    ("出口退税没到账；外籍专家的工作证也快到期了怎么续", &["TAX.REFUND", "FOREIGN"]),
+    ("欠我们的工程款要了两年没要到，现在银行又要抽贷", &["ARREARS.BIG", "FINANCE.LOAN"]),
     ("水压太低，另外大件运输许可在哪办", &["WATER", "LOGI"]),
 ];
 
@@ -69,6 +71,7 @@ fn one_story_stays_one_matter() {
         "出口退税卡在函调，资金周转不开，工资都快发不出了",
         "消防验收等了一个月没人来，开业日期都定了",
         "地址搬到隔壁区，税务不给迁出，执照也改不了",
+        "招标里要求必须有本市业绩，外地企业一分都拿不到，明显排外",
     ] {
         let decision = decide(&content, text);
         assert_eq!(

@@ -5,7 +5,7 @@ use std::{cell::RefCell, sync::Arc};
 
 use super::{
     decision::{AnswerHit, Decision, Input, Matter, TopicScore, TypeScore},
-    engine::{Fired, Setting, Stretch},
+    engine::{Fired, Miss, Setting, Stretch},
     matcher::Scratch,
     model::{Rule, RuleKind, Status},
     set::{RuleSet, speaks_of_topics},
@@ -208,7 +208,7 @@ impl RuleSet {
             return Vec::new();
         }
         let mut evidence: Vec<Evidence> = Vec::new();
-        if self.may_be_several(scratch, fired) {
+        if self.may_be_several(scratch, setting, fired) {
             for &n in &scratch.triggered {
                 let (Some(rule), Some(conditions)) = (self.rules.get(n as usize), self.conditions.get(n as usize))
                 else {
@@ -252,7 +252,7 @@ impl RuleSet {
     }
 
     /// Whether it is worth looking for several matters: most messages have one clause or one topic.
-    fn may_be_several(&self, scratch: &Scratch, fired: &[Fired]) -> bool {
+    fn may_be_several(&self, scratch: &Scratch, setting: &Setting, fired: &[Fired]) -> bool {
         if scratch.clauses.len() <= 1 {
             return false;
         }
@@ -262,7 +262,7 @@ impl RuleSet {
             return true;
         }
         let mut first: Option<u16> = None;
-        fired.iter().any(|f| {
+        let several = fired.iter().any(|f| {
             let rule = self.rules.get(f.rule as usize);
             let topic = self.rule_topics.get(f.rule as usize).copied().flatten();
             let (Some(rule), Some(topic)) = (rule, topic) else { return false };
@@ -270,6 +270,25 @@ impl RuleSet {
                 return false;
             }
             first.get_or_insert(topic) != &topic
+        });
+        several || first.is_some_and(|first| self.shuts_out_another(scratch, setting, first))
+    }
+
+    /// Whether a clear topic of another group than `first` fails on the whole message only because of a word that may belong to
+    /// another matter: 出口退税没到账；外籍专家的工作证怎么续.
+    fn shuts_out_another(&self, scratch: &Scratch, setting: &Setting, first: u16) -> bool {
+        let whole = Stretch::whole(scratch);
+        let group = |topic: u16| self.topics.get(usize::from(topic)).map(|t| t.group);
+        scratch.triggered.iter().any(|&n| {
+            let (Some(rule), Some(conditions)) = (self.rules.get(n as usize), self.conditions.get(n as usize)) else {
+                return false;
+            };
+            let topic = self.rule_topics.get(n as usize).copied().flatten();
+            topic.is_some_and(|topic| group(topic) != group(first))
+                && rule.kind == RuleKind::Topic
+                && rule.status == Status::Active
+                && rule.weight >= CLEAR
+                && matches!(conditions.evaluate(n, scratch, &whole, setting), Err(Miss::Excluded(_)))
         })
     }
 
