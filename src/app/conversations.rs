@@ -248,7 +248,8 @@ pub async fn claim(
     officer.require(Permission::Converse)?;
     let now = app.now();
     let mut tx = app.db.write().await?;
-    let mut row = load(&mut tx, officer, id).await?;
+    let held = conversations::hold(&mut tx, id).await?;
+    let mut row = held.filter(|row| visible(officer, row)).ok_or(AppError::NotFound)?;
     if owns(officer, &row) {
         tx.rollback().await?;
         return Ok(row);
@@ -301,11 +302,13 @@ pub async fn take_over(
     id: ConversationId,
     fence: Option<i64>,
 ) -> Result<ConversationRow, AppError> {
-    for _ in 0..4 {
+    for n in 0..5 {
         match claim(app, officer, id, fence).await {
             Err(AppError::Conflict { code: "conversation_changed", .. }) if fence.is_none() => {}
+            Err(AppError::Store(error)) if error.is_transient() => {}
             outcome => return outcome,
         }
+        tokio::time::sleep(std::time::Duration::from_millis(5 << n)).await;
     }
     claim(app, officer, id, fence).await
 }

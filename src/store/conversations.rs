@@ -219,6 +219,18 @@ pub async fn find(tx: &mut Tx, id: ConversationId) -> Result<Option<Conversation
     Ok(find_many(tx, &[id.to_string()]).await?.pop())
 }
 
+/// The conversation, kept from every other writer until this transaction ends: on PostgreSQL a plain read would let a
+/// talkative visitor win every race. (An update that changes nothing is the lock that both engines know.)
+///
+/// # Errors
+/// `Database`.
+pub async fn hold(tx: &mut Tx, id: ConversationId) -> Result<Option<ConversationRow>, StoreError> {
+    const SQL: &str = "UPDATE conversations SET version = version WHERE id = $1";
+    let id_text = id.to_string();
+    on_backend!(tx, |conn| sqlx::query(SQL).bind(id_text.as_str()).execute(conn).await?.rows_affected());
+    find(tx, id).await
+}
+
 /// Several conversations, in no particular order.
 ///
 /// # Errors

@@ -306,3 +306,25 @@ async fn after_hours_a_call_for_a_person_leaves_a_case() {
     assert_eq!(gateway.clock.now(), at("2026-11-02T20:00:00"));
     gateway.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_company_is_called_is_no_matter_of_its_own() {
+    let gateway = Gateway::start(testing::sqlite().await, "2026-11-02T10:00:00").await;
+    for company in [
+        "永泰精密机械有限公司",
+        "福州鑫源食品有限公司",
+        "厦门信达报关物流有限公司",
+        "莆田水务工程有限公司",
+        "宁德兴业劳务派遣有限公司",
+    ] {
+        let visitor = gateway.visitor().await;
+        visitor.say("去年的技改补贴公示四个月了还没到账，打电话互相推").await;
+        let answer = visitor.say(&format!("{company}，联系人王大力 13850012345")).await;
+        let form = replies(&answer).iter().find(|r| r["kind"] == "form").expect("the form").clone();
+        let matters = form["form"]["matters"].as_array().or_else(|| form["card"]["matters"].as_array());
+        assert_eq!(matters.map(Vec::len), Some(1), "{company}: {form}");
+        assert!(form.to_string().contains(company), "{company}: {form}");
+        assert!(said(&answer).contains("已记下"), "{company}: {answer}");
+    }
+    gateway.stop().await;
+}

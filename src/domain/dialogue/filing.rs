@@ -52,6 +52,10 @@ impl Turn<'_> {
             Self::read_as_answer(words, &form, &mut facts);
         }
         let changed = form.take_facts(&facts, asking.is_some());
+        // The names of a company or a person tell no matter of their own: 福州某食品有限公司 is no question about food.
+        let rest = if changed.is_empty() { None } else { filling::beside_facts(words, &facts) };
+        let read_again = rest.map(|rest| self.read(&rest));
+        let reading = read_again.as_ref().unwrap_or(reading);
         self.state.facts.absorb(facts);
         let story = reading.matters.iter().any(|m| m.topic.is_some() || m.answer.is_some());
         if !changed.is_empty() && !story {

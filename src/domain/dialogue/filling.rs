@@ -458,6 +458,16 @@ pub(super) fn check(key: FieldKey, written: &str, today: Date) -> Result<String,
     }
 }
 
+/// The words without the names, numbers and addresses that went into fields; `None` when nothing of them stands there.
+pub(super) fn beside_facts(words: &str, facts: &Facts) -> Option<String> {
+    let masked = crate::domain::text::mask_personal(words);
+    let mut rest = masked.clone();
+    for name in [&facts.enterprise, &facts.contact_name, &facts.contact_wechat].into_iter().flatten() {
+        rest = rest.replace(name.as_str(), "，");
+    }
+    (rest != words).then_some(rest)
+}
+
 /// A correction told in chat: which field, and the new value.
 pub(super) fn corrections(text: &str) -> Vec<(FieldKey, String)> {
     static CORRECTION: LazyLock<Regex> = LazyLock::new(|| {

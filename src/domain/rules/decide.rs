@@ -275,8 +275,12 @@ impl RuleSet {
     }
 
     /// Whether a clear topic of another group than `first` fails on the whole message only because of a word that may belong to
-    /// another matter: 出口退税没到账；外籍专家的工作证怎么续.
+    /// another matter: 出口退税没到账；外籍专家的工作证怎么续. Only where a sentence ends or 也 or 又 speaks for several.
     fn shuts_out_another(&self, scratch: &Scratch, setting: &Setting, first: u16) -> bool {
+        let ends = scratch.clauses.iter().rev().skip(1).any(|c| c.boundary.ends_sentence());
+        if !ends && scratch.signs(Sign::Parallel).next().is_none() {
+            return false;
+        }
         let whole = Stretch::whole(scratch);
         let group = |topic: u16| self.topics.get(usize::from(topic)).map(|t| t.group);
         scratch.triggered.iter().any(|&n| {
