@@ -328,3 +328,40 @@ async fn what_a_company_is_called_is_no_matter_of_its_own() {
     }
     gateway.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_told_bit_by_bit_is_one_matter() {
+    let gateway = Gateway::start(testing::sqlite().await, "2026-11-02T10:00:00").await;
+    let demands = |answer: &Value| -> Vec<String> {
+        let form = replies(answer).iter().find(|r| r["kind"] == "form").expect("the form").clone();
+        let matters = form["form"]["matters"].as_array().expect("matters").clone();
+        matters.iter().map(|m| m["demand"].as_str().unwrap_or_default().to_owned()).collect()
+    };
+    let visitor = gateway.visitor().await;
+    visitor.say("我要投诉").await;
+    visitor.say("就是环保局").await;
+    let told = demands(&visitor.say("天天来查").await);
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].contains("环保局") && told[0].contains("天天来查"), "{told:?}");
+
+    // What is announced is a matter of its own, also in few words.
+    let visitor = gateway.visitor().await;
+    visitor.say("我们消防验收两个月没人来").await;
+    let told = demands(&visitor.say("另外社保系统也登不上").await);
+    assert_eq!(told.len(), 2, "{told:?}");
+
+    // A greeting is no matter; the question stands.
+    let visitor = gateway.visitor().await;
+    visitor.say("我要反映问题").await;
+    let answer = visitor.say("你好").await;
+    assert!(replies(&answer).iter().all(|r| r["kind"] != "form"), "{answer}");
+    assert_eq!(demands(&visitor.say("园区路灯坏了半个月，货车进不来").await).len(), 1);
+
+    // A report that asks for anonymity is taken down, and goes where the matter belongs.
+    let visitor = gateway.visitor().await;
+    let answer = visitor.say("我想匿名举报隔壁厂半夜排废气").await;
+    let form = replies(&answer).iter().find(|r| r["kind"] == "form").expect("the form").clone();
+    assert_eq!(form["form"]["can_submit"], true, "no name and no telephone is needed: {form}");
+    assert!(form.to_string().contains("生态环境"), "{form}");
+    gateway.stop().await;
+}

@@ -15,6 +15,9 @@ use crate::domain::{
     retrieval::MAX_SUGGESTIONS,
 };
 
+/// A greeting is no longer than this.
+const SMALLTALK_CHARS: usize = 8;
+
 impl Turn<'_> {
     // ---- rules -----------------------------------------------------------------------------------------
 
@@ -150,6 +153,12 @@ impl Turn<'_> {
         if !to_file.is_empty() {
             let lead = format!("另外还有 {} 件事需要有人办理，我整理成登记单。", to_file.len());
             self.open_form(to_file, words, None, &lead);
+            return;
+        }
+        // 我要匿名举报 with what happened: how it is done was said, now it is taken down.
+        let accused: Vec<ReadingMatter> = matters.iter().filter(|m| accuses(m)).cloned().collect();
+        if extract::wants_anonymity(words) && !accused.is_empty() && !asks(words) {
+            self.open_form(accused, words, None, "我先帮您整理成登记单，可以不留姓名和电话。");
             return;
         }
         let demand = matters
@@ -352,10 +361,14 @@ impl Turn<'_> {
         let has_matter = reading.matters.iter().any(|m| !is_unknown(m));
         match diversion {
             Diversion::Smalltalk => {
-                if has_matter || hint.is_some() {
+                // 你好 is not what was asked for, and no matter either; a longer message is taken at its word.
+                if has_matter || (hint.is_some() && words.chars().count() > SMALLTALK_CHARS) {
                     return false;
                 }
                 self.smalltalk(reading);
+                if hint.is_some() {
+                    self.state.awaiting = Awaiting::Matter { hint };
+                }
                 true
             }
             Diversion::Unclear => {
@@ -458,4 +471,17 @@ impl Turn<'_> {
             last.text.push_str("\n情况紧急可以随时回复“转人工”。");
         }
     }
+}
+
+/// A report or complaint that says what happened.
+fn accuses(matter: &ReadingMatter) -> bool {
+    matches!(matter.case_type, CaseType::Report | CaseType::Complaint | CaseType::Conduct)
+        && matter.text.chars().count() >= 10
+}
+
+/// Words that ask whether and how.
+fn asks(words: &str) -> bool {
+    ["吗", "？", "?", "能不能", "可不可以", "可以不", "怎么", "如何", "是否", "会不会"]
+        .iter()
+        .any(|w| words.contains(w))
 }

@@ -16,6 +16,13 @@ const SAME_TOPIC_LIKENESS: f64 = 0.35;
 /// The same without a common topic.
 const OTHER_TOPIC_LIKENESS: f64 = 0.6;
 
+/// Words that announce another matter.
+const ANNOUNCES: [&str; 8] = ["另外", "还有", "顺便", "再一个", "再就是", "第二", "其二", "除此之外"];
+/// How sure the rules must be of a second matter that nobody announced.
+const SURE: f32 = 0.4;
+/// And how many characters it must have: 天天来查 goes on about what was said before.
+const TELLING: usize = 7;
+
 impl Turn<'_> {
     /// Text while a form is open. `false` only when there is no form.
     pub(super) fn form_words(&mut self, words: &str, reading: &Reading) -> bool {
@@ -106,11 +113,28 @@ impl Turn<'_> {
 
     fn new_matter_or_supplement(&mut self, mut form: CaseForm, words: &str, reading: &Reading) {
         let region = self.region();
-        let known: Vec<Option<String>> = form.matters.iter().map(|m| m.topic.clone()).collect();
+        let announced = ANNOUNCES.iter().any(|word| words.contains(word));
         let mut added = 0;
-        for matter in reading.matters.iter().filter(|m| m.topic.is_some() && m.answer.is_none()) {
-            if !known.contains(&matter.topic) && form.add_matter(matter, region.as_deref(), self.env.knowledge) {
-                added += 1;
+        let told = if announced { None } else { form.told_at_last(words, words.chars().count() < TELLING) };
+        if let Some(told) = told {
+            // 我要投诉 … 就是环保局 … 天天来查: one matter, told bit by bit.
+            let again = self.read(&told);
+            let clearest = again.matters.into_iter().max_by(|a, b| a.confidence.total_cmp(&b.confidence));
+            if let Some(mut matter) = clearest {
+                matter.text = told;
+                form.matters.clear();
+                form.add_matter(&matter, region.as_deref(), self.env.knowledge);
+            }
+        } else {
+            let known: Vec<Option<String>> = form.matters.iter().map(|m| m.topic.clone()).collect();
+            for matter in reading.matters.iter().filter(|m| m.topic.is_some() && m.answer.is_none()) {
+                // A word or two that could be about something else are no second case.
+                if (announced || (matter.confidence >= SURE && words.chars().count() >= TELLING))
+                    && !known.contains(&matter.topic)
+                    && form.add_matter(matter, region.as_deref(), self.env.knowledge)
+                {
+                    added += 1;
+                }
             }
         }
         form.original.push('\n');

@@ -221,6 +221,21 @@ impl CaseForm {
         true
     }
 
+    /// What the matter is with the new words added, while the form holds a single one of which little was told; `brief`
+    /// says that the new words are too few to be another.
+    pub(super) fn told_at_last(&self, words: &str, brief: bool) -> Option<String> {
+        const STORY: usize = 24;
+        const VAGUE: f32 = 0.4;
+        let mut kept = self.kept();
+        let (Some(only), None) = (kept.next(), kept.next()) else { return None };
+        let vague = brief || only.topic.is_none() || only.confidence < VAGUE;
+        let untouched = only.demand == only.drafted_demand && only.proposed == (only.case_type, only.topic.clone());
+        (vague && untouched && only.text.chars().count() <= STORY).then(|| {
+            let before = only.text.trim().trim_end_matches(['。', '，', ',', '！', '!', '.', '；', '？', '?']);
+            format!("{before}，{}", words.trim())
+        })
+    }
+
     /// The card shown in the chat.
     pub fn card(&self, knowledge: &dyn Knowledge) -> FormCard {
         let missing = self.missing();
