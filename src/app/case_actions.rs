@@ -12,7 +12,7 @@ use crate::{
     domain::{
         case::{
             ActionInput, Actor, ActorStamp, Case, CaseAction, CaseEvent, CaseNumber, EventKind, Fact, Outcome,
-            TransitionError, allowed_actions,
+            refusal,
         },
         ids::{CaseId, OfficerId},
     },
@@ -72,7 +72,7 @@ async fn perform_once(
         && events::has_request(&mut tx, case.id, id).await?
     {
         tx.rollback().await?;
-        return Ok(CaseFile::new(setting.content(), &scope, case, &actor, now));
+        return Ok(CaseFile::new(&setting, &scope, case, &actor));
     }
     let own_units = scope.own_units.clone();
     let known = Known {
@@ -83,17 +83,13 @@ async fn perform_once(
     };
     let input = fields.into_input(action, &known).map_err(|error| {
         // Who may not do it at all learns that first, not which field is missing.
-        let allowed = allowed_actions(&case, &actor);
-        if allowed.contains(&action) {
-            AppError::invalid("invalid_fields", vec![error])
-        } else {
-            not_allowed(&case, &actor, action, &allowed)
+        match setting.run(|env| refusal(&case, &actor, action, env)) {
+            Ok(()) => AppError::invalid("invalid_fields", vec![error]),
+            Err(error) => setting.refused(&error, &case, &actor),
         }
     })?;
     let setting = setting.with_tasks(app, input.new_tasks());
-    let outcome = setting
-        .apply(&case, &actor, &input)
-        .map_err(|error| case_save::refusal(&error, slugs(&allowed_actions(&case, &actor))))?;
+    let outcome = setting.apply(&case, &actor, &input).map_err(|error| setting.refused(&error, &case, &actor))?;
     let mut after = AfterCommit::default();
     case_save::store_changed(&mut tx, app, &setting, &outcome, request_id.as_deref(), &mut after).await?;
     follow_up(&mut tx, app, &setting, &outcome, &input, &actor, &mut after).await?;
@@ -101,22 +97,7 @@ async fn perform_once(
     after.tell(app);
     let mut case = outcome.case;
     case.version += 1;
-    Ok(CaseFile::new(setting.content(), &scope, case, &actor, now))
-}
-
-fn slugs(actions: &[CaseAction]) -> Vec<String> {
-    actions.iter().map(|action| action.as_str().to_owned()).collect()
-}
-
-fn not_allowed(case: &Case, actor: &Actor, action: CaseAction, allowed: &[CaseAction]) -> AppError {
-    let parties = crate::domain::case::lifecycle::rows(case.status, action).next().map(|row| row.who);
-    let held = crate::domain::case::lifecycle::rows(case.status, action)
-        .any(|row| row.who.iter().any(|party| crate::domain::case::lifecycle::holds(case, actor, *party)));
-    let error = match parties {
-        Some(parties) if !held => TransitionError::Forbidden { status: case.status, action, parties },
-        Some(_) | None => TransitionError::NotAllowed { status: case.status, action },
-    };
-    case_save::refusal(&error, slugs(allowed))
+    Ok(CaseFile::new(&setting, &scope, case, &actor))
 }
 
 /// The person that a login or an id names; must belong to the lead unit.
@@ -208,9 +189,7 @@ pub(crate) async fn apply_in(
     request_id: Option<&str>,
     after: &mut AfterCommit,
 ) -> Result<Case, AppError> {
-    let outcome = setting
-        .apply(case, actor, input)
-        .map_err(|error| case_save::refusal(&error, slugs(&allowed_actions(case, actor))))?;
+    let outcome = setting.apply(case, actor, input).map_err(|error| setting.refused(&error, case, actor))?;
     case_save::store_changed(tx, app, setting, &outcome, request_id, after).await?;
     follow_up(tx, app, setting, &outcome, input, actor, after).await?;
     let mut case = outcome.case;

@@ -5,13 +5,17 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::{App, AppError, Officer, case_save, content::Content};
+use super::{
+    App, AppError, Officer,
+    case_save::{self, Setting},
+    content::Content,
+};
 use crate::{
     domain::{
         access::{CaseScope, Permission, Role},
         case::{
-            Actor, Case, CaseAction, CaseEvent, CaseNumber, CaseStatus, ClockKey, OfficerStamp, Party, allowed_actions,
-            holds,
+            Actor, Case, CaseAction, CaseEvent, CaseNumber, CaseStatus, ClockKey, OfficerStamp, PauseReason,
+            allowed_actions, longest_extension, pause_reasons,
         },
         ids::{ConversationId, OfficerId},
         kinds::{CaseType, Urgency},
@@ -75,8 +79,10 @@ pub struct CaseFile {
     pub case: Case,
     /// What the officer may do now.
     pub allowed: Vec<CaseAction>,
-    /// In which capacities the officer acts on it.
-    pub parties: Vec<Party>,
+    /// For which reasons the officer may stop the clock of the reply.
+    pub pause_reasons: Vec<PauseReason>,
+    /// Longest extension, in working days.
+    pub longest_extension: u32,
     /// Whether the complainant's identity is shown.
     pub sees_identity: bool,
     /// Short names of the units that occur.
@@ -86,9 +92,11 @@ pub struct CaseFile {
 }
 
 impl CaseFile {
-    pub(super) fn new(content: &Content, scope: &CaseScope, mut case: Case, actor: &Actor, now: Timestamp) -> Self {
-        let allowed = allowed_actions(&case, actor);
-        let parties = Party::ALL.iter().copied().filter(|party| holds(&case, actor, *party)).collect();
+    pub(super) fn new(setting: &Setting, scope: &CaseScope, mut case: Case, actor: &Actor) -> Self {
+        let (content, now) = (setting.content(), setting.now());
+        let allowed = setting.run(|env| allowed_actions(&case, actor, env));
+        let pause_reasons = pause_reasons(&case, actor);
+        let longest_extension = longest_extension(&case, &content.book);
         let sees_identity = scope.sees_identity(&case);
         if !sees_identity {
             mask(&mut case);
@@ -101,7 +109,7 @@ impl CaseFile {
         for slug in named.chain(owners).chain(tasks).chain(returns) {
             unit_names.insert(slug.clone(), owner_name(content, slug));
         }
-        Self { case, allowed, parties, sees_identity, unit_names, now }
+        Self { case, allowed, pause_reasons, longest_extension, sees_identity, unit_names, now }
     }
 
     /// The short name of a unit that occurs in the case.
@@ -158,17 +166,16 @@ pub async fn file_with_history(
     officer: &Officer,
     number: &CaseNumber,
 ) -> Result<(CaseFile, Vec<CaseEvent>), AppError> {
-    let content = app.content.load();
-    let now = case_save::now_ms(app);
-    let scope = scope(&content, officer);
+    let setting = Setting::new(app, case_save::now_ms(app));
+    let scope = scope(setting.content(), officer);
     let mut tx = app.db.read().await?;
     if list::visible(&mut tx, &scope, number).await?.is_none() {
         return Err(AppError::NotFound);
     }
     let case = cases::find_by_number(&mut tx, number).await?.ok_or(AppError::NotFound)?;
     let mut history = events::list(&mut tx, case.id).await?;
-    let actor = Actor::Officer(stamp(&mut tx, &content, officer, now).await?);
-    let file = CaseFile::new(&content, &scope, case, &actor, now);
+    let actor = Actor::Officer(stamp(&mut tx, setting.content(), officer, setting.now()).await?);
+    let file = CaseFile::new(&setting, &scope, case, &actor);
     if !file.sees_identity {
         for fact in history.iter_mut().flat_map(|event| event.facts.iter_mut()) {
             if matches!(fact.key.as_str(), "person" | "words" | "call_record") {
@@ -220,7 +227,7 @@ pub async fn file_in_scope(
     }
     let case = cases::find_by_number(&mut tx, number).await?.ok_or(AppError::NotFound)?;
     let history = events::list(&mut tx, case.id).await?;
-    let mut file = CaseFile::new(&content, scope, case, &Actor::Timer, case_save::now_ms(app));
+    let mut file = CaseFile::new(&Setting::new(app, case_save::now_ms(app)), scope, case, &Actor::Timer);
     file.allowed.clear();
     Ok((file, history))
 }

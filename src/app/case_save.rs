@@ -14,7 +14,7 @@ use crate::{
     domain::{
         case::{
             ActionInput, Actor, Case, CaseEnv, CaseStatus, EventKind, OutMessage, Outcome, Recipient, TransitionError,
-            apply,
+            allowed_actions, apply,
         },
         ids::{CaseId, ConversationId, OfficerId, TaskId},
     },
@@ -95,6 +95,12 @@ impl Setting {
             }
             Ok(outcome)
         })
+    }
+
+    /// A refusal of the domain as the error of the use case, with what the actor may do instead.
+    pub(crate) fn refused(&self, error: &TransitionError, case: &Case, actor: &Actor) -> AppError {
+        let allowed = self.run(|env| allowed_actions(case, actor, env));
+        refusal(error, allowed.iter().map(|action| action.as_str().to_owned()).collect())
     }
 }
 

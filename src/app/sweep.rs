@@ -474,6 +474,7 @@ mod tests {
             proposed_assists: Vec::new(),
             route_reason: String::new(),
             rule_version: String::new(),
+            answered_by_rule: None,
             leader_assigned: false,
             repeat_of: None,
             split_from: None,

@@ -100,13 +100,14 @@ async fn open(tx: &mut Tx, number: &str, code: &str) -> Result<Case, AppError> {
 /// # Errors
 /// `NotFound` for an unknown number and for a wrong code alike, `Store`.
 pub async fn view(app: &App, number: &str, code: &str) -> Result<TrackView, AppError> {
-    let content = app.content.load();
     let mut tx = app.db.read().await?;
     let case = open(&mut tx, number, code).await?;
-    full_view(&mut tx, &content, case, case_save::now_ms(app)).await
+    full_view(&mut tx, &Setting::new(app, case_save::now_ms(app)), case).await
 }
 
-async fn full_view(tx: &mut Tx, content: &Content, case: Case, now: Timestamp) -> Result<TrackView, AppError> {
+async fn full_view(tx: &mut Tx, setting: &Setting, case: Case) -> Result<TrackView, AppError> {
+    let (content, now) = (setting.content(), setting.now());
+    let actor = enterprise_actor(&case);
     let history = events::list(tx, case.id).await?;
     let siblings = cases::of_code(tx, &case.query_code).await?;
     let parent = match &case.overlay.parent {
@@ -138,7 +139,7 @@ async fn full_view(tx: &mut Tx, content: &Content, case: Case, now: Timestamp) -
         paused: shown.open_pause().map(|pause| format!("{}：{}", pause.reason.label(), pause.explanation)),
         timeline: public_timeline(content, &history),
         reply: released.map(|signature| (signature.text.clone(), signature.signer_name.clone())),
-        allowed: allowed_actions(&case, &enterprise_actor(&case)),
+        allowed: setting.run(|env| allowed_actions(&case, &actor, env)),
         siblings: siblings
             .into_iter()
             .filter(|other| other.id != case.id)
@@ -241,8 +242,7 @@ async fn perform_once(
     if let Some(id) = &request_id
         && events::has_request(&mut tx, case.id, id).await?
     {
-        let content = app.content.load();
-        let view = full_view(&mut tx, &content, case, now).await?;
+        let view = full_view(&mut tx, &Setting::new(app, now), case).await?;
         tx.rollback().await?;
         return Ok(view);
     }
@@ -252,7 +252,7 @@ async fn perform_once(
     let setting = Setting::new(app, now).with_tasks(app, input.new_tasks());
     let mut after = AfterCommit::default();
     let case = apply_in(&mut tx, app, &setting, &case, &actor, &input, request_id.as_deref(), &mut after).await?;
-    let view = full_view(&mut tx, setting.content(), case, now).await?;
+    let view = full_view(&mut tx, &setting, case).await?;
     tx.commit().await?;
     after.tell(app);
     Ok(view)
@@ -287,9 +287,8 @@ pub async fn progress_of_conversation(
 }
 
 async fn progress_view(tx: &mut Tx, app: &App, case: Case) -> Result<ProgressView, AppError> {
-    let content = app.content.load();
     let awaits_rating = matches!(case.status, CaseStatus::AwaitingConfirm | CaseStatus::AnsweredOnSpot);
-    let view = full_view(tx, &content, case, case_save::now_ms(app)).await?;
+    let view = full_view(tx, &Setting::new(app, case_save::now_ms(app)), case).await?;
     Ok(ProgressView {
         number: view.number,
         title: view.title,

@@ -568,6 +568,7 @@ impl Teller<'_> {
             proposed_assists: spec.assist.map(str::to_owned).into_iter().collect(),
             route_reason: "按派单表（演示）".to_owned(),
             rule_version: self.app.content.load().hash.clone(),
+            answered_by_rule: None,
             leader_assigned: false,
             repeat_of: None,
             split_from: None,

@@ -1,4 +1,5 @@
-//! The one entrance for changes: state and actor against the table, then the guard of the action, then the outcome.
+//! The one entrance for changes: what stands against the action whatever is filled in ([`super::standing`]), then the
+//! guard of the action, then the outcome.
 //!
 //! Guards live in the files of their phase: [`super::intake`], [`super::dispatching`], [`super::handling`],
 //! [`super::closing`]. They cannot move a case to a state that the table does not name for this actor.
@@ -12,6 +13,7 @@ use crate::domain::case::{
     input::{ActionInput, SplitPart},
     lifecycle::{self, To},
     model::{Case, OutMessage, Outcome, Recipient, TransitionError},
+    standing::refusal,
     status::CaseStatus,
 };
 
@@ -36,13 +38,7 @@ pub(super) type Guard = Result<(), TransitionError>;
 /// variant.
 pub fn apply(case: &Case, actor: &Actor, input: &ActionInput, env: &CaseEnv<'_>) -> Result<Outcome, TransitionError> {
     let action = input.action();
-    let mut rows = lifecycle::rows(case.status, action).peekable();
-    let Some(first) = rows.peek().copied() else {
-        return Err(TransitionError::NotAllowed { status: case.status, action });
-    };
-    if !rows.any(|row| row.who.iter().any(|party| lifecycle::holds(case, actor, *party))) {
-        return Err(TransitionError::Forbidden { status: case.status, action, parties: first.who });
-    }
+    refusal(case, actor, action, env)?;
     // Time never goes backwards in the history of a case, even if the server's clock does (invariant 17).
     let env = &CaseEnv { now: env.now.max(case.changed_at), ..*env };
     let mut step = Step {
@@ -245,23 +241,6 @@ impl Step<'_> {
         }
         if self.case.recused.iter().any(|recused| recused == slug) {
             return Err(TransitionError::Recused(slug.to_owned()));
-        }
-        Ok(())
-    }
-
-    /// The officer had no hand in the handling: not the named handler, not the drafter, not the signer, and not the
-    /// one who ruled the ownership (invariant 8, DOMAIN 8).
-    pub(super) fn check_independent(&self) -> Guard {
-        let Some(id) = self.actor.officer_id() else { return Ok(()) };
-        let case = &self.case;
-        let handled = case.handler == Some(id)
-            || case.draft.as_ref().is_some_and(|draft| draft.author == id)
-            || case.signature.as_ref().is_some_and(|s| s.drafter == id || s.signer == id);
-        if handled {
-            return Err(TransitionError::HandlerMayNotVerify);
-        }
-        if case.ruled_by == Some(id) {
-            return Err(TransitionError::RulerMayNotVerify);
         }
         Ok(())
     }

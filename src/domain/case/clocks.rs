@@ -218,6 +218,17 @@ impl Case {
         }
     }
 
+    /// The reply that was to put things right does not hold: the rectification goes on with its due date.
+    pub(super) fn resume_rectification(&mut self) {
+        if let Some(clock) = self.clocks.iter_mut().rev().find(|clock| clock.key == ClockKey::K9)
+            && clock.state == ClockState::Held
+        {
+            clock.state = ClockState::Running;
+            clock.stopped_at = None;
+            clock.missed = false;
+        }
+    }
+
     /// The recheck did not bear out the enterprise: the clock stands where the reply had stopped it.
     pub(super) fn restore_policy_stop(&mut self) {
         if let Some(clock) = self.clocks.iter_mut().rev().find(|clock| clock.key == ClockKey::K5)

@@ -26,17 +26,8 @@ pub const LAYERS: &[(&str, &str)] = &[
 /// The five grades of 好差评, best first.
 pub const GRADES: [(u8, &str); 5] = [(5, "非常满意"), (4, "满意"), (3, "基本满意"), (2, "不满意"), (1, "非常不满意")];
 
-/// Days in which the enterprise may have a closed case taken up again (T41).
-const REOPEN_DAYS: i64 = 30;
-
 impl Step<'_> {
     pub(super) fn release_reply(&mut self, note: Option<&str>) -> Guard {
-        let verifier = self.is(Party::Verifier);
-        if verifier {
-            self.check_independent()?;
-        } else if self.case.requirements.centre_verify {
-            return Err(TransitionError::CloseNeeds(vec!["中心核实"]));
-        }
         self.go(CaseStatus::AwaitingConfirm)?;
         let (now, env) = (self.now(), self.env);
         self.case.verified_by = self.actor.officer_id();
@@ -68,13 +59,13 @@ impl Step<'_> {
 
     pub(super) fn refuse_reply(&mut self, reason: ReplyRefusal, comment: &str) -> Guard {
         let comment = need("comment", comment)?.to_owned();
-        self.check_independent()?;
         self.go(CaseStatus::Processing)?;
         let now = self.now();
         self.case.stop_clock(ClockKey::K7, now);
         self.case.end_clock(ClockKey::K8, now, ClockState::Cancelled);
         // The original due date: a reply of the last minute that does not hold is a late one.
         self.case.resume_policy_clock();
+        self.case.resume_rectification();
         if let Some(clock) = self.case.clocks.iter_mut().rev().find(|clock| clock.key == ClockKey::K5) {
             clock.stopped_at = None;
         }
@@ -92,7 +83,6 @@ impl Step<'_> {
         let by_phone = self.is(Party::Verifier);
         let now = self.now();
         let confirmation = if by_phone {
-            self.check_independent()?;
             Confirmation::ByPhone(now, need_some("call_record", call_record)?.to_owned())
         } else {
             Confirmation::ByEnterprise(now)
@@ -209,6 +199,7 @@ impl Step<'_> {
         let (now, env) = (self.now(), self.env);
         self.case.stop_clock(ClockKey::K8, now);
         self.case.end_clock(ClockKey::K7, now, ClockState::Cancelled);
+        self.case.stop_clock(ClockKey::K9, now);
         self.case.confirmation = None;
         self.case.resume_policy_clock();
         let due =
@@ -257,9 +248,6 @@ impl Step<'_> {
     pub(super) fn accept_plan(&mut self, milestones: &[MilestoneInput]) -> Guard {
         if milestones.is_empty() || milestones.len() > 20 {
             return Err(TransitionError::Field { field: "milestones", message: "请列出1至20个节点" });
-        }
-        if self.is(Party::Verifier) {
-            self.check_independent()?;
         }
         let (now, env) = (self.now(), self.env);
         let mut planned = Vec::with_capacity(milestones.len());
@@ -330,7 +318,6 @@ impl Step<'_> {
     pub(super) fn uphold_rating(&mut self, facts: &str, rectify: &str) -> Guard {
         let facts = need("facts", facts)?.to_owned();
         let rectify = need("rectify", rectify)?.to_owned();
-        self.check_rechecker()?;
         self.go(CaseStatus::Rectifying)?;
         let (now, env) = (self.now(), self.env);
         self.case.stop_clock(ClockKey::K9, now);
@@ -353,7 +340,6 @@ impl Step<'_> {
         let finding = need("finding", finding)?.to_owned();
         let explanation = need("explanation", explanation)?.to_owned();
         let evidence = need("evidence", evidence)?.to_owned();
-        self.check_rechecker()?;
         self.go(CaseStatus::ClosingReview)?;
         let (now, env) = (self.now(), self.env);
         self.case.stop_clock(ClockKey::K9, now);
@@ -365,18 +351,6 @@ impl Step<'_> {
             &[("finding", &finding, false), ("explanation", &explanation, true), ("evidence", &evidence, false)],
         );
         self.tell_enterprise("rating_dismissed");
-        Ok(())
-    }
-
-    /// Who rechecks had no hand in it and does not belong to the handling unit.
-    fn check_rechecker(&self) -> Guard {
-        self.check_independent()?;
-        if let super::action::Actor::Officer(officer) = self.actor
-            && self.case.lead_unit.as_deref().is_some_and(|unit| officer.is_of(unit))
-            && !self.case.sealed
-        {
-            return Err(TransitionError::HandlerMayNotVerify);
-        }
         Ok(())
     }
 
@@ -397,10 +371,6 @@ impl Step<'_> {
             need_some("basis", basis)?;
             need_some("coordination_log", coordination_log)?;
             need_some("explanation", explanation)?;
-        }
-        let open = self.case.open_assists();
-        if open > 0 {
-            return Err(TransitionError::AssistOpen(open));
         }
         self.go(CaseStatus::ClosingReview)?;
         self.case.stop_clock(ClockKey::K8, now);
@@ -430,11 +400,6 @@ impl Step<'_> {
         if !LAYERS.iter().any(|(slug, _)| *slug == resolved_layer) {
             return Err(TransitionError::Field { field: "resolved_layer", message: "请选定解决层级" });
         }
-        self.check_independent()?;
-        let missing = self.missing_for_closing();
-        if !missing.is_empty() {
-            return Err(TransitionError::CloseNeeds(missing));
-        }
         self.go(CaseStatus::Closed)?;
         self.case.verified_by = self.actor.officer_id();
         self.close_now(resolved_layer);
@@ -442,30 +407,12 @@ impl Step<'_> {
         Ok(())
     }
 
-    /// What the policy still asks for before the case may be closed (invariants 10 and 15).
-    fn missing_for_closing(&self) -> Vec<&'static str> {
-        let case = &self.case;
-        let mut missing = Vec::new();
-        if case.requirements.submitter_confirm && case.confirmation.is_none() {
-            missing.push("企业确认");
-        }
-        if case.conclusion.is_none() {
-            missing.push("办理结论");
-        }
-        if case.tasks.iter().any(|task| task.state == TaskState::Open) {
-            missing.push("未完成的协办、承诺或节点");
-        }
-        if case.open_pause().is_some() {
-            missing.push("结束暂停");
-        }
-        missing
-    }
-
     fn close_now(&mut self, layer: &str) {
         let now = self.now();
         let case = &mut self.case;
         case.stop_clock(ClockKey::K7, now);
         case.end_clock(ClockKey::K5, now, ClockState::Stopped);
+        case.end_clock(ClockKey::K9, now, ClockState::Stopped);
         case.cancel_clocks(now);
         let in_time = case.clock(ClockKey::K5).is_none_or(|clock| !clock.missed);
         case.overlay.supervised = None;
@@ -496,7 +443,6 @@ impl Step<'_> {
 
     pub(super) fn refuse_close(&mut self, reason: &str) -> Guard {
         let reason = need("reason", reason)?.to_owned();
-        self.check_independent()?;
         self.go(CaseStatus::Processing)?;
         let now = self.now();
         self.case.stop_clock(ClockKey::K7, now);
@@ -511,21 +457,7 @@ impl Step<'_> {
 
     pub(super) fn reopen(&mut self, reason: &str) -> Guard {
         let reason = need("reason", reason)?.to_owned();
-        let (now, env) = (self.now(), self.env);
-        let closed_at = self.case.closings.last().map_or(self.case.entered_at, |closing| closing.at);
-        let by_enterprise = self.is(Party::Enterprise) || self.is(Party::Proxy);
-        let last_day = env.schedule.civil(closed_at).date().checked_add(jiff::Span::new().days(REOPEN_DAYS));
-        if by_enterprise && last_day.is_ok_and(|day| env.schedule.civil(now).date() > day) {
-            return Err(TransitionError::WindowOver("重新办理（办结后30日内）"));
-        }
-        if !by_enterprise {
-            self.check_independent()?;
-        }
-        if self.case.lead_unit.is_none() {
-            return Err(TransitionError::Field {
-                field: "action", message: "当场答复的件没有承办单位，请提交新诉求"
-            });
-        }
+        let env = self.env;
         self.go(CaseStatus::Processing)?;
         let case = &mut self.case;
         case.round += 1;

@@ -62,11 +62,6 @@ impl Step<'_> {
     pub(super) fn endorse(&mut self, opinion: &str, lead: Option<&str>, assists: &[String]) -> Guard {
         let opinion = need("opinion", opinion)?.to_owned();
         if self.case.status == CaseStatus::Accepted {
-            if self.case.requirements.chain == 0 {
-                return Err(TransitionError::Field {
-                    field: "action", message: "该口径没有报批程序，请直接分派"
-                });
-            }
             self.case.approvals = 0;
             self.go(CaseStatus::PreApproval)?;
             self.record(EventKind::Endorsed, &[("opinion", &opinion, false)]);
@@ -97,11 +92,6 @@ impl Step<'_> {
         complexity: Option<Complexity>,
         note: Option<&str>,
     ) -> Guard {
-        if self.case.requirements.chain > self.case.approvals {
-            return Err(TransitionError::Field {
-                field: "action", message: "该口径须先报批，请用“呈批”"
-            });
-        }
         if complexity.is_some() {
             self.case.complexity = complexity;
         }
@@ -224,16 +214,6 @@ impl Step<'_> {
     }
 
     pub(super) fn request_return(&mut self, reason: ReturnReason, basis: &str, proposed_unit: &str) -> Guard {
-        if self.case.ruled || self.case.dispatches > 1 {
-            return Err(TransitionError::AlreadyRuled);
-        }
-        if !self.case.returns.is_empty() {
-            return Err(TransitionError::OnlyOnce("退单"));
-        }
-        let delivered = self.case.delivered_at.unwrap_or(self.case.entered_at);
-        if self.now() > self.env.after_workdays(ClockKey::K10, delivered, 1)? {
-            return Err(TransitionError::WindowOver("退单（派单后1个工作日内）"));
-        }
         let basis = need("basis", basis)?.to_owned();
         if basis.chars().count() < 5 {
             return Err(TransitionError::Field {

@@ -196,16 +196,6 @@ impl Step<'_> {
 
     pub(super) fn draft_reply(&mut self, text: &str, conclusion: Conclusion, from_bot: bool) -> Guard {
         let text = need("text", text)?.to_owned();
-        let open = self.case.open_assists();
-        if open > 0 {
-            return Err(TransitionError::AssistOpen(open));
-        }
-        if self.case.open_pause().is_some() {
-            return Err(TransitionError::Paused(true));
-        }
-        if self.case.handler.is_none() {
-            return Err(TransitionError::NoHandler);
-        }
         if !conclusion.fits(self.case.case_type) {
             return Err(TransitionError::ConclusionMismatch(conclusion));
         }
@@ -244,9 +234,6 @@ impl Step<'_> {
         let Actor::Officer(officer) = self.actor else {
             return self.go(CaseStatus::Replied);
         };
-        if officer.id == draft.author {
-            return Err(TransitionError::DrafterMayNotSign);
-        }
         if let Some(what) = unsafe_content(&draft.text) {
             return Err(TransitionError::UnsafeText(what));
         }
@@ -254,6 +241,7 @@ impl Step<'_> {
         let (now, env) = (self.now(), self.env);
         self.case.stop_clock(ClockKey::K6, now);
         self.case.end_clock(ClockKey::K5, now, ClockState::Held);
+        self.case.end_clock(ClockKey::K9, now, ClockState::Held);
         if self.case.requirements.centre_verify {
             self.case.start_stack_clock(ClockKey::K7, "centre", Budget::working_days(2), env)?;
         }

@@ -20,6 +20,9 @@ use crate::domain::{
     sla::Budget,
 };
 
+/// How a source begins that is a rule of the knowledge base.
+const RULE_SOURCE: &str = "rule:";
+
 /// Everything a case is made from when the drafted form is confirmed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the fields of Case of the same names")]
@@ -46,6 +49,7 @@ pub struct NewCase {
     pub proposed_assists: Vec<String>,
     pub route_reason: String,
     pub rule_version: String,
+    pub answered_by_rule: Option<String>,
     pub leader_assigned: bool,
     pub repeat_of: Option<CaseNumber>,
     pub split_from: Option<CaseNumber>,
@@ -91,6 +95,7 @@ pub fn register(new: NewCase, actor: &Actor, env: &CaseEnv<'_>) -> Result<Outcom
         proposed_assists: new.proposed_assists,
         route_reason: new.route_reason,
         rule_version: new.rule_version,
+        answered_by_rule: new.answered_by_rule,
         lead_unit: None,
         assists: Vec::new(),
         handler: None,
@@ -189,10 +194,6 @@ impl Step<'_> {
 
     pub(super) fn object(&mut self, text: &str) -> Guard {
         let text = need("text", text)?.to_owned();
-        let last = self.env.after_workdays(ClockKey::K1, self.case.entered_at, 10)?;
-        if self.now() > last {
-            return Err(TransitionError::WindowOver("提出异议（10个工作日）"));
-        }
         self.go(CaseStatus::Submitted)?;
         self.case.refusal = None;
         self.case.start_stack_clock(ClockKey::K1, "centre", Budget::working_minutes(30), self.env)?;
@@ -202,9 +203,6 @@ impl Step<'_> {
     }
 
     pub(super) fn request_info(&mut self, items: &[String]) -> Guard {
-        if self.case.info_asked {
-            return Err(TransitionError::OnlyOnce("受理前要求补充（须一次列全）"));
-        }
         let items: Vec<&str> = items.iter().map(|item| item.trim()).filter(|item| !item.is_empty()).collect();
         if items.is_empty() {
             return Err(TransitionError::Field { field: "items", message: "请一次列全需要补充的材料" });
@@ -220,12 +218,6 @@ impl Step<'_> {
 
     pub(super) fn supply_info(&mut self, text: &str) -> Guard {
         let text = need("text", text)?.to_owned();
-        if self.case.status == CaseStatus::Withdrawn && !self.case.lapsed {
-            return Err(TransitionError::NotAllowed {
-                status: self.case.status,
-                action: super::action::CaseAction::SupplyInfo,
-            });
-        }
         self.go(CaseStatus::Submitted)?;
         self.case.lapsed = false;
         self.case.start_stack_clock(ClockKey::K1, "centre", Budget::working_minutes(30), self.env)?;
@@ -298,7 +290,7 @@ impl Step<'_> {
     pub(super) fn answer_on_spot(&mut self, text: &str, source: &str) -> Guard {
         let text = need("text", text)?.to_owned();
         let source = need("source", source)?.to_owned();
-        if self.is(ActingParty::Bot) && !source.starts_with("rule:") {
+        if self.is(ActingParty::Bot) && !source.starts_with(RULE_SOURCE) {
             return Err(TransitionError::Field {
                 field: "source", message: "机器人只能用已审核规则的答复"
             });
@@ -313,6 +305,9 @@ impl Step<'_> {
         self.case.end_clock(ClockKey::K2, now, ClockState::Cancelled);
         self.case.end_clock(ClockKey::K5, now, ClockState::Held);
         self.case.conclusion = Some(Conclusion::Answered);
+        if let Some(rule) = source.strip_prefix(RULE_SOURCE) {
+            self.case.answered_by_rule = Some(rule.to_owned());
+        }
         self.record(EventKind::AnsweredOnSpot, &[("text", &text, true), ("source", &source, true)]);
         self.tell_enterprise("answered_on_spot");
         Ok(())

@@ -19,6 +19,7 @@ mod missing;
 pub mod model;
 pub mod number;
 mod overlays;
+mod standing;
 pub mod status;
 #[cfg(test)]
 mod tests;
@@ -30,7 +31,7 @@ pub use closing::{GRADES, LAYERS};
 pub use event::{ActorStamp, CaseEvent, EventKind, Fact};
 pub use input::{ActionInput, ContactMethod, MilestoneInput, ReplyRefusal, ReturnReason, SplitPart};
 pub use intake::{NewCase, register};
-pub use lifecycle::{TRANSITIONS, To, Transition, allowed_actions, holds};
+pub use lifecycle::{TRANSITIONS, To, Transition, holds};
 pub use missing::missing;
 pub use model::{
     Case, CaseClock, CaseTask, ClockKey, ClockState, Closing, Confirmation, Draft, ExtensionRequest, Limit, OutMessage,
@@ -38,4 +39,5 @@ pub use model::{
     ReturnRequest, Signature, TaskKind, TaskState, TransitionError,
 };
 pub use number::{CaseNumber, InvalidNumber, QueryCode};
+pub use standing::{allowed_actions, longest_extension, pause_reasons, refusal};
 pub use status::{CaseStatus, Conclusion, Stage};

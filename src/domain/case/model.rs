@@ -428,6 +428,9 @@ pub struct Case {
     pub route_reason: String,
     /// Version of rules that decided, by content hash.
     pub rule_version: String,
+    /// Id of the rule that had answered the matter before it was handled: a consultation like that has no extension
+    /// (DOMAIN 2.5).
+    pub answered_by_rule: Option<String>,
     /// Lead unit.
     pub lead_unit: Option<String>,
     /// Assisting units.

@@ -7,10 +7,11 @@ use crate::domain::{
     case::{
         action::Party,
         event::EventKind,
-        model::{ClockKey, ClockState, ExtensionRequest, Limit, PauseReason, PauseRecord, Recipient, TransitionError},
+        model::{ClockKey, ExtensionRequest, PauseReason, PauseRecord, Recipient, TransitionError},
+        standing::longest_extension,
         status::{CaseStatus, Conclusion},
     },
-    sla::{Budget, Within},
+    sla::Budget,
 };
 
 /// Shortest reason for an extension, in characters (DOMAIN 2.5).
@@ -27,15 +28,8 @@ impl Step<'_> {
         document: Option<&str>,
         until_on: Option<Date>,
     ) -> Guard {
-        if self.case.open_pause().is_some() {
-            return Err(TransitionError::Paused(true));
-        }
         let status = self.case.status;
         self.go(status)?;
-        let running = self.case.clock(ClockKey::K5).is_some_and(|clock| clock.state == ClockState::Running);
-        if !running {
-            return Err(TransitionError::Field { field: "reason", message: "答复时钟没有在走，不能暂停" });
-        }
         let asked = self.case.overlay.pause_asked.clone();
         let (now, env) = (self.now(), self.env);
         let centre = self.is(Party::Dispatcher);
@@ -130,9 +124,6 @@ impl Step<'_> {
                 None => return Err(TransitionError::Paused(true)),
             }
         }
-        if self.is(Party::Enterprise) && !matches!(pause.reason, PauseReason::P1 | PauseReason::P3) {
-            return Err(TransitionError::Field { field: "action", message: "该暂停不由企业结束" });
-        }
         self.end_pause(note)
     }
 
@@ -151,24 +142,7 @@ impl Step<'_> {
     pub(super) fn request_extension(&mut self, days: u32, reason: &str) -> Guard {
         let reason = need("reason", reason)?.to_owned();
         let (now, env) = (self.now(), self.env);
-        if !self.case.requirements.extension {
-            return Err(TransitionError::NoExtension("该口径不设延期，请提出方案"));
-        }
-        if self.case.open_pause().is_some() {
-            return Err(TransitionError::Paused(true));
-        }
-        if self.case.overlay.extension.is_some() {
-            return Err(TransitionError::OnlyOnce("同时提出的延期申请"));
-        }
-        let allowed = if self.case.overlay.escalated.is_some() { 2 } else { 1 };
-        if self.case.extensions >= allowed {
-            return Err(TransitionError::NoExtension("已延期过；第二次须先提级并由督办同意"));
-        }
-        let due = self.case.clock(ClockKey::K5).and_then(|clock| clock.due_at);
-        if due.is_none_or(|due| now > due) {
-            return Err(TransitionError::NoExtension("已超期，延期不能补救"));
-        }
-        if days == 0 || days > self.longest_extension() {
+        if days == 0 || days > longest_extension(&self.case, env.book) {
             return Err(TransitionError::Field { field: "days", message: "天数须在1与原时限之间" });
         }
         check_extension_reason(&reason)?;
@@ -183,14 +157,6 @@ impl Step<'_> {
         Ok(())
     }
 
-    /// At most the base length again, unless the policy names another one.
-    fn longest_extension(&self) -> u32 {
-        let Some(clock) = self.case.clock(ClockKey::K5) else { return 0 };
-        let Limit::Budget(budget) = clock.limit else { return 0 };
-        let profile = self.env.book.profile(&self.case.requirements.profile);
-        profile.map_or(budget.n, |profile| profile.extension_limit(Within::Budget(budget)))
-    }
-
     pub(super) fn grant_extension(&mut self, days: Option<u32>) -> Guard {
         let request = self.case.overlay.extension.clone().ok_or(TransitionError::NoExtension("没有待审的延期申请"))?;
         let days = days.unwrap_or(request.days);
@@ -198,15 +164,6 @@ impl Step<'_> {
             return Err(TransitionError::Field { field: "days", message: "不能多于申请的天数" });
         }
         let now = self.now();
-        if self.case.extensions >= 1 && !self.is(Party::Supervisor) {
-            return Err(TransitionError::NoExtension("第二次延期须由督办同意"));
-        }
-        if self.case.extensions == 0 && !self.is(Party::Dispatcher) {
-            return Err(TransitionError::NoExtension("第一次延期由中心分派岗审核"));
-        }
-        if self.case.clock(ClockKey::K5).is_some_and(|clock| clock.is_overdue(now)) {
-            return Err(TransitionError::NoExtension("已超期，延期不能补救"));
-        }
         let status = self.case.status;
         self.go(status)?;
         self.case.overlay.extension = None;
@@ -227,9 +184,6 @@ impl Step<'_> {
     }
 
     pub(super) fn refuse_extension(&mut self, reason: &str) -> Guard {
-        if self.case.overlay.extension.is_none() {
-            return Err(TransitionError::NoExtension("没有待审的延期申请"));
-        }
         let now = self.now();
         if self.is(Party::Timer)
             && let Some(due) = self.case.clock(ClockKey::K11).and_then(|clock| clock.due_at)
@@ -250,9 +204,6 @@ impl Step<'_> {
 
     pub(super) fn withdraw(&mut self, reason: &str) -> Guard {
         let reason = need("reason", reason)?.to_owned();
-        if !self.case.may_be_withdrawn() {
-            return Err(TransitionError::MayNotWithdraw);
-        }
         self.go(CaseStatus::Withdrawn)?;
         let now = self.now();
         self.case.cancel_clocks(now);
@@ -286,9 +237,6 @@ impl Step<'_> {
 
     pub(super) fn end_supervision(&mut self, result: &str) -> Guard {
         let result = need("result", result)?.to_owned();
-        if self.case.overlay.supervised.is_none() {
-            return Err(TransitionError::NoSuchTask);
-        }
         let status = self.case.status;
         self.go(status)?;
         let now = self.now();
@@ -326,12 +274,6 @@ impl Step<'_> {
 
     pub(super) fn urge(&mut self, words: Option<&str>) -> Guard {
         let now = self.now();
-        if let Some(last) = self.case.urged_at {
-            let next_at = self.env.after_workdays(ClockKey::K5, last, 2)?;
-            if now <= next_at {
-                return Err(TransitionError::UrgedAlready { next_at });
-            }
-        }
         let status = self.case.status;
         self.go(status)?;
         self.case.urges += 1;

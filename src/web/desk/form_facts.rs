@@ -1,6 +1,4 @@
-//! What the forms of a case need to know, and which of the allowed actions have a form for this officer.
-//!
-//! The transition table says what is allowed; what a guard would refuse whatever is filled in gets no button.
+//! What the forms of a case need to know. Which forms there are is said by the allowed actions alone.
 
 use super::{
     field::{Field, Tone},
@@ -10,7 +8,7 @@ use crate::{
     app::{Officer, auth::Account, case_queries::CaseFile, content::Content},
     domain::{
         access::Role,
-        case::{Case, CaseAction, CaseStatus, ClockKey, Conclusion, Limit, Party, PauseReason, TaskKind, TaskState},
+        case::{CaseAction, CaseStatus, Conclusion, PauseReason, TaskKind, TaskState},
         kinds::CaseType,
     },
     web::view::Choice,
@@ -108,53 +106,13 @@ pub(super) fn from_pairs(pairs: &[(String, String)], present: &str) -> Vec<Choic
 /// The forms of what an officer may do to a case now, the main path first.
 pub fn forms(content: &Content, file: &CaseFile, officer: &Officer, accounts: &[Account]) -> Vec<ActionForm> {
     let facts = facts(content, file, officer, accounts);
-    let offered = file.allowed.iter().filter(|action| is_open(file, officer, **action));
-    let mut forms: Vec<ActionForm> = offered.filter_map(|action| action_form(*action, &facts)).collect();
+    let mut forms: Vec<ActionForm> = file.allowed.iter().filter_map(|action| action_form(*action, &facts)).collect();
     forms.sort_by_key(|form| order(form.action));
     // One step is the next one; the others stand beside it.
     for form in forms.iter_mut().filter(|form| form.tone == Tone::Primary.as_str()).skip(1) {
         form.tone = Tone::Plain.as_str();
     }
     forms
-}
-
-/// What the guards of an allowed action would refuse this officer whatever is filled in.
-fn is_open(file: &CaseFile, officer: &Officer, action: CaseAction) -> bool {
-    use CaseAction as A;
-    let case = &file.case;
-    let decides = if case.extensions == 0 { Party::Dispatcher } else { Party::Supervisor };
-    let closed = [
-        (A::SignOff, case.draft.as_ref().is_some_and(|draft| draft.author == officer.id)),
-        (A::GrantExtension, !file.parties.contains(&decides)),
-        (A::Endorse, case.requirements.chain == 0),
-        (A::Dispatch, case.requirements.chain > case.approvals),
-        (A::Reopen, case.lead_unit.is_none()),
-        (A::RequestReturn, !case.returns.is_empty()),
-        (A::RequestExtension, !case.requirements.extension || extension_limit(case) == 0),
-        (A::RequestClose, case.open_assists() > 0),
-        (A::Escalate, case.overlay.escalated == Some(6)),
-    ];
-    !closed.iter().any(|(shut, now)| *shut == action && *now)
-}
-
-/// At most the base length again; the policy may ask for less.
-fn extension_limit(case: &Case) -> u32 {
-    match case.clock(ClockKey::K5).map(|clock| clock.limit) {
-        Some(Limit::Budget(budget)) => budget.n,
-        Some(Limit::Until(_) | Limit::Open) | None => 0,
-    }
-}
-
-/// The reasons for which an officer may stop the clock of the reply now.
-fn pauses(file: &CaseFile) -> Vec<PauseReason> {
-    let holds = |party: Party| file.parties.contains(&party);
-    let asked = file.case.pauses.iter().any(|pause| pause.reason == PauseReason::P1);
-    let may = |reason: PauseReason| match reason {
-        PauseReason::P1 => !asked && (holds(Party::Handler) || holds(Party::UnitLeader) || holds(Party::Dispatcher)),
-        PauseReason::P2 => holds(Party::UnitLeader),
-        PauseReason::P3 | PauseReason::P4 => holds(Party::Dispatcher),
-    };
-    PauseReason::ALL.iter().copied().filter(|reason| may(*reason)).collect()
 }
 
 fn facts(content: &Content, file: &CaseFile, officer: &Officer, accounts: &[Account]) -> FormFacts {
@@ -191,9 +149,9 @@ fn facts(content: &Content, file: &CaseFile, officer: &Officer, accounts: &[Acco
         own_tasks: tasks(file, &|unit| officer.grants.iter().any(|(_, of)| of.as_deref() == Some(unit))),
         present_lead: case.lead_unit.clone().unwrap_or_default(),
         return_to: case.returns.last().map(|request| request.proposed_unit.clone()).unwrap_or_default(),
-        pauses: pauses(file),
+        pauses: file.pause_reasons.clone(),
         tomorrow: content.schedule.civil(file.now).date().tomorrow().map(|day| day.to_string()).unwrap_or_default(),
-        extension_limit: extension_limit(case),
+        extension_limit: file.longest_extension,
         rung: case.overlay.escalated.unwrap_or(0),
         last_opinion: case.status == CaseStatus::PreApproval
             && case.approvals.saturating_add(1) >= case.requirements.chain,
