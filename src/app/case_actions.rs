@@ -1,6 +1,8 @@
 //! Doing something to a case: load what the officer may see, decide in the domain, save by comparing the version,
 //! commit, tell. One function for all actions of the staff, one for the timers.
 
+use jiff::{SignedDuration, Timestamp};
+
 use super::{
     App, AppError, FieldError, Officer,
     case_input::{ActionFields, Known},
@@ -18,11 +20,13 @@ use crate::{
     },
     store::{
         Tx,
-        cases::{self, events, list},
+        cases::{self, events, list, matters},
         officers,
     },
 };
 
+/// Refused returns older than this count no more against a unit.
+const REFUSED_WITHIN: SignedDuration = SignedDuration::from_hours(90 * 24);
 /// How often a use case is run again when another writer was first.
 const ATTEMPTS: u32 = 4;
 
@@ -79,6 +83,8 @@ async fn perform_once(
         case: &case,
         handler: resolve_handler(&mut tx, fields.handler.as_deref(), case.lead_unit.as_deref()).await?,
         parent: resolve_parent(&mut tx, &scope, &case, fields.into.as_deref()).await?,
+        repeats: repeats(&mut tx, &case, action, &fields).await?,
+        refused_before: refused_returns(&mut tx, &case, action, now).await?,
         own_units: &own_units,
     };
     let input = fields.into_input(action, &known).map_err(|error| {
@@ -136,6 +142,20 @@ async fn resolve_parent(
         let same = !case.party.enterprise.is_empty() && parent.party.enterprise == case.party.enterprise;
         (parent.number, parent.status.is_open(), same)
     }))
+}
+
+/// Which repeat of its matter a case will be that is accepted now.
+async fn repeats(tx: &mut Tx, case: &Case, action: CaseAction, fields: &ActionFields) -> Result<u32, AppError> {
+    let earlier = fields.repeated(case).filter(|_| action == CaseAction::Accept);
+    let Some(earlier) = earlier.filter(|number| *number != case.number) else { return Ok(0) };
+    Ok(matters::repeats(tx, &earlier, case.id).await?.saturating_add(1))
+}
+
+/// How many returns of the lead unit were refused lately, when one is refused now.
+async fn refused_returns(tx: &mut Tx, case: &Case, action: CaseAction, now: Timestamp) -> Result<u32, AppError> {
+    let Some(unit) = case.lead_unit.as_deref().filter(|_| action == CaseAction::RefuseReturn) else { return Ok(0) };
+    let since = now.saturating_sub(REFUSED_WITHIN).unwrap_or(now);
+    Ok(matters::refused_returns(tx, unit, since, case.id).await?)
 }
 
 /// What an action does to other cases: the parts of a split, the parent of a merge.

@@ -172,6 +172,10 @@ pub(super) struct Known<'a> {
     pub(super) handler: Option<(OfficerId, String)>,
     /// The case that `into` names: number, whether it runs, whether it is of the same enterprise.
     pub(super) parent: Option<(CaseNumber, bool, bool)>,
+    /// Which repeat of its matter the case is, as far as earlier cases are named.
+    pub(super) repeats: u32,
+    /// Returns of the lead unit that were refused lately.
+    pub(super) refused_before: u32,
     /// Units whose tasks the officer may answer.
     pub(super) own_units: &'a [String],
 }
@@ -256,6 +260,12 @@ impl ActionFields {
         }
     }
 
+    /// The earlier case that an acceptance names, or that the case names already.
+    pub(super) fn repeated(&self, case: &Case) -> Option<CaseNumber> {
+        let named = word::<CaseNumber>("repeat_of", self.repeat_of.as_ref()).ok().flatten();
+        named.or_else(|| case.overlay.repeat_of.clone())
+    }
+
     /// The typed input of an action. What is absent and optional gets the value that the case proposes.
     pub(super) fn into_input(self, action: CaseAction, known: &Known<'_>) -> Checked<ActionInput> {
         use ActionInput as I;
@@ -284,6 +294,7 @@ impl ActionFields {
                 duplicates_checked: self.duplicates_checked.unwrap_or(true),
                 repeat_of: word::<CaseNumber>("repeat_of", self.repeat_of.as_ref())?
                     .or_else(|| case.overlay.repeat_of.clone()),
+                repeats: known.repeats,
             },
             A::AnswerOnSpot => I::AnswerOnSpot { text: text(self.text.as_ref()), source: text(self.source.as_ref()) },
             A::RequestHandling => I::RequestHandling { words: opt(self.words.as_ref()) },
@@ -330,7 +341,7 @@ impl ActionFields {
                     note: opt(self.note.as_ref()),
                 }
             }
-            A::RefuseReturn => I::RefuseReturn { reason },
+            A::RefuseReturn => I::RefuseReturn { reason, refused_before: known.refused_before },
             A::RecordContact => I::RecordContact {
                 method: word::<ContactMethod>("method", self.method.as_ref())?.unwrap_or(ContactMethod::Phone),
                 person: opt(self.person.as_ref()).unwrap_or_else(|| case.party.contact_name.clone()),

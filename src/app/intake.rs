@@ -272,6 +272,7 @@ pub(super) async fn file_part(
         complexity: None,
         duplicates_checked: true,
         repeat_of: None,
+        repeats: 0,
     };
     let accepted = setting.apply(&case, actor, &accept).map_err(|error| case_save::refusal(&error, Vec::new()))?;
     case_save::store_changed(tx, app, setting, &accepted, None, after).await

@@ -517,6 +517,7 @@ mod tests {
             complexity: None,
             duplicates_checked: true,
             repeat_of: None,
+            repeats: 0,
         }
     }
 

@@ -247,7 +247,7 @@ async fn perform_once(
         return Ok(view);
     }
     let actor = enterprise_actor(&case);
-    let known = Known { case: &case, handler: None, parent: None, own_units: &[] };
+    let known = Known { case: &case, handler: None, parent: None, repeats: 0, refused_before: 0, own_units: &[] };
     let input = fields.into_input(action, &known).map_err(|error| AppError::invalid("invalid_fields", vec![error]))?;
     let setting = Setting::new(app, now).with_tasks(app, input.new_tasks());
     let mut after = AfterCommit::default();

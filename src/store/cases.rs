@@ -6,6 +6,7 @@
 mod codec;
 pub mod events;
 pub mod list;
+pub mod matters;
 pub mod search;
 pub mod similar;
 
@@ -126,7 +127,7 @@ async fn write(tx: &mut Tx, case: &Case, expected: i64) -> Result<(), StoreError
         urgency = $7, complexity = $8, title = $9, enterprise = $10, uscc = $11, lead_unit = $12, proposed_lead = $13, \
         handler = $14, policy = $15, sealed = $16, confidential = $17, open = $18, due_at = $19, due_clock = $20, \
         sort_due = $21, labels = $22, parent = $23, search = $24, detail = $25, accepted_at = $26, \
-        dispatched_at = $27, closed_at = $28, entered_at = $29, changed_at = $30 WHERE id = $1 AND version = $2";
+        dispatched_at = $27, closed_at = $28, entered_at = $29, changed_at = $30, repeat_of = $31 WHERE id = $1 AND version = $2";
     let id = case.id.to_string();
     let ms = Timestamp::as_millisecond;
     let sort = sort_due(case);
@@ -164,6 +165,7 @@ async fn write(tx: &mut Tx, case: &Case, expected: i64) -> Result<(), StoreError
         .bind(case.closings.last().map(|closing| ms(closing.at)))
         .bind(ms(case.entered_at))
         .bind(ms(case.changed_at))
+        .bind(case.overlay.repeat_of.as_ref().map(CaseNumber::as_str))
         .execute(conn)
         .await?
         .rows_affected());

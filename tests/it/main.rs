@@ -12,6 +12,7 @@ mod disk;
 mod durability;
 mod forms;
 mod gateways;
+mod ladder;
 mod main_path;
 mod markup;
 mod matrix;

@@ -620,6 +620,7 @@ impl Teller<'_> {
             complexity: None,
             duplicates_checked: true,
             repeat_of: None,
+            repeats: 0,
         };
         self.by(self.centre("zuoxi"), &input)
     }

@@ -65,13 +65,13 @@ impl Step<'_> {
             I::RequestInfo { items } => self.request_info(items),
             I::SupplyInfo { text } => self.supply_info(text),
             I::LapseInfo => self.lapse_info(),
-            I::Accept { case_type, topic, urgency, complexity, duplicates_checked, repeat_of } => {
+            I::Accept { case_type, topic, urgency, complexity, duplicates_checked, repeat_of, repeats } => {
                 self.case.case_type = *case_type;
                 self.case.topic.clone_from(topic);
                 self.case.urgency = *urgency;
                 self.case.complexity = *complexity;
                 self.case.overlay.repeat_of.clone_from(repeat_of);
-                self.accept(*duplicates_checked)
+                self.accept(*duplicates_checked, *repeats)
             }
             I::AnswerOnSpot { text, source } => self.answer_on_spot(text, source),
             I::RequestHandling { words } => self.request_handling(words.as_deref()),
@@ -88,7 +88,7 @@ impl Step<'_> {
             I::Assign { handler } => self.assign(handler),
             I::RequestReturn { reason, basis, proposed_unit } => self.request_return(*reason, basis, proposed_unit),
             I::GrantReturn { lead, assists, note } => self.grant_return(lead, assists, note.as_deref()),
-            I::RefuseReturn { reason } => self.refuse_return(reason),
+            I::RefuseReturn { reason, refused_before } => self.refuse_return(reason, *refused_before),
             I::RecordContact { method, person, reached, result, at } => {
                 self.record_contact(*method, person, *reached, result, *at)
             }

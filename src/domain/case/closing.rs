@@ -473,6 +473,7 @@ impl Step<'_> {
         self.record(EventKind::Reopened, &[("number", &number, true), ("reason", &reason, false)]);
         self.tell_enterprise("case_reopened");
         self.tell_unit("case_reopened", &format!("企业要求重新办理：{reason}"));
+        self.escalate_repeat(u32::from(self.case.round));
         Ok(())
     }
 

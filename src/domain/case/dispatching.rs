@@ -270,7 +270,7 @@ impl Step<'_> {
         Ok(())
     }
 
-    pub(super) fn refuse_return(&mut self, reason: &str) -> Guard {
+    pub(super) fn refuse_return(&mut self, reason: &str, refused_before: u32) -> Guard {
         let reason = need("reason", reason)?.to_owned();
         self.go(CaseStatus::Signed)?;
         let now = self.now();
@@ -281,7 +281,7 @@ impl Step<'_> {
         self.record(EventKind::ReturnRefused, &[("reason", &reason, false), ("cause", "误退", false)]);
         self.tell_enterprise("return_refused");
         self.tell_unit("return_refused", &format!("退单未获同意：{reason}"));
-        Ok(())
+        self.supervise_returns(refused_before)
     }
 
     pub(super) fn regrade(

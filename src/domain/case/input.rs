@@ -94,6 +94,8 @@ pub enum ActionInput {
         /// The officer looked at the duplicates that were shown.
         duplicates_checked: bool,
         repeat_of: Option<super::number::CaseNumber>,
+        /// Which repeat of its matter this case is: 0 for the first time it is raised.
+        repeats: u32,
     },
     AnswerOnSpot {
         text: String,
@@ -144,6 +146,8 @@ pub enum ActionInput {
     },
     RefuseReturn {
         reason: String,
+        /// Returns of the same unit that were refused lately, before this one.
+        refused_before: u32,
     },
     RecordContact {
         method: ContactMethod,

@@ -238,13 +238,14 @@ impl Step<'_> {
         Ok(())
     }
 
-    pub(super) fn accept(&mut self, duplicates_checked: bool) -> Guard {
+    pub(super) fn accept(&mut self, duplicates_checked: bool, repeats: u32) -> Guard {
         if !duplicates_checked {
             return Err(TransitionError::Field { field: "duplicates_checked", message: "请先核对重复诉求" });
         }
         self.go(CaseStatus::Accepted)?;
         self.take_up()?;
         self.record_acceptance();
+        self.escalate_repeat(repeats);
         Ok(())
     }
 

@@ -16,6 +16,10 @@ use crate::domain::{
 
 /// Shortest reason for an extension, in characters (DOMAIN 2.5).
 const EXTENSION_REASON_CHARS: usize = 20;
+/// Refused returns of a unit that are a 督办 (DOMAIN 2.6, step 4).
+const REFUSED_RETURNS: u32 = 2;
+/// The repeat of a matter that takes it to the next level (DOMAIN 2.6, step 5).
+const REPEATS: u32 = 3;
 /// Stock phrases that are no reason by themselves.
 const STOCK_PHRASES: [&str; 8] =
     ["情况复杂", "情况比较复杂", "正在协调", "正在办理", "时间紧", "任务重", "人手不足", "需要时间"];
@@ -222,6 +226,22 @@ impl Step<'_> {
         }
         let status = self.case.status;
         self.go(status)?;
+        self.issue_letter(level, &letter)
+    }
+
+    /// A unit whose returns were refused twice is supervised (DOMAIN 2.6, step 4), unless the case is so already.
+    pub(super) fn supervise_returns(&mut self, refused_before: u32) -> Guard {
+        let refused = refused_before.saturating_add(1);
+        if refused < REFUSED_RETURNS || self.case.overlay.supervised.is_some() {
+            return Ok(());
+        }
+        let letter = format!("退单第{refused}次未获同意，请主要负责人说明原因，按职责及时办理");
+        self.issue_letter(1, &letter)?;
+        self.tell_centre("case_supervised", &format!("督办：{letter}"));
+        Ok(())
+    }
+
+    fn issue_letter(&mut self, level: u8, letter: &str) -> Guard {
         let env = self.env;
         self.case.overlay.supervised = Some(level.max(self.case.overlay.supervised.unwrap_or(0)));
         let owner = self.case.lead_unit.clone().unwrap_or_else(|| "centre".to_owned());
@@ -229,7 +249,7 @@ impl Step<'_> {
         let due = self.words(due);
         self.record(
             EventKind::Supervised,
-            &[("level", &level.to_string(), false), ("letter", &letter, false), ("due", &due, false)],
+            &[("level", &level.to_string(), false), ("letter", letter, false), ("due", &due, false)],
         );
         self.tell_unit("case_supervised", &format!("督办：{letter}（{due}前回复）"));
         Ok(())
@@ -262,6 +282,15 @@ impl Step<'_> {
         let bad = self.case.ratings.iter().filter(|rating| rating.is_bad()).count();
         if bad >= 2 && self.case.overlay.escalated.is_none() {
             self.climb_to(1, "整改后企业再次评价不满意");
+        }
+    }
+
+    /// The third repeat of the same matter is a rung of its own (DOMAIN 2.6, step 5).
+    pub(super) fn escalate_repeat(&mut self, repeats: u32) {
+        if repeats >= REPEATS && self.case.overlay.escalated.is_none() {
+            let reason = format!("同一事项第{repeats}次重复反映");
+            self.climb_to(1, &reason);
+            self.tell_centre("case_escalated", &format!("已提级：{reason}"));
         }
     }
 

@@ -14,6 +14,7 @@ use crate::domain::{
     sla::{OfficeHours, Schedule, SlaBook, WorkCalendar},
 };
 
+mod ladder;
 mod windows;
 
 fn at(text: &str) -> Timestamp {
@@ -299,6 +300,7 @@ fn accept(case: &Case) -> ActionInput {
         complexity: None,
         duplicates_checked: true,
         repeat_of: None,
+        repeats: 0,
     }
 }
 
