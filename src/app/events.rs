@@ -10,7 +10,7 @@ use std::{
 
 use tokio::sync::broadcast;
 
-use super::message::Message;
+use super::{conversations::Viewer, message::Message, relay};
 use crate::domain::{
     access::Permission,
     ids::{ConversationId, OfficerId},
@@ -44,7 +44,8 @@ pub enum ChatEvent {
 /// Something officers' consoles see.
 #[derive(Debug, Clone)]
 pub struct StaffEvent {
-    /// Name of the event: `conversation`, `message`, `typing`, `presence`, `case`, `task`, `alert`, `content`.
+    /// Name of the event: `conversation`, `message`, `typing`, `presence`, `case`, `task`, `alert`, `content`; `reload`
+    /// where something may have been missed.
     pub kind: &'static str,
     /// Who may see it.
     pub scope: Scope,
@@ -70,22 +71,30 @@ pub enum Scope {
     },
 }
 
-/// The exchange of events within this process.
+/// The exchange of events within this process, with a way out to the other gateways ([`relay`]).
 #[derive(Debug)]
 pub struct Hub {
     conversations: Mutex<HashMap<ConversationId, broadcast::Sender<ChatEvent>>>,
     staff: broadcast::Sender<Arc<StaffEvent>>,
+    /// The way to the other gateways.
+    pub(super) out: relay::Out,
 }
 
 impl Default for Hub {
     fn default() -> Self {
-        Self { conversations: Mutex::default(), staff: broadcast::channel(CONSOLE_QUEUE).0 }
+        Self { conversations: Mutex::default(), staff: broadcast::channel(CONSOLE_QUEUE).0, out: relay::Out::default() }
     }
 }
 
 impl Hub {
-    /// Tells the open streams of a conversation.
+    /// Tells the open streams of a conversation, at every gateway.
     pub fn tell_visitor(&self, conversation: ConversationId, event: ChatEvent) {
+        self.out.visitor(conversation, &event);
+        self.tell_visitor_here(conversation, event);
+    }
+
+    /// Tells the open streams of a conversation at this gateway.
+    pub(super) fn tell_visitor_here(&self, conversation: ConversationId, event: ChatEvent) {
         let mut map = self.conversations.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(sender) = map.get(&conversation)
             && sender.send(event).is_err()
@@ -94,8 +103,19 @@ impl Hub {
         }
     }
 
-    /// Tells the consoles.
+    /// Tells the consoles, at every gateway.
     pub fn tell_staff(&self, event: StaffEvent) {
+        self.out.staff(&event);
+        self.tell_staff_here(event);
+    }
+
+    /// Tells the other gateways who is at a conversation.
+    pub(super) fn tell_present(&self, conversation: ConversationId, viewer: &Viewer) {
+        self.out.present(conversation, viewer);
+    }
+
+    /// Tells the consoles at this gateway.
+    pub(super) fn tell_staff_here(&self, event: StaffEvent) {
         // No console open is no failure.
         let _ = self.staff.send(Arc::new(event));
     }

@@ -28,6 +28,7 @@ pub mod metrics;
 pub mod notices;
 pub mod officer;
 pub mod outbox;
+pub mod relay;
 pub mod retention;
 pub mod sweep;
 pub mod system;

@@ -11,6 +11,7 @@ use crate::{
         App, auth,
         content::ContentStore,
         demo, exchange,
+        relay::Relay,
         system::{SystemClock, SystemIds},
         units, wechat as inbound, wechat_out,
     },
@@ -70,10 +71,13 @@ async fn serve(config: Config, demo: bool) -> anyhow::Result<ExitCode> {
     units::sync(&app).await.context("cannot store the units")?;
     let password = auth::ensure_admin(&app).await.context("cannot make the first account")?;
     let demo_lines = if demo { prepare_demo(&app).await? } else { Vec::new() };
+    // Before the first request: what happens from now on is heard.
+    let relay = Relay::open(&app).await.context("cannot listen to other gateways")?;
     print_start(&app, address, password.as_deref(), &demo_lines).context("cannot write to the terminal")?;
 
     let exchange = tokio::spawn(exchange::run(app.clone()));
-    let jobs = start_jobs(&app)?;
+    let mut jobs = start_jobs(&app)?;
+    jobs.extend(relay.map(|relay| tokio::spawn(relay.run())));
     let stop = tokio::spawn(wait_for_stop(app.clone()));
     web::serve::serve(&app, listener, web::router::build(&app)).await;
     // The last request is answered: nothing new comes in.

@@ -23,6 +23,7 @@ pub mod notices;
 pub mod officers;
 pub mod outbox;
 pub mod promises;
+pub mod relay;
 mod rows;
 pub mod rule_sets;
 pub mod testing;

@@ -1,4 +1,4 @@
-//! Who looks at which conversation and who types; in memory only.
+//! Who looks at which conversation and who types; in memory only, told to the other gateways.
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -76,6 +76,7 @@ pub async fn be_present(
     let row = load(&mut tx, officer, id).await?;
     drop(tx);
     let viewer = Viewer { officer: officer.id, name: officer.name.clone(), typing, seen_at: app.now() };
+    app.hub.tell_present(id, &viewer);
     let viewers = app.presence.note(id, viewer);
     if typing && owns(officer, &row) {
         app.hub.tell_visitor(id, ChatEvent::Typing { who: officer.name.clone() });
