@@ -10,7 +10,7 @@ use zhitong::{
     web::{auth::Access, router},
 };
 
-use crate::support::TestApp;
+use crate::support::{Answer, TestApp};
 
 fn concrete(path: &str) -> String {
     path.split('/')
@@ -182,4 +182,51 @@ async fn answers_carry_security_headers_and_errors_tell_no_inside() {
     let document = app.call("GET", "/api/openapi.json", None, None).await.expect(200).json();
     assert!(document["paths"]["/api/chat/messages"]["post"].is_object());
     assert!(app.call("GET", "/api/docs", None, None).await.expect(200).text().contains("/api/chat/messages"));
+}
+
+#[tokio::test]
+async fn the_first_login_with_the_one_time_password_leads_to_a_new_one() {
+    let app = TestApp::start().await;
+    let first = zhitong::app::auth::ensure_admin(&app.app).await.expect("an admin").expect("a password");
+    let form = |path: &str, cookie: &str, fields: String| {
+        let request = Request::post(path)
+            .header(header::COOKIE, cookie)
+            .header(header::HOST, "zt.test")
+            .header(header::ORIGIN, "http://zt.test")
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .body(Body::from(fields))
+            .expect("a request");
+        let app = &app;
+        async move { app.request(request).await }
+    };
+    let see = |path: &str, cookie: &str| {
+        let request = Request::get(path).header(header::COOKIE, cookie).header(header::ACCEPT, "text/html");
+        let request = request.body(Body::empty()).expect("a request");
+        let app = &app;
+        async move { app.request(request).await }
+    };
+    let place = |answer: &Answer| answer.headers[header::LOCATION].to_str().expect("text").to_owned();
+
+    let entered = form("/login", "", format!("login=admin&password={first}&next=%2Fadmin")).await.expect(303);
+    assert_eq!(place(&entered), "/password", "not to the page that was asked for");
+    let cookie = cookie_of(&entered);
+    for path in ["/desk", "/admin", "/desk/notices"] {
+        let sent = see(path, &cookie).await.expect(303);
+        assert_eq!(place(&sent), "/password", "{path}");
+    }
+    assert_eq!(app.call("GET", "/api/cases", None, None).await.status.as_u16(), 401);
+    let page = see("/password", &cookie).await.expect(200).text();
+    assert!(page.contains("old_password") && page.contains("new_password"), "{page}");
+
+    let new = "long-enough-and-not-guessed";
+    let fields = |again: &str| format!("old_password={first}&new_password={new}&again={again}");
+    let refused = form("/password", &cookie, fields("something-else")).await.expect(422).text();
+    assert!(refused.contains("两次输入的新密码不一样"), "{refused}");
+    let changed = form("/password", &cookie, fields(new)).await.expect(303);
+    assert_eq!(place(&changed), "/desk");
+    see("/admin", &cookie_of(&changed)).await.expect(200);
+    // The one-time password was for one time.
+    form("/login", "", format!("login=admin&password={first}")).await.expect(401);
+    let again = form("/login", "", format!("login=admin&password={new}&next=%2Fadmin")).await.expect(303);
+    assert_eq!(place(&again), "/admin");
 }

@@ -19,6 +19,7 @@ use crate::{
         Answer, TestApp,
         program::{Program, SmallDisk, call, client, free_port, send},
     },
+    wechat,
 };
 
 /// What officers and visitors read and write in the tests.
@@ -183,6 +184,55 @@ async fn on_a_full_disk_everything_is_shown_and_every_write_is_refused_for_now()
     for (path, answer) in desk.write_everything(&app).await {
         assert!(answer.status.is_success(), "{path}: {} {}", answer.status, answer.text());
     }
+    assert!(!app.app.fatal.is_cancelled(), "a full disk is no broken one");
+    drop(app);
+    db.close().await;
+}
+
+#[tokio::test]
+async fn a_wechat_message_on_a_full_disk_is_no_success_and_is_taken_when_there_is_room() {
+    let Some(disk) = SmallDisk::mount(16) else {
+        eprintln!("left out: mounting a small file system needs root");
+        return;
+    };
+    let db = Db::open(&format!("sqlite://{}/zhitong.db", disk.path().display())).await.expect("a database");
+    db.migrate(Timestamp::UNIX_EPOCH).await.expect("migrations");
+    let data = disk.path().display().to_string();
+    let app = TestApp::on(db.clone(), None::<testing::TestDb>, |config| {
+        wechat::accounts(config);
+        config.server.data_dir = data;
+    });
+    let known = wechat::text("known", 1, "你好");
+    wechat::plain(&app, "main", known).await.expect(200);
+    let id = wechat::conversation(&app, "main", "known").await;
+    let before = wechat::messages(&app, id).await;
+    let filling = disk.fill();
+    // Of a user who is known and of one who is not: the platform is told to come again.
+    let again = wechat::text("known", 2, "公司注册资本要几年缴足");
+    let newcomer = wechat::text("newcomer", 3, "你好");
+    for body in [&again, &newcomer, &again] {
+        let answer = wechat::plain(&app, "main", body.clone()).await;
+        assert!(answer.status.is_server_error(), "{}: {}", answer.status, answer.text());
+        assert!(!answer.text().contains("success"), "{}", answer.text());
+    }
+    assert_eq!(wechat::messages(&app, id).await, before, "half a message is there");
+    let mut tx = db.read().await.expect("a reader");
+    let half = zhitong::store::wechat::find(&mut tx, "oa", "main", "newcomer").await.expect("a look-up");
+    assert!(half.is_none_or(|user| user.conversation_id.is_empty()), "half a user is there");
+    drop(tx);
+    std::fs::remove_file(filling).expect("room");
+    // The platform's next try is taken, once, however often it comes.
+    for _ in 0..2 {
+        let answer = wechat::plain(&app, "main", again.clone()).await.expect(200);
+        assert!(wechat::words(&answer).contains("五年"), "{}", answer.text());
+        wechat::plain(&app, "main", newcomer.clone()).await.expect(200);
+    }
+    let after = wechat::messages(&app, id).await;
+    assert_eq!(after.get(..before.len()), Some(&before[..]));
+    let said = |rows: &[(String, String)]| rows.iter().filter(|(who, _)| who == "visitor").count();
+    assert_eq!(said(&after), said(&before) + 1, "{after:?}");
+    let new = wechat::messages(&app, wechat::conversation(&app, "main", "newcomer").await).await;
+    assert_eq!(said(&new), 1, "{new:?}");
     assert!(!app.app.fatal.is_cancelled(), "a full disk is no broken one");
     drop(app);
     db.close().await;

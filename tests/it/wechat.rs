@@ -23,7 +23,7 @@ const OLD_KEY: &str = "jWmYm7qr5nMoAUwZRjGtBxmz3KA1tkAj3ykkR6q2B2C";
 const APP_ID: &str = "wx1234567890abcdef";
 const TOKEN: &str = "pamtest";
 
-fn accounts(config: &mut Config) {
+pub(crate) fn accounts(config: &mut Config) {
     for (name, mode) in [("main", "auto"), ("plain", "plain"), ("safe", "safe")] {
         let oa = config.wechat.oa.entry(name.into()).or_default();
         oa.app_id = APP_ID.into();
@@ -59,7 +59,7 @@ fn xml(from: &str, rest: &str) -> String {
     )
 }
 
-fn text(from: &str, id: u64, words: &str) -> String {
+pub(crate) fn text(from: &str, id: u64, words: &str) -> String {
     xml(from, &format!("<MsgType>text</MsgType><Content><![CDATA[{words}]]></Content><MsgId>{id}</MsgId>"))
 }
 
@@ -78,7 +78,7 @@ async fn post(app: &TestApp, path: &str, query: &str, body: String) -> Answer {
 }
 
 /// A plain message; the nonce is made from the body, so that a repeat is the same request.
-async fn plain(app: &TestApp, account: &str, body: String) -> Answer {
+pub(crate) async fn plain(app: &TestApp, account: &str, body: String) -> Answer {
     let nonce = &crypto::signature(&[&body])[..12];
     post(app, &format!("/wechat/oa/{account}"), &query(now(app), nonce), body).await
 }
@@ -93,19 +93,19 @@ async fn sealed(app: &TestApp, path: &str, body: &str, key: &str, receive_id: &s
 }
 
 /// The words of a plain reply.
-fn words(answer: &Answer) -> String {
+pub(crate) fn words(answer: &Answer) -> String {
     let (fields, _) = Fields::parse(&answer.body).expect("an XML reply");
     assert_eq!((fields.text("FromUserName"), fields.text("MsgType")), (Some("gh_main"), Some("text")));
     fields.text("Content").expect("words").to_owned()
 }
 
-async fn conversation(app: &TestApp, account: &str, openid: &str) -> ConversationId {
+pub(crate) async fn conversation(app: &TestApp, account: &str, openid: &str) -> ConversationId {
     let mut tx = app.app.db.read().await.expect("a reader");
     let user = wechat::find(&mut tx, "oa", account, openid).await.expect("a look-up").expect("a user");
     user.conversation_id.parse().expect("an id")
 }
 
-async fn messages(app: &TestApp, id: ConversationId) -> Vec<(String, String)> {
+pub(crate) async fn messages(app: &TestApp, id: ConversationId) -> Vec<(String, String)> {
     let mut tx = app.app.db.read().await.expect("a reader");
     let rows = conversations::messages_after(&mut tx, id, 0, 500).await.expect("messages");
     rows.into_iter().map(|row| (row.sender, row.text)).collect()
