@@ -96,11 +96,16 @@ else
   leave_out "OpenAPI" "no Python with venv found; install Debian's packages python3 and python3-venv"
 fi
 
-step "WeChat, played by an independent client library"
+step "WeChat, played by independent client libraries"
 if command -v python3 >/dev/null && python3 -c 'import venv, ensurepip' 2>/dev/null || install python3-venv; then
-  bash tests/wechat_peer.sh target/debug/zhitong
+  bash tests/wechat_peer.sh target/debug/zhitong python
 else
   leave_out "WeChat peer" "no python3 with venv found"
+fi
+if { command -v node >/dev/null && command -v npm >/dev/null; } || install nodejs npm; then
+  bash tests/wechat_peer.sh target/debug/zhitong npm
+else
+  leave_out "WeChat peer from npm" "no node and npm found; install Debian's packages nodejs and npm"
 fi
 
 step "done"
