@@ -179,6 +179,10 @@ pub struct EndpointState {
     pub total_ms: Option<(u64, u64)>,
 }
 
+/// Takes the pieces of an answer as they come. A name of its own, because `async_trait` would give the pieces the
+/// lifetime of the call if it saw their reference.
+pub type OnText<'a> = dyn FnMut(&str) + Send + 'a;
+
 /// Asks language models. Implementations never retry after the first piece was handed out.
 #[async_trait::async_trait]
 pub trait ModelClient: Send + Sync {
@@ -187,11 +191,7 @@ pub trait ModelClient: Send + Sync {
     ///
     /// # Errors
     /// [`ModelFailure`].
-    async fn ask(
-        &self,
-        request: &ModelRequest,
-        on_text: &mut (dyn FnMut(&str) + Send),
-    ) -> Result<ModelReply, ModelFailure>;
+    async fn ask(&self, request: &ModelRequest, on_text: &mut OnText<'_>) -> Result<ModelReply, ModelFailure>;
 
     /// The endpoints in the order in which they are asked.
     fn endpoints(&self) -> Vec<EndpointState>;
