@@ -10,6 +10,7 @@ pub mod cli;
 pub mod config;
 pub mod domain;
 pub mod jobs;
+pub mod model;
 pub mod ports;
 pub mod store;
 pub mod web;

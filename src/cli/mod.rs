@@ -9,6 +9,7 @@ pub mod classify;
 pub mod db;
 pub mod doctor;
 mod log;
+pub mod model;
 pub mod rules;
 pub mod serve;
 pub mod sla;

@@ -1,4 +1,4 @@
-//! The sections about other systems: WeChat accounts, the model endpoint, webhooks.
+//! The sections about other systems: WeChat accounts, webhooks.
 
 use std::collections::BTreeMap;
 
@@ -158,22 +158,6 @@ pub struct WechatKf {
     pub open_kfid: String,
     /// Host of the platform.
     pub api_base: Option<String>,
-}
-
-/// `[model]`: an OpenAI-compatible endpoint.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct ModelConfig {
-    /// Base address, ending in `/v1`.
-    pub base_url: String,
-    /// File that holds the key.
-    pub api_key_file: Option<String>,
-    /// Model name.
-    pub model: String,
-    /// Total time of one call in milliseconds.
-    pub timeout_ms: Option<u64>,
-    /// Tokens a day.
-    pub daily_token_budget: Option<u64>,
 }
 
 /// `[webhooks]`: signed events to other systems.

@@ -159,6 +159,7 @@ impl Config {
                 add(&format!("webhooks.outbound[{n}].url"), "要以 http:// 或 https:// 开头".into());
             }
         }
+        problems.extend(self.model.iter().flat_map(super::ModelConfig::problems));
         problems
     }
 
@@ -182,6 +183,12 @@ impl Config {
             fill(&mut account.secret, account.secret_file.as_deref())?;
             fill(&mut account.token, account.token_file.as_deref())?;
             fill(&mut account.encoding_aes_key, account.encoding_aes_key_file.as_deref())?;
+        }
+        if let Some(model) = &mut self.model {
+            fill(&mut model.api_key, model.api_key_file.as_deref())?;
+            for endpoint in &mut model.fallback {
+                fill(&mut endpoint.api_key, endpoint.api_key_file.as_deref())?;
+            }
         }
         for target in &mut self.webhooks.outbound {
             fill(&mut target.secret, target.secret_file.as_deref())?;

@@ -6,12 +6,12 @@
 
 mod channels;
 mod load;
+mod model;
 mod sections;
 
-pub use channels::{
-    ModelConfig, WebhookTarget, WebhooksConfig, WechatConfig, WechatKf, WechatNotice, WechatOa, WechatWork,
-};
+pub use channels::{WebhookTarget, WebhooksConfig, WechatConfig, WechatKf, WechatNotice, WechatOa, WechatWork};
 pub use load::{ConfigError, Problem};
+pub use model::{MODEL_PROFILES, ModelConfig, ModelEndpoint};
 pub use sections::{
     BrandConfig, ChatConfig, ContentConfig, DatabaseConfig, HoursSeason, LimitsConfig, LogConfig, LogFormat,
     RegionConfig, RetentionConfig, ServerConfig, SlaConfig, TimeConfig,
