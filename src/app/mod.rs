@@ -25,6 +25,7 @@ pub mod limits;
 pub mod message;
 pub mod message_view;
 pub mod metrics;
+pub mod model;
 pub mod notices;
 pub mod officer;
 pub mod outbox;
@@ -63,6 +64,8 @@ pub struct Wake {
     pub wechat: Notify,
     /// 微信客服 has messages to fetch.
     pub wechat_kf: Notify,
+    /// A question waits for the model.
+    pub model: Notify,
     /// A timer was set or moved.
     pub timers: Notify,
 }
@@ -95,6 +98,8 @@ pub struct Parts {
     pub presence: conversations::Presence,
     /// The way of visitors' messages.
     pub exchange: exchange::Exchange,
+    /// The optional language model.
+    pub model: model::Models,
     /// What is remembered of WeChat.
     pub wechat: wechat::Wechat,
     /// Cancelled at shutdown.
@@ -144,6 +149,7 @@ impl App {
             visitor_tokens: visitors::TokenCache::default(),
             presence: conversations::Presence::default(),
             exchange: exchange::Exchange::default(),
+            model: model::Models::default(),
             wechat: wechat::Wechat::default(),
             shutdown: CancellationToken::new(),
             exchange_stopped: CancellationToken::new(),

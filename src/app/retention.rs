@@ -22,6 +22,8 @@ const ROWS: i64 = 1_000;
 const REPEATS: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// A file without a row is left alone for this long: its upload may be under way.
 const UPLOADING: SignedDuration = SignedDuration::from_hours(24);
+/// Exchanges with the model are kept this many days unless the configuration says otherwise.
+const MODEL_DAYS: u32 = 180;
 /// A term in years is counted in days, leap days included.
 const HOURS_OF_YEAR: i64 = 8_766;
 
@@ -61,6 +63,7 @@ pub async fn run(app: &App) -> Result<Summary, AppError> {
     let ago = |age: SignedDuration| now.saturating_sub(age).unwrap_or(now);
     let days = |days: u32| ago(SignedDuration::from_hours(24 * i64::from(days)));
     let years = |years: u32| ago(SignedDuration::from_hours(HOURS_OF_YEAR * i64::from(years)));
+    let model_days = MODEL_DAYS;
     let mut summary = Summary { dry_run: retention.dry_run, ..Summary::default() };
     let mut unwanted = Vec::new();
     summary.conversations =
@@ -68,7 +71,8 @@ pub async fn run(app: &App) -> Result<Summary, AppError> {
     for kind in Passing::ALL {
         let before = match kind {
             Passing::Sessions | Passing::LoginAttempts | Passing::Tokens => days(retention.log_days),
-            Passing::Repeats | Passing::Received => ago(REPEATS),
+            Passing::Repeats | Passing::Received | Passing::ModelTasks => ago(REPEATS),
+            Passing::ModelExchanges => days(model_days),
             Passing::Deliveries | Passing::Unanswered => days(retention.conversation_days),
         };
         summary.rows += passing(app, kind, before, retention.dry_run).await?;

@@ -19,6 +19,8 @@ mod error;
 pub mod idempotency;
 pub mod instance;
 pub mod migrations;
+pub mod model;
+pub mod model_tasks;
 pub mod notices;
 pub mod officers;
 pub mod outbox;

@@ -78,7 +78,7 @@ pub async fn delete_conversations(
         AND NOT EXISTS (SELECT 1 FROM cases WHERE cases.conversation_id = conversations.id)";
     const FILES: &str =
         "SELECT file FROM attachments WHERE conversation_id IN (SELECT value ->> 'id' FROM json_each($1))";
-    const GO: [&str; 11] = [
+    const GO: [&str; 13] = [
         "DELETE FROM attachments WHERE conversation_id IN (SELECT value ->> 'id' FROM json_each($1))",
         "DELETE FROM answer_feedback WHERE conversation_id IN (SELECT value ->> 'id' FROM json_each($1))",
         "DELETE FROM unanswered WHERE conversation_id IN (SELECT value ->> 'id' FROM json_each($1))",
@@ -88,6 +88,8 @@ pub async fn delete_conversations(
         "DELETE FROM wechat_users WHERE conversation_id IN (SELECT value ->> 'id' FROM json_each($1))",
         "DELETE FROM outbox WHERE target = 'wechat' \
             AND substr(key, 1, 36) IN (SELECT value ->> 'id' FROM json_each($1))",
+        "DELETE FROM model_tasks WHERE conversation_id IN (SELECT value ->> 'id' FROM json_each($1))",
+        "DELETE FROM model_exchanges WHERE conversation_id IN (SELECT value ->> 'id' FROM json_each($1))",
         "DELETE FROM messages WHERE conversation_id IN (SELECT value ->> 'id' FROM json_each($1))",
         "DELETE FROM conversations WHERE id IN (SELECT value ->> 'id' FROM json_each($1))",
         "DELETE FROM visitors WHERE id IN (SELECT value ->> 'visitor' FROM json_each($1)) \
@@ -141,11 +143,15 @@ pub enum Passing {
     Unanswered,
     /// Messages of WeChat noted against repeats.
     Received,
+    /// Questions to the model that are done.
+    ModelTasks,
+    /// Exchanges with the model.
+    ModelExchanges,
 }
 
 impl Passing {
     /// All kinds.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::Sessions,
         Self::LoginAttempts,
         Self::Tokens,
@@ -153,6 +159,8 @@ impl Passing {
         Self::Deliveries,
         Self::Unanswered,
         Self::Received,
+        Self::ModelTasks,
+        Self::ModelExchanges,
     ];
 
     /// The word in metrics.
@@ -165,6 +173,8 @@ impl Passing {
             Self::Deliveries => "deliveries",
             Self::Unanswered => "unanswered",
             Self::Received => "wechat_received",
+            Self::ModelTasks => "model_tasks",
+            Self::ModelExchanges => "model_exchanges",
         }
     }
 
@@ -177,6 +187,8 @@ impl Passing {
             Self::Deliveries => "SELECT COUNT(*) FROM outbox WHERE state IN ('sent', 'dead') AND done_at < $1",
             Self::Unanswered => "SELECT COUNT(*) FROM unanswered WHERE at < $1",
             Self::Received => "SELECT COUNT(*) FROM wechat_received WHERE received_at < $1",
+            Self::ModelTasks => "SELECT COUNT(*) FROM model_tasks WHERE state = 'done' AND done_at < $1",
+            Self::ModelExchanges => "SELECT COUNT(*) FROM model_exchanges WHERE at < $1",
         }
     }
 
@@ -205,6 +217,13 @@ impl Passing {
             Self::Received => {
                 "DELETE FROM wechat_received WHERE key IN \
                     (SELECT key FROM wechat_received WHERE received_at < $1 LIMIT $2)"
+            }
+            Self::ModelTasks => {
+                "DELETE FROM model_tasks WHERE id IN \
+                    (SELECT id FROM model_tasks WHERE state = 'done' AND done_at < $1 LIMIT $2)"
+            }
+            Self::ModelExchanges => {
+                "DELETE FROM model_exchanges WHERE id IN (SELECT id FROM model_exchanges WHERE at < $1 LIMIT $2)"
             }
         }
     }

@@ -1,0 +1,247 @@
+//! One question to the model: switch, budgets, journal, call, journal.
+//!
+//! The journal row is written before the question leaves, with what it may cost at most. No transaction is open while
+//! the model thinks.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::{super::App, budget, switch};
+use crate::{
+    app::AppError,
+    ports::model::{ModelFailure, ModelFailureKind, ModelReply, ModelRequest, ModelUsage},
+    store::model::{self, EndedExchange, NewExchange, Spender},
+};
+
+/// However a client behaves, nobody waits longer than its own limit and this much.
+const GRACE: Duration = Duration::from_secs(2);
+/// The limit of a client that names none.
+const LONGEST_MS: u64 = 30_000;
+/// How often a running call looks whether another gateway set the switch.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+
+/// A question, ready to leave: personal data are replaced in every line.
+pub struct Ask<'a> {
+    /// The question.
+    pub request: &'a ModelRequest,
+    /// The prompt file it was made from.
+    pub prompt_id: &'a str,
+    /// Its version.
+    pub prompt_version: &'a str,
+    /// Hash of the content in force.
+    pub content_hash: &'a str,
+    /// Id of the conversation it is for.
+    pub conversation: Option<&'a str>,
+    /// Id of the case it is for.
+    pub case: Option<&'a str>,
+    /// Id of the officer it is for; without one the visitor of the conversation is who asks.
+    pub officer: Option<&'a str>,
+}
+
+/// An answer with its row in the journal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked {
+    /// Id of the exchange.
+    pub exchange: String,
+    /// The answer, placeholders still in it.
+    pub reply: ModelReply,
+}
+
+fn failure(kind: ModelFailureKind, detail: impl Into<String>) -> ModelFailure {
+    ModelFailure { kind, endpoint: String::new(), detail: detail.into(), usage: ModelUsage::default() }
+}
+
+fn not_stored(error: &AppError) -> ModelFailure {
+    tracing::error!(error = error as &dyn std::error::Error, "the journal of the model cannot be written");
+    failure(ModelFailureKind::Unavailable, "the journal cannot be written")
+}
+
+/// Asks the model. `hide` replaces personal data in what is journaled of the answer; `on_text` gets the pieces of a
+/// streamed answer.
+///
+/// # Errors
+/// Why there is no answer; the journal has it too, except for what was refused before a question could leave.
+pub async fn ask(
+    app: &App,
+    ask: &Ask<'_>,
+    hide: &mut (dyn FnMut(&str) -> String + Send),
+    on_text: &mut (dyn FnMut(&str) + Send),
+) -> Result<Asked, ModelFailure> {
+    let Some(client) = app.model.client().cloned() else {
+        return Err(failure(ModelFailureKind::Unconfigured, ""));
+    };
+    let now = app.now();
+    let id = begin(app, ask, now).await?;
+    let limit = app.config.model.as_ref().and_then(|model| model.timeout_ms).unwrap_or(LONGEST_MS);
+    let started = std::time::Instant::now();
+    let answer = tokio::select! {
+        biased;
+        () = stopped(app) => Err(failure(ModelFailureKind::Switched, "stopped while it answered")),
+        () = app.shutdown.cancelled() => Err(failure(ModelFailureKind::Unavailable, "the gateway stops")),
+        () = tokio::time::sleep(Duration::from_millis(limit) + GRACE) => {
+            Err(failure(ModelFailureKind::Timeout, "the client kept no limit"))
+        }
+        answer = client.ask(ask.request, on_text) => answer,
+    };
+    let took = i64::try_from(started.elapsed().as_millis()).unwrap_or(i64::MAX);
+    end(app, ask, &id, &answer, took, hide).await?;
+    if let Err(error) = budget::refresh(app).await {
+        tracing::warn!(error = &error as &dyn std::error::Error, "the budgets of the model could not be looked at");
+    }
+    match answer {
+        Ok(reply) => Ok(Asked { exchange: id, reply }),
+        Err(failed) => {
+            tracing::warn!(
+                model.exchange = %id, model.endpoint = %failed.endpoint, model.failure = %failed.kind,
+                detail = %failed.detail, "the model gave no answer"
+            );
+            Err(failed)
+        }
+    }
+}
+
+/// Checks switch and budgets and writes the row.
+async fn begin(app: &App, ask: &Ask<'_>, now: Timestamp) -> Result<String, ModelFailure> {
+    let state = switch::switch_state(app).await.map_err(|error| not_stored(&error))?;
+    if state.stopped {
+        return Err(failure(ModelFailureKind::Switched, state.reason));
+    }
+    let id = app.ids.uuid(now).to_string();
+    let characters: usize = ask.request.lines.iter().map(|line| line.text.chars().count()).sum();
+    let prompt_tokens = i64::try_from(characters).unwrap_or(i64::MAX);
+    let completion_tokens = i64::from(ask.request.max_tokens);
+    let lines: Vec<_> = ask
+        .request
+        .lines
+        .iter()
+        .map(|line| serde_json::json!({ "role": line.role.as_str(), "text": line.text }))
+        .collect();
+    let request = serde_json::Value::from(lines).to_string();
+    let new = NewExchange {
+        id: &id,
+        task: ask.request.task.as_str(),
+        prompt_id: ask.prompt_id,
+        prompt_version: ask.prompt_version,
+        content_hash: ask.content_hash,
+        request: &request,
+        prompt_tokens,
+        completion_tokens,
+        conversation: ask.conversation,
+        case: ask.case,
+        officer: ask.officer,
+    };
+    let who = match (ask.officer, ask.conversation) {
+        (Some(officer), _) => Some(Spender::Officer(officer)),
+        (None, Some(conversation)) => Some(Spender::Conversation(conversation)),
+        (None, None) => None,
+    };
+    let stored = async {
+        let mut tx = app.db.write().await?;
+        let next = prompt_tokens.saturating_add(completion_tokens);
+        if let Err(which) = budget::allows(&mut tx, app, who, next, now).await? {
+            tx.rollback().await?;
+            return Ok::<_, AppError>(Err(failure(ModelFailureKind::Budget, which)));
+        }
+        model::begin(&mut tx, &new, now).await?;
+        tx.commit().await?;
+        Ok(Ok(()))
+    };
+    stored.await.map_err(|error| not_stored(&error))??;
+    Ok(id)
+}
+
+/// Until the switch is set, by this gateway or another one.
+async fn stopped(app: &App) {
+    let mut switch = app.model.stopped.subscribe();
+    loop {
+        if *switch.borrow_and_update() {
+            return;
+        }
+        tokio::select! {
+            changed = switch.changed() => if changed.is_err() {
+                std::future::pending::<()>().await;
+            },
+            // Another gateway may have set it: with a database of its own, nobody else can.
+            () = tokio::time::sleep(LOOK_EVERY), if app.db.file().is_none() => {
+                if let Err(error) = switch::switch_state(app).await {
+                    tracing::debug!(error = &error as &dyn std::error::Error, "the switch could not be read");
+                }
+            },
+        }
+    }
+}
+
+async fn end(
+    app: &App,
+    ask: &Ask<'_>,
+    id: &str,
+    answer: &Result<ModelReply, ModelFailure>,
+    took: i64,
+    hide: &mut (dyn FnMut(&str) -> String + Send),
+) -> Result<(), ModelFailure> {
+    let number = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+    let hidden = answer.as_ref().ok().map(|reply| hide(&reply.text));
+    let (endpoint, model_name) = match answer {
+        Ok(reply) => (reply.endpoint.as_str(), reply.model.as_str()),
+        Err(failed) => (failed.endpoint.as_str(), ""),
+    };
+    // A question that was broken off has cost at least itself; the endpoint tells nothing of it any more.
+    let usage = match answer {
+        Ok(reply) => reply.usage,
+        Err(failed) if failed.usage == ModelUsage::default() && may_have_cost(failed.kind) => ModelUsage {
+            prompt: ask.request.lines.iter().map(|line| line.text.chars().count() as u64).sum(),
+            completion: 0,
+            estimated: true,
+        },
+        Err(failed) => failed.usage,
+    };
+    let detail = answer.as_ref().err().map(|failed| hide(&failed.detail).chars().take(300).collect::<String>());
+    let ended = EndedExchange {
+        id,
+        endpoint,
+        model: model_name,
+        reply: hidden.as_deref(),
+        failure: answer.as_ref().err().map(|failed| failed.kind.as_str()),
+        detail: detail.as_deref(),
+        prompt_tokens: number(usage.prompt),
+        completion_tokens: number(usage.completion),
+        estimated: usage.estimated,
+        cost_micro_yuan: answer.as_ref().map_or(0, |reply| number(reply.cost_micro_yuan)),
+        first_ms: answer.as_ref().ok().map(|reply| number(reply.first_ms)),
+        total_ms: Some(answer.as_ref().map_or(took, |reply| number(reply.total_ms))),
+    };
+    let stored = async {
+        let mut tx = app.db.write().await?;
+        model::end(&mut tx, &ended).await?;
+        tx.commit().await?;
+        Ok::<_, AppError>(())
+    };
+    stored.await.map_err(|error| not_stored(&error))
+}
+
+/// Whether a call that failed like this had left the gateway and was worked at.
+const fn may_have_cost(kind: ModelFailureKind) -> bool {
+    matches!(
+        kind,
+        ModelFailureKind::Switched
+            | ModelFailureKind::Timeout
+            | ModelFailureKind::Unavailable
+            | ModelFailureKind::Filtered
+            | ModelFailureKind::Malformed
+            | ModelFailureKind::TooLarge
+            | ModelFailureKind::Empty
+    )
+}
+
+/// Notes what became of an answer: `used`, `refused` or `dropped`, and what the checks found.
+///
+/// # Errors
+/// `Store`.
+pub async fn judge(app: &App, exchange: &str, verdict: &str, reasons: &[&str]) -> Result<(), AppError> {
+    let reasons = serde_json::Value::from(reasons).to_string();
+    let mut tx = app.db.write().await?;
+    model::judge(&mut tx, exchange, verdict, &reasons).await?;
+    tx.commit().await?;
+    Ok(())
+}

@@ -1,0 +1,74 @@
+//! The optional language model: asked only through [`ask`], with personal data replaced, within its budgets, journaled,
+//! and stoppable at any moment.
+//!
+//! A model never decides anything. Where rules are silent and there are sources, it may put them into words; what it
+//! says is checked against those sources before anybody sees it (`domain::grounding`). Whatever goes wrong on the way,
+//! the conversation goes on as if there were no model.
+
+mod ask;
+mod budget;
+mod switch;
+
+use std::sync::{
+    Arc, OnceLock,
+    atomic::{AtomicBool, Ordering::Relaxed},
+};
+
+pub use ask::{Ask, Asked, ask, judge};
+pub use budget::{Limit, Period, Usage, refresh, usage};
+pub use switch::{SwitchState, set_switch, switch_state};
+use tokio::sync::watch;
+
+use super::App;
+use crate::ports::model::ModelClient;
+
+/// What is known of the model in this process.
+#[derive(Debug)]
+pub struct Models {
+    client: OnceLock<Client>,
+    /// `true`: stopped. Running calls watch it.
+    stopped: watch::Sender<bool>,
+    /// A budget of everybody is used up.
+    spent: AtomicBool,
+}
+
+struct Client(Arc<dyn ModelClient>);
+
+impl std::fmt::Debug for Client {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Client")
+    }
+}
+
+impl Default for Models {
+    fn default() -> Self {
+        Self { client: OnceLock::new(), stopped: watch::Sender::new(false), spent: AtomicBool::new(false) }
+    }
+}
+
+impl Models {
+    /// Takes the client; only the first one counts.
+    pub fn connect(&self, client: Arc<dyn ModelClient>) {
+        let _ = self.client.set(Client(client));
+    }
+
+    /// The client, if a model is configured.
+    pub fn client(&self) -> Option<&Arc<dyn ModelClient>> {
+        self.client.get().map(|client| &client.0)
+    }
+
+    /// Whether asking is worth a try: a model is configured, not stopped, and nobody's budget is used up. Known without
+    /// looking anything up; [`ask`] has the last word.
+    pub fn is_available(&self) -> bool {
+        self.client.get().is_some() && !*self.stopped.borrow() && !self.spent.load(Relaxed)
+    }
+}
+
+impl App {
+    /// The same gateway with a language model.
+    #[must_use]
+    pub fn with_model(self, client: Arc<dyn ModelClient>) -> Self {
+        self.model.connect(client);
+        self
+    }
+}
