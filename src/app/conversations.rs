@@ -287,6 +287,8 @@ pub async fn claim(
     }
     stored?;
     tx.commit().await?;
+    // What a model is writing for the visitor comes too late now.
+    app.model.settle(id, None);
     tell(app, id, &row, Some(&officer.name));
     row.version += 1;
     Ok(row)

@@ -64,12 +64,23 @@ struct StateJson {
     smalltalk: u8,
     queue_notice: bool,
     callback_promised: bool,
+    #[serde(skip_serializing_if = "is_zero")]
+    tickets: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
+const fn is_zero(n: &u32) -> bool {
+    *n == 0
 }
 
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 struct AwaitingJson {
     kind: String,
+    #[serde(skip_serializing_if = "is_zero")]
+    ticket: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     text: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -98,6 +109,8 @@ struct LastAnswerJson {
     topic: Option<String>,
     case_type: String,
     question: String,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    generated: bool,
 }
 
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -209,6 +222,11 @@ impl From<&DialogueState> for StateJson {
                 Awaiting::ProgressNumber { number } => AwaitingJson::text("progress_number", number),
                 Awaiting::CaseOffer => AwaitingJson::kind("case_offer"),
                 Awaiting::CancelForm => AwaitingJson::kind("cancel_form"),
+                Awaiting::Model { ticket, question, hint } => AwaitingJson {
+                    ticket: *ticket,
+                    hint: hint.map(|h| h.as_str().to_owned()),
+                    ..AwaitingJson::text("model", question)
+                },
             },
             clarify_rounds: s.clarify_rounds,
             form: s.form.as_ref().map(FormJson::from),
@@ -219,6 +237,7 @@ impl From<&DialogueState> for StateJson {
                 topic: a.topic.clone(),
                 case_type: a.case_type.as_str().to_owned(),
                 question: a.question.clone(),
+                generated: a.generated,
             }),
             facts: FactsJson {
                 enterprise: s.facts.enterprise.clone(),
@@ -240,6 +259,7 @@ impl From<&DialogueState> for StateJson {
             smalltalk: s.smalltalk,
             queue_notice: s.queue_notice,
             callback_promised: s.callback_promised,
+            tickets: s.tickets,
         }
     }
 }
@@ -260,6 +280,11 @@ impl From<StateJson> for DialogueState {
                 "progress_number" => Awaiting::ProgressNumber { number: text },
                 "case_offer" => Awaiting::CaseOffer,
                 "cancel_form" => Awaiting::CancelForm,
+                "model" => Awaiting::Model {
+                    ticket: s.awaiting.ticket,
+                    question: text,
+                    hint: s.awaiting.hint.and_then(|hint| hint.parse().ok()),
+                },
                 _ => Awaiting::Nothing,
             },
             clarify_rounds: s.clarify_rounds,
@@ -271,6 +296,7 @@ impl From<StateJson> for DialogueState {
                 topic: a.topic,
                 case_type: a.case_type.parse().unwrap_or(CaseType::Consultation),
                 question: a.question,
+                generated: a.generated,
             }),
             facts: Facts {
                 enterprise: s.facts.enterprise,
@@ -292,6 +318,7 @@ impl From<StateJson> for DialogueState {
             smalltalk: s.smalltalk,
             queue_notice: s.queue_notice,
             callback_promised: s.callback_promised,
+            tickets: s.tickets,
         }
     }
 }
@@ -477,6 +504,7 @@ mod tests {
                 topic: None,
                 case_type: CaseType::Consultation,
                 question: "问".into(),
+                generated: true,
             }),
             facts: Facts {
                 enterprise: Some("某厂".into()),
@@ -490,6 +518,7 @@ mod tests {
             smalltalk: 2,
             queue_notice: true,
             callback_promised: true,
+            tickets: 3,
         }
     }
 
@@ -508,6 +537,8 @@ mod tests {
             Awaiting::CaseOffer,
             Awaiting::CancelForm,
             Awaiting::Form,
+            Awaiting::Model { ticket: 4, question: "q".into(), hint: None },
+            Awaiting::Model { ticket: 4, question: "q".into(), hint: Some(CaseType::Consultation) },
         ] {
             let state = DialogueState { awaiting, ..DialogueState::default() };
             assert_eq!(decode(&encode(&state)), state);

@@ -8,6 +8,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+use serde::Serialize;
 use tokio::sync::broadcast;
 
 use super::{conversations::Viewer, message::Message, relay};
@@ -39,6 +40,20 @@ pub enum ChatEvent {
     },
     /// The state or the owner changed.
     State,
+    /// A model writes: what passed its checks so far. Nothing of it is stored; the message follows or does not.
+    Draft(Draft),
+}
+
+/// An answer of a model that is being written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Draft {
+    /// Names the question within the conversation.
+    pub ticket: u32,
+    /// `waiting`: nothing has passed yet, `text` asks for patience; `writing`: `text` is every sentence that passed so
+    /// far; `dropped`: what was shown is to be taken away, a message follows.
+    pub state: &'static str,
+    /// The words.
+    pub text: String,
 }
 
 /// Something officers' consoles see.

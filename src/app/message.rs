@@ -184,6 +184,9 @@ pub struct MessageBody {
     /// The officer who wrote it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub author: Option<Author>,
+    /// A model wrote it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub generated: bool,
 }
 
 impl MessageBody {
@@ -226,6 +229,7 @@ impl MessageBody {
             card: reply.card.as_ref().map(|card| CardInfo::new(app, card)),
             attachment: None,
             author: None,
+            generated: reply.generated,
         }
     }
 }
@@ -391,6 +395,10 @@ pub struct Message {
     /// The officer who wrote it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub author: Option<Author>,
+    /// A model wrote it from the sources named: show it apart from rule answers. The label
+    /// “AI 生成，仅供参考，以政策原文为准” is the last line of its text.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub generated: bool,
 }
 
 impl Message {
@@ -419,6 +427,7 @@ impl Message {
             card: body.card,
             attachment: body.attachment,
             author: body.author,
+            generated: body.generated,
         }
     }
 }

@@ -33,6 +33,9 @@ pub fn reply_body(reply: &Reply, zone: &TimeZone) -> Map<String, Value> {
     if reply.awaiting_recheck {
         body.insert("awaiting_recheck".into(), json!(true));
     }
+    if reply.generated {
+        body.insert("generated".into(), json!(true));
+    }
     if let Some(form) = &reply.form {
         body.insert("form".into(), form_json(form));
     }

@@ -112,7 +112,12 @@ impl Talk {
                     writeln!(out, "  〔承诺事项：{text}，{}前〕", content.schedule.due_text(*due, now))?;
                 }
                 Effect::Unanswered { .. } => writeln!(out, "  〔记入未答问题〕")?,
-                Effect::LeaveQueue | Effect::AppendToCase { .. } | Effect::Flag { .. } | Effect::Feedback { .. } => {}
+                // The terminal knows no model.
+                Effect::LeaveQueue
+                | Effect::AppendToCase { .. }
+                | Effect::Flag { .. }
+                | Effect::Feedback { .. }
+                | Effect::AskModel { .. } => {}
             }
         }
         Ok(())

@@ -98,7 +98,8 @@ pub async fn make_case(
             | Effect::Flag { .. }
             | Effect::PurgeInput { .. }
             | Effect::Feedback { .. }
-            | Effect::Unanswered { .. } => None,
+            | Effect::Unanswered { .. }
+            | Effect::AskModel { .. } => None,
         });
         let Some(drafts) = drafts else {
             tx.rollback().await?;

@@ -21,6 +21,7 @@ use crate::{
     store::{
         Tx,
         conversations::{self, AnswerFeedback, ConversationRow},
+        model_tasks::{self, NewTask},
         promises::{self, NewPromise},
     },
 };
@@ -174,6 +175,13 @@ pub(super) async fn apply(
                 due,
             };
             promises::insert(tx, &promise, now).await?;
+        }
+        Effect::AskModel { ticket, question } => {
+            let id = batch.app.ids.uuid(now).to_string();
+            let task =
+                NewTask { id: &id, kind: "answer", conversation, ticket: i64::from(ticket), question: &question };
+            model_tasks::insert(tx, &task, now).await?;
+            batch.asked = true;
         }
         // Carried out by the turn itself, which holds the messages.
         Effect::FileCases(_) | Effect::AppendToCase { .. } | Effect::PurgeInput { .. } => {}

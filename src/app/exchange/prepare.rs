@@ -169,7 +169,8 @@ fn decide_all(app: &App, memory: &mut Memory, batch: Vec<Waiting>) -> Vec<Step> 
     let now = app.now();
     let content = app.content.load();
     let knowledge = Shipped::new(&content.rules, &content.taxonomy, &content.routing, &content.schedule, now)
-        .with_index(&content.index);
+        .with_index(&content.index)
+        .with_model(app.model.is_available());
     let mut left: HashSet<ConversationId> = HashSet::new();
     batch
         .into_iter()
@@ -198,7 +199,13 @@ fn decide(app: &App, knowledge: &Shipped<'_>, now: Timestamp, remembered: &mut R
     let with_the_bot = matches!(open.state.mode, ConversationState::Bot | ConversationState::Collecting);
     let repeated = sent.client_id.as_ref().is_some_and(|id| client_ids.contains(id));
     let submits = matches!(sent.input.kind, InputKind::FormSubmit { .. });
-    if !with_the_bot || repeated || submits || dialogue::needs(&open.state, &sent.input) != Needs::default() {
+    let of_the_model = sent.input.ticket().is_some();
+    if !with_the_bot
+        || repeated
+        || submits
+        || of_the_model
+        || dialogue::needs(&open.state, &sent.input) != Needs::default()
+    {
         return Step::Left(Box::new(waiting));
     }
     let env = TurnEnv {
@@ -219,6 +226,7 @@ fn decide(app: &App, knowledge: &Shipped<'_>, now: Timestamp, remembered: &mut R
     }
     let state_before = open.row.state.clone();
     open.state = outcome.state;
+    app.model.settle(sent.conversation, open.state.awaited_ticket());
     let mut stored: Vec<Stored> = Vec::with_capacity(1 + outcome.replies.len());
     stored.extend(turn::said(app, now, &mut open.row, sent, &outcome.record));
     let said = stored.len();
@@ -247,7 +255,8 @@ fn decide(app: &App, knowledge: &Shipped<'_>, now: Timestamp, remembered: &mut R
             | Effect::PageDuty { .. }
             | Effect::Flag { .. }
             | Effect::PurgeInput { .. }
-            | Effect::Feedback { .. } => None,
+            | Effect::Feedback { .. }
+            | Effect::AskModel { .. } => None,
         })
         .collect();
     if let Some(id) = &sent.client_id {

@@ -16,7 +16,7 @@ use crate::{
         message::{Message, MessageBody},
         message_view,
         notices::Told,
-        wechat,
+        wechat, wechat_out,
     },
     domain::{
         access::Permission,
@@ -87,8 +87,12 @@ pub(super) struct Batch<'a> {
     pub(super) told: Told,
     /// What intake tells after the commit.
     pub(super) filed: Vec<Filed>,
+    /// A question was put to the model.
+    pub(super) asked: bool,
     /// Replies that have to reach a WeChat user.
     held: Vec<Held>,
+    /// Replies that no passive reply can carry, because nothing was received: positions in `stored`.
+    delivered: Vec<usize>,
     stored: Vec<Stored>,
     /// How many of `stored` are written already.
     written: usize,
@@ -99,7 +103,8 @@ pub(super) async fn run(app: &App, sent: &[&Sent], failed: bool) -> Result<Vec<R
     let now = app.now();
     let content = app.content.load();
     let knowledge = Shipped::new(&content.rules, &content.taxonomy, &content.routing, &content.schedule, now)
-        .with_index(&content.index);
+        .with_index(&content.index)
+        .with_model(app.model.is_available());
     let mut tx = app.db.write().await?;
 
     let mut ids: Vec<String> = sent.iter().map(|one| one.conversation.to_string()).collect();
@@ -127,7 +132,9 @@ pub(super) async fn run(app: &App, sent: &[&Sent], failed: bool) -> Result<Vec<R
         events: Vec::new(),
         told: Told::default(),
         filed: Vec::new(),
+        asked: false,
         held: Vec::new(),
+        delivered: Vec::new(),
         stored: Vec::with_capacity(2 * sent.len()),
         written: 0,
     };
@@ -171,6 +178,9 @@ pub(super) async fn run(app: &App, sent: &[&Sent], failed: bool) -> Result<Vec<R
     let nothing_new = batch.stored.is_empty();
     write_messages(&mut batch, &mut tx).await?;
     store::wechat::hold(&mut tx, &batch.held, now).await?;
+    let delivered: Vec<MessageRow> =
+        batch.delivered.iter().filter_map(|n| batch.stored.get(*n)).map(|stored| stored.row.clone()).collect();
+    wechat_out::deliver(&mut tx, app, &delivered, now).await?;
     let changed: Vec<ConversationRow> = open.values().filter(|one| one.changed).map(|one| one.row.clone()).collect();
     conversations::save(&mut tx, &changed).await?;
     conversations::insert_unanswered(&mut tx, &batch.unanswered, now).await?;
@@ -188,6 +198,9 @@ pub(super) async fn run(app: &App, sent: &[&Sent], failed: bool) -> Result<Vec<R
         tx.rollback().await?;
     } else {
         tx.commit().await?;
+    }
+    if !delivered.is_empty() {
+        app.wake.wechat.notify_one();
     }
     tell(&batch, &open);
     for filed in std::mem::take(&mut batch.filed) {
@@ -234,12 +247,17 @@ async fn one_message(
     sent: &Sent,
     failed: bool,
 ) -> Result<Plan, AppError> {
+    if sent.input.ticket().is_some_and(|ticket| conversation.state.awaited_ticket() != Some(ticket)) {
+        // The fence: another message or a person took the place of the question, or it was answered before.
+        return Ok(Plan::Decided { message: None, replies: Vec::new(), filed: Vec::new() });
+    }
     if conversation.state.mode == ConversationState::Closed {
         // The visitor speaks again: a new episode, in which the bot remembers nothing of the old one.
         conversation.state = DialogueState {
             episode: conversation.state.episode + 1,
             region: conversation.state.region.take(),
             cases: std::mem::take(&mut conversation.state.cases),
+            tickets: conversation.state.tickets,
             ..DialogueState::default()
         };
         conversation.row.closed_at = None;
@@ -273,6 +291,7 @@ async fn one_message(
         }
     }
     let TurnOutcome { state, mut replies, effects, record } = outcome;
+    batch.app.model.settle(sent.conversation, state.awaited_ticket());
     if had_person {
         // The fence: whatever the bot wanted to say, a person has the conversation.
         replies.retain(|reply| reply.from != Sender::Bot);
@@ -319,6 +338,9 @@ async fn one_message(
             keep(batch, stored)
         })
         .collect();
+    if sent.input.ticket().is_some() {
+        batch.delivered.extend(&positions);
+    }
     if let Some(kind) = sent.via {
         let rows = positions.iter().filter_map(|n| batch.stored.get(*n)).map(|stored| &stored.row);
         let held: Vec<Held> =
@@ -468,6 +490,9 @@ fn tell(batch: &Batch<'_>, open: &HashMap<String, Open>) {
     }
     for event in &batch.events {
         batch.app.hub.tell_staff(event.clone());
+    }
+    if batch.asked {
+        batch.app.wake.model.notify_one();
     }
     if !batch.told.is_empty() {
         batch.told.clone().tell(batch.app);

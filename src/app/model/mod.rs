@@ -9,18 +9,22 @@ mod ask;
 mod budget;
 mod switch;
 
-use std::sync::{
-    Arc, OnceLock,
-    atomic::{AtomicBool, Ordering::Relaxed},
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, OnceLock, PoisonError,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
 };
 
 pub use ask::{Ask, Asked, ask, judge};
 pub use budget::{Limit, Period, Usage, refresh, usage};
 pub use switch::{SwitchState, set_switch, switch_state};
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 use super::App;
-use crate::ports::model::ModelClient;
+use crate::{domain::ids::ConversationId, ports::model::ModelClient};
 
 /// What is known of the model in this process.
 #[derive(Debug)]
@@ -30,6 +34,8 @@ pub struct Models {
     stopped: watch::Sender<bool>,
     /// A budget of everybody is used up.
     spent: AtomicBool,
+    /// Questions under way: what breaks one off when it is not awaited any more.
+    under_way: Mutex<HashMap<ConversationId, (u32, CancellationToken)>>,
 }
 
 struct Client(Arc<dyn ModelClient>);
@@ -42,7 +48,12 @@ impl std::fmt::Debug for Client {
 
 impl Default for Models {
     fn default() -> Self {
-        Self { client: OnceLock::new(), stopped: watch::Sender::new(false), spent: AtomicBool::new(false) }
+        Self {
+            client: OnceLock::new(),
+            stopped: watch::Sender::new(false),
+            spent: AtomicBool::new(false),
+            under_way: Mutex::default(),
+        }
     }
 }
 
@@ -55,6 +66,16 @@ impl Models {
     /// The client, if a model is configured.
     pub fn client(&self) -> Option<&Arc<dyn ModelClient>> {
         self.client.get().map(|client| &client.0)
+    }
+
+    /// Breaks off the question of a conversation that is under way, unless it is the one that is awaited now.
+    pub fn settle(&self, conversation: ConversationId, awaited: Option<u32>) {
+        let map = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((ticket, broken_off)) = map.get(&conversation)
+            && awaited != Some(*ticket)
+        {
+            broken_off.cancel();
+        }
     }
 
     /// Whether asking is worth a try: a model is configured, not stopped, and nobody's budget is used up. Known without

@@ -106,6 +106,7 @@ mod tests {
             card: None,
             attachment: None,
             author: None,
+            generated: false,
         }
     }
 

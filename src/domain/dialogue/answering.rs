@@ -43,7 +43,7 @@ impl Turn<'_> {
             if let Some(kind) = hint {
                 matters.push(plain_matter(words, kind));
             } else {
-                if !self.offer_nearest(&[], words, None) {
+                if !self.ask_model(&[], words, None) && !self.offer_nearest(&[], words, None) {
                     self.unclear(words);
                 }
                 return;
@@ -90,7 +90,7 @@ impl Turn<'_> {
             self.choose(options, words);
             return;
         }
-        if self.offer_nearest(&matters, words, hint) {
+        if self.ask_model(&matters, words, hint) || self.offer_nearest(&matters, words, hint) {
             return;
         }
         if !to_file.is_empty() {
@@ -143,6 +143,7 @@ impl Turn<'_> {
             topic: answer.topic.clone().or_else(|| matter.topic.clone()),
             case_type: matter.case_type,
             question: words.to_owned(),
+            generated: false,
         });
     }
 
@@ -272,6 +273,11 @@ impl Turn<'_> {
 
     /// Not understood: twice a helpful question with the entries, then a person or a case.
     pub(super) fn unclear(&mut self, words: &str) {
+        if self.model_refused {
+            // It was looked for: to ask what was meant would be no answer.
+            self.nothing_found(words);
+            return;
+        }
         if self.state.clarify_rounds >= MAX_CLARIFICATIONS {
             self.state.clarify_rounds = 0;
             if words.chars().count() >= 4 {
@@ -375,7 +381,7 @@ impl Turn<'_> {
                 if has_matter || hint.is_some() {
                     return false;
                 }
-                if !self.offer_nearest(&[], words, None) {
+                if !self.ask_model(&[], words, None) && !self.offer_nearest(&[], words, None) {
                     self.unclear(words);
                 }
                 true

@@ -1,7 +1,7 @@
 //! Orders to the bot: one-word commands, commands inside a sentence, the four entries, marks on an answer, progress.
 
 use super::{
-    Awaiting, Effect, HandoffReason, MessageKind, Reading, Reply,
+    Awaiting, Effect, HandoffReason, LastAnswer, MessageKind, Reading, Reply,
     draft::AnsweredBefore,
     ladder::Turn,
     words::{self, Own},
@@ -60,7 +60,8 @@ impl Turn<'_> {
                 | Awaiting::Choice { .. }
                 | Awaiting::Matter { .. }
                 | Awaiting::Duplicate { .. }
-                | Awaiting::ProgressNumber { .. } => return false,
+                | Awaiting::ProgressNumber { .. }
+                | Awaiting::Model { .. } => return false,
             },
             Own::No => match awaiting {
                 Awaiting::CaseOffer => {
@@ -78,6 +79,7 @@ impl Turn<'_> {
                 | Awaiting::Matter { .. }
                 | Awaiting::Duplicate { .. }
                 | Awaiting::ProgressNumber { .. }
+                | Awaiting::Model { .. }
                 | Awaiting::Form => return false,
             },
         }
@@ -185,10 +187,8 @@ impl Turn<'_> {
 
     pub(super) fn solved(&mut self) {
         self.step("command");
-        self.effects.push(Effect::Feedback {
-            rule_id: self.state.last_answer.as_ref().map(|a| a.rule_id.clone()),
-            helpful: true,
-        });
+        self.effects
+            .push(Effect::Feedback { rule_id: self.state.last_answer.as_ref().map(LastAnswer::source), helpful: true });
         self.state.clarify_rounds = 0;
         self.state.awaiting = Awaiting::Nothing;
         self.say(Reply::say("好的，很高兴帮上忙。还有别的事可以接着问。"));
@@ -202,7 +202,7 @@ impl Turn<'_> {
         }
         let answered = self.state.last_answer.take();
         if let Some(answer) = &answered {
-            self.effects.push(Effect::Feedback { rule_id: Some(answer.rule_id.clone()), helpful: false });
+            self.effects.push(Effect::Feedback { rule_id: Some(answer.source()), helpful: false });
         }
         let Some(question) = answered.as_ref().map(|a| a.question.clone()).or_else(|| self.state.last_matter.clone())
         else {
@@ -215,7 +215,7 @@ impl Turn<'_> {
             return;
         };
         let reading = self.read(&question);
-        let before = answered.map(|a| AnsweredBefore { rule_id: a.rule_id, version: a.version });
+        let before = answered.map(|a| AnsweredBefore { rule_id: a.source(), version: a.version });
         self.open_form(reading.matters, &question, before, "抱歉没能解决。我把您刚才说的整理成登记单，不用重新输入。");
     }
 
@@ -235,7 +235,7 @@ impl Turn<'_> {
             .last_answer
             .as_ref()
             .filter(|a| a.question == question)
-            .map(|a| AnsweredBefore { rule_id: a.rule_id.clone(), version: a.version.clone() });
+            .map(|a| AnsweredBefore { rule_id: a.source(), version: a.version.clone() });
         self.open_form(reading.matters, &question, before, "好的，我把您说的整理成登记单。");
     }
 

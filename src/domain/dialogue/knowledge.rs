@@ -23,6 +23,13 @@ pub trait Knowledge: Send + Sync {
     /// given. Nothing when nothing is near.
     fn suggest(&self, text: &str, channel: Channel, area: Option<&str>, today: Date) -> Vec<Suggestion>;
 
+    /// Answers from which a model may write one to words that no rule answers, the nearest first. Nothing when no model
+    /// can be asked now, or when nothing is near enough.
+    fn sources(&self, text: &str, channel: Channel, area: Option<&str>, today: Date) -> Vec<Suggestion> {
+        let _ = (text, channel, area, today);
+        Vec::new()
+    }
+
     /// Where a matter would go.
     fn route(
         &self,

@@ -25,6 +25,8 @@ pub(super) struct Turn<'a> {
     pub(super) replies: Vec<Reply>,
     pub(super) effects: Vec<Effect>,
     pub(super) record: DecisionRecord,
+    /// The model was asked about this and has no answer that may be shown.
+    pub(super) model_refused: bool,
 }
 
 impl<'a> Turn<'a> {
@@ -39,10 +41,17 @@ impl<'a> Turn<'a> {
                 rule_set_hash: env.knowledge.rule_set_hash().to_owned(),
                 ..DecisionRecord::default()
             },
+            model_refused: false,
         }
     }
 
     pub(super) fn run(mut self, input: &Input) -> TurnOutcome {
+        if let Some(ticket) = input.ticket() {
+            if self.state.awaited_ticket() == Some(ticket) {
+                self.model_done(input);
+            }
+            return self.finish();
+        }
         match self.state.mode {
             ConversationState::Human => self.beside_a_person(input),
             ConversationState::Queued => self.in_the_queue(input),
@@ -160,7 +169,11 @@ impl<'a> Turn<'a> {
                 self.say_queue_position();
                 return;
             }
-            InputKind::Attachment { .. } | InputKind::FormSubmit { .. } | InputKind::Feedback { .. } => {
+            InputKind::Attachment { .. }
+            | InputKind::FormSubmit { .. }
+            | InputKind::Feedback { .. }
+            | InputKind::ModelAnswered { .. }
+            | InputKind::ModelRefused { .. } => {
                 self.listen(input);
                 return;
             }
@@ -224,6 +237,7 @@ impl<'a> Turn<'a> {
         self.state = DialogueState {
             mode: ConversationState::Bot,
             episode: old.episode.saturating_add(1),
+            tickets: old.tickets,
             region: old.region,
             cases: old.cases,
             facts: super::Facts {
@@ -254,6 +268,8 @@ impl<'a> Turn<'a> {
                     self.unsolved();
                 }
             }
+            // Taken before, whoever has the conversation.
+            InputKind::ModelAnswered { .. } | InputKind::ModelRefused { .. } => {}
         }
     }
 
@@ -316,6 +332,9 @@ impl<'a> Turn<'a> {
         if self.state.form.is_some() && self.form_words(words, &reading) {
             return;
         }
+        if self.waits_for_the_model(words) {
+            return;
+        }
         // 4. What the bot had asked.
         match std::mem::take(&mut self.state.awaiting) {
             Awaiting::Region { question } => {
@@ -340,7 +359,12 @@ impl<'a> Turn<'a> {
                 return;
             }
             awaiting @ (Awaiting::Duplicate { .. } | Awaiting::Form) => self.state.awaiting = awaiting,
-            Awaiting::Nothing | Awaiting::Matter { hint: None } | Awaiting::CaseOffer | Awaiting::CancelForm => {}
+            // Whatever is said next takes the place of the question that the model was asked.
+            Awaiting::Nothing
+            | Awaiting::Matter { hint: None }
+            | Awaiting::CaseOffer
+            | Awaiting::CancelForm
+            | Awaiting::Model { .. } => {}
         }
         // 5. Rules, clarification, case.
         self.matters(words, reading, None);

@@ -100,6 +100,33 @@ pub enum InputKind {
         /// `true`: 解决了.
         helpful: bool,
     },
+    /// The model answered, and the answer passed its checks. No visitor can send this.
+    ModelAnswered {
+        /// The question it answers.
+        ticket: u32,
+        /// The answer.
+        answer: GeneratedAnswer,
+    },
+    /// There is no answer of the model that may be shown. No visitor can send this.
+    ModelRefused {
+        /// The question.
+        ticket: u32,
+    },
+}
+
+/// An answer that a model wrote and that was checked against its sources.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GeneratedAnswer {
+    /// The words, without the label.
+    pub text: String,
+    /// What the named sources rest on.
+    pub citations: Vec<Citation>,
+    /// The rules whose answers it was written from.
+    pub rule_ids: Vec<String>,
+    /// Version of the rule set.
+    pub version: String,
+    /// Topic of the first of them.
+    pub topic: Option<String>,
 }
 
 impl Input {
@@ -113,6 +140,21 @@ impl Input {
         match &self.kind {
             InputKind::Text(text) | InputKind::QuickReply(text) => Some(text),
             InputKind::FormSubmit { .. }
+            | InputKind::Attachment { .. }
+            | InputKind::Handoff
+            | InputKind::Feedback { .. }
+            | InputKind::ModelAnswered { .. }
+            | InputKind::ModelRefused { .. } => None,
+        }
+    }
+
+    /// The question of the model that this is about; nothing for what a visitor did.
+    pub const fn ticket(&self) -> Option<u32> {
+        match &self.kind {
+            InputKind::ModelAnswered { ticket, .. } | InputKind::ModelRefused { ticket } => Some(*ticket),
+            InputKind::Text(_)
+            | InputKind::QuickReply(_)
+            | InputKind::FormSubmit { .. }
             | InputKind::Attachment { .. }
             | InputKind::Handoff
             | InputKind::Feedback { .. } => None,
@@ -186,6 +228,8 @@ pub struct Reply {
     pub form: Option<FormCard>,
     /// The card, for `MessageKind::Card`.
     pub card: Option<Card>,
+    /// A model wrote it: shown apart from rule answers, with the label at the end of its text.
+    pub generated: bool,
 }
 
 impl Reply {
@@ -202,6 +246,7 @@ impl Reply {
             awaiting_recheck: false,
             form: None,
             card: None,
+            generated: false,
         }
     }
 
@@ -359,12 +404,20 @@ pub enum Effect {
         /// The question with personal data masked.
         text: String,
     },
+    /// Ask the model; its answer comes back as [`InputKind::ModelAnswered`] or [`InputKind::ModelRefused`].
+    AskModel {
+        /// Names the question.
+        ticket: u32,
+        /// The question as it was said.
+        question: String,
+    },
 }
 
 /// What the ladder decided and why; stored with the message.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct DecisionRecord {
-    /// The rung that answered: `safety`, `command`, `form`, `rules`, `clarify`, `case`, `human`, `silent`.
+    /// The rung that answered: `safety`, `command`, `form`, `rules`, `model`, `clarify`, `case`, `human`,
+    /// `silent`.
     pub step: &'static str,
     /// Rule ids that fired, the winner first.
     pub rules: Vec<String>,

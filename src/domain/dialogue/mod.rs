@@ -11,6 +11,7 @@
 //! always comes with a [`Effect::Promise`].
 
 mod answering;
+mod asking;
 mod commands;
 mod demand;
 pub mod draft;
@@ -31,6 +32,7 @@ mod words;
 
 use std::fmt::Write as _;
 
+pub use asking::GENERATED_LABEL;
 pub use draft::{
     Amount, AnsweredBefore, CaseDraft, Contact, Evidence, FieldChange, FiledCase, KnownCase, ProgressView,
     RouteProposal, TopicScore,
@@ -38,8 +40,9 @@ pub use draft::{
 pub use form::{CaseForm, FieldKey, FieldSource, FieldValue, FormMatter};
 pub use knowledge::{AnswerText, Knowledge, Reading, ReadingMatter, Suggestion, TopicInfo};
 pub use message::{
-    Card, Citation, ConversationState, DecisionRecord, Effect, FormCard, FormCardField, FormCardMatter, HandoffReason,
-    Input, InputKind, MatterEdit, MessageKind, QuickReply, Reply, Sender, TurnEnv, TurnOutcome,
+    Card, Citation, ConversationState, DecisionRecord, Effect, FormCard, FormCardField, FormCardMatter,
+    GeneratedAnswer, HandoffReason, Input, InputKind, MatterEdit, MessageKind, QuickReply, Reply, Sender, TurnEnv,
+    TurnOutcome,
 };
 pub use shipped::{Shipped, cited};
 pub use state::{Awaiting, DialogueState, Facts, LastAnswer};
@@ -141,7 +144,11 @@ pub fn needs(state: &DialogueState, input: &Input) -> Needs {
         InputKind::Text(_) | InputKind::QuickReply(_) => {
             matches!(words::own(words), Some(words::Own::Submit | words::Own::FileAnother))
         }
-        InputKind::Attachment { .. } | InputKind::Handoff | InputKind::Feedback { .. } => false,
+        InputKind::Attachment { .. }
+        | InputKind::Handoff
+        | InputKind::Feedback { .. }
+        | InputKind::ModelAnswered { .. }
+        | InputKind::ModelRefused { .. } => false,
     };
     if submits && let Some(form) = &state.form {
         let from_card = |key: FieldKey| match &input.kind {
@@ -152,7 +159,9 @@ pub fn needs(state: &DialogueState, input: &Input) -> Needs {
             | InputKind::QuickReply(_)
             | InputKind::Attachment { .. }
             | InputKind::Handoff
-            | InputKind::Feedback { .. } => None,
+            | InputKind::Feedback { .. }
+            | InputKind::ModelAnswered { .. }
+            | InputKind::ModelRefused { .. } => None,
         };
         let value = |key| from_card(key).or_else(|| form.value(key).map(str::to_owned));
         needs.open_cases = Some(OpenCasesOf {

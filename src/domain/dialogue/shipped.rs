@@ -55,6 +55,8 @@ pub struct Shipped<'a> {
     pub today: Date,
     /// What finds answers that are near; without it nothing is suggested.
     pub index: Option<&'a Index>,
+    /// Whether a model can be asked now.
+    pub model: bool,
 }
 
 impl<'a> Shipped<'a> {
@@ -66,13 +68,19 @@ impl<'a> Shipped<'a> {
         schedule: &'a Schedule,
         now: Timestamp,
     ) -> Self {
-        Self { rules, taxonomy, routing, schedule, today: schedule.civil(now).date(), index: None }
+        Self { rules, taxonomy, routing, schedule, today: schedule.civil(now).date(), index: None, model: false }
     }
 
     /// The same, which can also suggest what is near.
     #[must_use]
     pub const fn with_index(self, index: &'a Index) -> Self {
         Self { index: Some(index), ..self }
+    }
+
+    /// The same, with a model that can be asked or not.
+    #[must_use]
+    pub const fn with_model(self, model: bool) -> Self {
+        Self { model, ..self }
     }
 
     /// The short version shown beside an answer: 规则库 v….
@@ -226,6 +234,20 @@ impl Knowledge for Shipped<'_> {
         let filter = Filter { today, region: area, channel: Some(channel), drafts: false };
         index
             .suggest(text, &filter)
+            .into_iter()
+            .map(|hit| Suggestion {
+                rule_id: hit.rule_id.to_string(),
+                title: hit.title.to_string(),
+                topic: self.rules.rule(&hit.rule_id).and_then(|rule| rule.topic.clone()),
+            })
+            .collect()
+    }
+
+    fn sources(&self, text: &str, channel: Channel, area: Option<&str>, today: Date) -> Vec<Suggestion> {
+        let Some(index) = self.index.filter(|_| self.model) else { return Vec::new() };
+        let filter = Filter { today, region: area, channel: Some(channel), drafts: false };
+        index
+            .sources(text, &filter)
             .into_iter()
             .map(|hit| Suggestion {
                 rule_id: hit.rule_id.to_string(),

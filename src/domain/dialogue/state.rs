@@ -20,7 +20,7 @@ pub struct DialogueState {
     pub form: Option<CaseForm>,
     /// The last message that told a matter, unchanged.
     pub last_matter: Option<String>,
-    /// The last rule answer.
+    /// The last answer.
     pub last_answer: Option<LastAnswer>,
     /// Facts told in this episode, before there is a form.
     pub facts: Facts,
@@ -38,6 +38,8 @@ pub struct DialogueState {
     pub queue_notice: bool,
     /// A person was promised outside office hours; the task is made when the case is filed.
     pub callback_promised: bool,
+    /// Questions put to the model so far; the last one's number is its ticket. Never counts back.
+    pub tickets: u32,
 }
 
 impl Default for DialogueState {
@@ -59,6 +61,7 @@ impl Default for DialogueState {
             smalltalk: 0,
             queue_notice: false,
             callback_promised: false,
+            tickets: 0,
         }
     }
 }
@@ -75,7 +78,28 @@ impl DialogueState {
             | Awaiting::Form
             | Awaiting::Duplicate { .. }
             | Awaiting::CaseOffer
-            | Awaiting::CancelForm => "",
+            | Awaiting::CancelForm
+            | Awaiting::Model { .. } => "",
+        }
+    }
+
+    /// The question whose answer of the model is awaited; whatever else comes back is dropped.
+    pub const fn awaited_ticket(&self) -> Option<u32> {
+        match (&self.awaiting, self.mode) {
+            (Awaiting::Model { ticket, .. }, ConversationState::Bot | ConversationState::Collecting) => Some(*ticket),
+            (
+                Awaiting::Nothing
+                | Awaiting::Region { .. }
+                | Awaiting::Choice { .. }
+                | Awaiting::Matter { .. }
+                | Awaiting::Form
+                | Awaiting::Duplicate { .. }
+                | Awaiting::ProgressNumber { .. }
+                | Awaiting::CaseOffer
+                | Awaiting::CancelForm
+                | Awaiting::Model { .. },
+                _,
+            ) => None,
         }
     }
 }
@@ -119,9 +143,18 @@ pub enum Awaiting {
     CaseOffer,
     /// Confirmation that the form shall be thrown away.
     CancelForm,
+    /// The model's answer.
+    Model {
+        /// Names the question.
+        ticket: u32,
+        /// The question as it was said.
+        question: String,
+        /// The type the entry chosen before stands for.
+        hint: Option<CaseType>,
+    },
 }
 
-/// The last rule answer.
+/// The last answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LastAnswer {
     /// The rule.
@@ -134,6 +167,16 @@ pub struct LastAnswer {
     pub case_type: CaseType,
     /// The question as asked.
     pub question: String,
+    /// A model wrote it, from the answer of this rule.
+    pub generated: bool,
+}
+
+impl LastAnswer {
+    /// What answered, as opinions and cases note it: the rule, or the model with the rule it wrote from. What a model
+    /// wrote never counts for or against a rule.
+    pub fn source(&self) -> String {
+        if self.generated { format!("model:{}", self.rule_id) } else { self.rule_id.clone() }
+    }
 }
 
 /// Facts taken from the visitor's original words.

@@ -28,6 +28,13 @@ use crate::domain::{
 /// Titles shown as “您是不是想问”.
 pub const MAX_SUGGESTIONS: usize = 3;
 
+/// Answers handed to a model as sources.
+pub const MAX_SOURCES: usize = 4;
+
+/// Share of what the words tell that a source knows at least. A model that finds no answer in what is a little further
+/// off says so; it is not shown to anybody.
+const SOURCE_COVERAGE: f32 = 0.5;
+
 /// Who asks, where and when.
 #[derive(Debug, Clone, Copy)]
 pub struct Filter<'a> {
@@ -181,6 +188,14 @@ impl Index {
         let mut hits = self.search(words, filter, MAX_SUGGESTIONS);
         let floor = hits.first().map_or(0.0, |best| best.score * BESIDE_THE_BEST);
         hits.retain(|hit| hit.near && hit.score >= floor);
+        hits
+    }
+
+    /// Answers that a model may write from, the nearest first; none when nothing is near enough.
+    pub fn sources(&self, words: &str, filter: &Filter<'_>) -> Vec<Hit> {
+        let mut hits = self.search(words, filter, MAX_SOURCES);
+        let floor = hits.first().map_or(0.0, |best| best.score * BESIDE_THE_BEST);
+        hits.retain(|hit| (hit.near || hit.coverage >= SOURCE_COVERAGE) && hit.score >= floor);
         hits
     }
 

@@ -88,7 +88,8 @@ struct ChatStream {
 
 /// Messages, typing and state of the visitor's conversation.
 #[utoipa::path(get, path = "/api/chat/stream", tag = "chat", params(StreamQuery),
-    responses((status = 200, description = "Events `message` (id: seq), `typing`, `state`", body = String,
+    responses((status = 200, description = "Events `message` (id: seq), `typing`, `state`, and \
+        `draft` (what passed so far of an answer that a model writes; not stored)", body = String,
         content_type = "text/event-stream"), (status = 401, body = crate::web::error::Problem),
         (status = 429, body = crate::web::error::Problem)))]
 /// # Errors
@@ -180,6 +181,11 @@ async fn next_chat(mut state: ChatStream) -> Option<(Result<Event, Infallible>, 
                     }
                 },
                 Ok(ChatEvent::State) => state.must_tell_state = true,
+                Ok(ChatEvent::Draft(draft)) => {
+                    if let Ok(event) = Event::default().event("draft").json_data(&draft) {
+                        state.ready.push_back(event);
+                    }
+                },
                 Err(RecvError::Lagged(_)) => {
                     state.must_look = true;
                     state.must_tell_state = true;
