@@ -1,4 +1,4 @@
-//! Content: what administrators edit (rules, taxonomy, routing, time limits, calendars), loaded as one whole.
+//! Content: what administrators edit (rules, taxonomy, routing, time limits, calendars, prompts), loaded as one whole.
 //!
 //! [`build`] turns files into [`Content`] or into findings; [`ContentStore`] holds the one in force and swaps it
 //! atomically. A set with an error is refused as a whole and the last good one stays; good sets are kept in the
@@ -19,8 +19,9 @@ use jiff::{Timestamp, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    config::{Config, TimeConfig},
+    config::{Config, ContentConfig, TimeConfig},
     domain::{
+        prompts::{self, Output, PromptSet},
         retrieval::Index,
         routing::RoutingTable,
         rules::{CompileEnv, Diagnostic, Level, RuleSet, SourceFile, TopicInfo, compile},
@@ -32,6 +33,12 @@ use crate::{
 
 /// The rules that come with the binary: used when the configured folder does not exist.
 static SHIPPED: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/rules");
+
+/// The prompts that come with the binary: used when the configured folder does not exist.
+static SHIPPED_PROMPTS: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/prompts");
+
+/// Where prompts stand in the list of files.
+const PROMPTS: &str = "prompts/";
 
 /// Where the content in force came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,6 +64,8 @@ pub struct Content {
     pub taxonomy: Taxonomy,
     /// Units and the dispatch table.
     pub routing: RoutingTable,
+    /// What models are told, one prompt per task.
+    pub prompts: PromptSet,
     /// Policies of time limits.
     pub book: SlaBook,
     /// Calendar, office hours and zone.
@@ -106,12 +115,27 @@ pub struct Built {
 /// `Read`.
 pub fn read_dir(dir: &Path) -> Result<Vec<SourceFile>, ContentError> {
     let mut files = Vec::new();
-    collect(dir, dir, &mut files)?;
+    collect(dir, dir, "toml", &mut files)?;
     files.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(files)
 }
 
-fn collect(root: &Path, dir: &Path, files: &mut Vec<SourceFile>) -> Result<(), ContentError> {
+/// Reads every prompt (`*.md` but not the README) of a folder; their paths begin with `prompts/`.
+///
+/// # Errors
+/// `Read`.
+pub fn read_prompts(dir: &Path) -> Result<Vec<SourceFile>, ContentError> {
+    let mut files = Vec::new();
+    collect(dir, dir, "md", &mut files)?;
+    files.retain(|file| prompts::is_prompt_file(&file.path));
+    for file in &mut files {
+        file.path.insert_str(0, PROMPTS);
+    }
+    files.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(files)
+}
+
+fn collect(root: &Path, dir: &Path, wanted: &str, files: &mut Vec<SourceFile>) -> Result<(), ContentError> {
     let fail = |path: &Path| {
         let path = path.display().to_string();
         move |source| ContentError::Read { path, source }
@@ -123,8 +147,8 @@ fn collect(root: &Path, dir: &Path, files: &mut Vec<SourceFile>) -> Result<(), C
             continue;
         }
         if path.is_dir() {
-            collect(root, &path, files)?;
-        } else if path.extension().is_some_and(|ending| ending == "toml") {
+            collect(root, &path, wanted, files)?;
+        } else if path.extension().is_some_and(|ending| ending == wanted) {
             let text = std::fs::read_to_string(&path).map_err(fail(&path))?;
             let relative = path.strip_prefix(root).unwrap_or(&path).to_string_lossy().replace('\\', "/");
             files.push(SourceFile { path: relative, text });
@@ -133,7 +157,18 @@ fn collect(root: &Path, dir: &Path, files: &mut Vec<SourceFile>) -> Result<(), C
     Ok(())
 }
 
-/// The files that come with the binary.
+/// The prompts that come with the binary.
+pub fn shipped_prompts() -> Vec<SourceFile> {
+    let texts = SHIPPED_PROMPTS.files().filter_map(|file| Some((file.path().to_string_lossy(), file.contents_utf8()?)));
+    let mut files: Vec<SourceFile> = texts
+        .filter(|(path, _)| prompts::is_prompt_file(path))
+        .map(|(path, text)| SourceFile { path: format!("{PROMPTS}{path}"), text: text.to_owned() })
+        .collect();
+    files.sort_by(|a, b| a.path.cmp(&b.path));
+    files
+}
+
+/// The files that come with the binary, without the prompts.
 pub fn shipped_files() -> Vec<SourceFile> {
     fn walk(dir: &Dir<'_>, files: &mut Vec<SourceFile>) {
         for file in dir.files() {
@@ -153,7 +188,18 @@ pub fn shipped_files() -> Vec<SourceFile> {
     files
 }
 
-/// Reads the configured folder, or the shipped files when it does not exist.
+/// Reads both configured folders; the shipped files stand in for a folder that does not exist.
+///
+/// # Errors
+/// `Read`.
+pub fn read_content(config: &ContentConfig) -> Result<(Vec<SourceFile>, Origin), ContentError> {
+    let (mut files, origin) = read_configured(Path::new(&config.rules_dir))?;
+    let dir = Path::new(&config.prompts_dir);
+    files.extend(if dir.is_dir() { read_prompts(dir)? } else { shipped_prompts() });
+    Ok((files, origin))
+}
+
+/// Reads the configured folder of rules, or the shipped files when it does not exist.
 ///
 /// # Errors
 /// `Read`.
@@ -230,6 +276,11 @@ pub fn build(files: &[SourceFile], time: &TimeConfig, now: Timestamp, origin: Or
         }
     };
 
+    let prompts = read_set(files).unwrap_or_else(|found| {
+        diagnostics.extend(found);
+        read_set(&shipped_prompts()).unwrap_or_default()
+    });
+
     let rule_files: Vec<SourceFile> = files.iter().filter(|f| is_rule_file(&f.path)).cloned().collect();
     let compiled = compile(&rule_files, &compile_env(&taxonomy, &routing, now, &zone));
     diagnostics.extend(compiled.diagnostics);
@@ -240,6 +291,7 @@ pub fn build(files: &[SourceFile], time: &TimeConfig, now: Timestamp, origin: Or
             rules,
             taxonomy,
             routing,
+            prompts,
             book,
             schedule: Schedule::new(calendar, hours, zone),
             hash: content_hash(files),
@@ -252,9 +304,34 @@ pub fn build(files: &[SourceFile], time: &TimeConfig, now: Timestamp, origin: Or
     Built { content, diagnostics }
 }
 
+/// The prompts among the files; the shipped ones when there are none at all, as in sets that were kept before there
+/// were prompts.
+fn read_set(files: &[SourceFile]) -> Result<PromptSet, Vec<Diagnostic>> {
+    let found: Vec<SourceFile> = files.iter().filter(|f| f.path.starts_with(PROMPTS)).cloned().collect();
+    let found = if found.is_empty() { shipped_prompts() } else { found };
+    let set = PromptSet::parse(&found)?;
+    let broken = |prompt: &prompts::Prompt| match &prompt.output {
+        Output::Json { schema } => serde_json::from_str::<serde_json::Value>(schema).err(),
+        Output::Text => None,
+    };
+    let errors: Vec<Diagnostic> = set
+        .all()
+        .filter_map(|prompt| {
+            let error = broken(prompt)?;
+            let message = format!("schema 不是 JSON（{error}）");
+            Some(Diagnostic { code: "P008", ..finding(&prompt.file, 1, 1, message) })
+        })
+        .collect();
+    if errors.is_empty() { Ok(set) } else { Err(errors) }
+}
+
 /// Whether a file of the rules folder holds rules (or synonym groups) and no table.
 pub fn is_rule_file(path: &str) -> bool {
-    !(path.starts_with("calendar/") || path.starts_with("sla/") || path == "taxonomy.toml" || path == "routing.toml")
+    !(path.starts_with(PROMPTS)
+        || path.starts_with("calendar/")
+        || path.starts_with("sla/")
+        || path == "taxonomy.toml"
+        || path == "routing.toml")
 }
 
 /// What rule files may refer to.
@@ -335,8 +412,8 @@ pub struct ContentStatus {
 pub struct ContentStore {
     current: ArcSwap<Content>,
     status: ArcSwap<ContentStatus>,
-    seen: std::sync::Mutex<Option<u64>>,
-    dir: PathBuf,
+    seen: std::sync::Mutex<[Option<u64>; 2]>,
+    dirs: ContentConfig,
     time: TimeConfig,
 }
 
@@ -346,10 +423,10 @@ impl ContentStore {
     /// # Errors
     /// `Read` when files cannot be read, `Findings` when nothing usable is left, `Store`.
     pub async fn open(config: &Config, db: &Db, now: Timestamp) -> Result<Self, ContentError> {
-        let dir = PathBuf::from(&config.content.rules_dir);
+        let dirs = config.content.clone();
         let time = config.time.clone();
-        let seen = fingerprint(&dir);
-        let (files, origin) = read_configured(&dir)?;
+        let seen = fingerprints(&dirs);
+        let (files, origin) = read_content(&dirs)?;
         let built = build(&files, &time, now, origin, false);
         let mut status = ContentStatus { checked_at: Some(now), ..ContentStatus::default() };
         let content = if let Some(content) = built.content {
@@ -370,7 +447,7 @@ impl ContentStore {
             current: ArcSwap::from_pointee(content),
             status: ArcSwap::from_pointee(status),
             seen: std::sync::Mutex::new(seen),
-            dir,
+            dirs,
             time,
         })
     }
@@ -380,8 +457,8 @@ impl ContentStore {
         Self {
             current: ArcSwap::from_pointee(content),
             status: ArcSwap::default(),
-            seen: std::sync::Mutex::new(None),
-            dir: PathBuf::new(),
+            seen: std::sync::Mutex::new([None; 2]),
+            dirs: ContentConfig { rules_dir: String::new(), ..ContentConfig::default() },
             time: TimeConfig::default(),
         }
     }
@@ -401,10 +478,10 @@ impl ContentStore {
     /// # Errors
     /// `Read`, `Store`; the content in force stays.
     pub async fn refresh(&self, db: &Db, now: Timestamp) -> Result<bool, ContentError> {
-        if self.dir.as_os_str().is_empty() {
+        if self.dirs.rules_dir.is_empty() {
             return Ok(false);
         }
-        let print = fingerprint(&self.dir);
+        let print = fingerprints(&self.dirs);
         {
             let mut seen = self.seen.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
             if *seen == print {
@@ -412,15 +489,15 @@ impl ContentStore {
             }
             *seen = print;
         }
-        let (dir, time) = (self.dir.clone(), self.time.clone());
+        let (dirs, time) = (self.dirs.clone(), self.time.clone());
         let work = tokio::task::spawn_blocking(move || -> Result<(Vec<SourceFile>, Built), ContentError> {
-            let (files, origin) = read_configured(&dir)?;
+            let (files, origin) = read_content(&dirs)?;
             let built = build(&files, &time, now, origin, false);
             Ok((files, built))
         });
         let (files, built) = work
             .await
-            .map_err(|error| ContentError::Read { path: self.dir.display().to_string(), source: error.into() })??;
+            .map_err(|error| ContentError::Read { path: self.dirs.rules_dir.clone(), source: error.into() })??;
         let mut status = ContentStatus { checked_at: Some(now), errors: Vec::new(), ..(*self.status()).clone() };
         let swapped = if let Some(content) = built.content {
             let changed = content.hash != self.load().hash;
@@ -471,17 +548,22 @@ async fn last_good(db: &Db, time: &TimeConfig, now: Timestamp) -> Result<Option<
     Ok(build(&files, time, now, Origin::LastGood, true).content)
 }
 
+/// Both folders.
+fn fingerprints(dirs: &ContentConfig) -> [Option<u64>; 2] {
+    [fingerprint(Path::new(&dirs.rules_dir), "toml"), fingerprint(Path::new(&dirs.prompts_dir), "md")]
+}
+
 /// A number that changes when a file of the folder is added, removed or written; `None` without the folder.
-fn fingerprint(dir: &Path) -> Option<u64> {
+fn fingerprint(dir: &Path, wanted: &str) -> Option<u64> {
     use std::hash::{DefaultHasher, Hash, Hasher};
-    fn walk(dir: &Path, entries: &mut Vec<(PathBuf, u128, u64)>) {
+    fn walk(dir: &Path, wanted: &str, entries: &mut Vec<(PathBuf, u128, u64)>) {
         let Ok(list) = std::fs::read_dir(dir) else { return };
         for entry in list.flatten() {
             let path = entry.path();
             let Ok(meta) = entry.metadata() else { continue };
             if meta.is_dir() {
-                walk(&path, entries);
-            } else if path.extension().is_some_and(|ending| ending == "toml") {
+                walk(&path, wanted, entries);
+            } else if path.extension().is_some_and(|ending| ending == wanted) {
                 let written = meta.modified().ok().and_then(|t| t.duration_since(UNIX_EPOCH).ok());
                 entries.push((path, written.map_or(0, |d| d.as_nanos()), meta.len()));
             }
@@ -491,7 +573,7 @@ fn fingerprint(dir: &Path) -> Option<u64> {
         return None;
     }
     let mut entries = Vec::new();
-    walk(dir, &mut entries);
+    walk(dir, wanted, &mut entries);
     entries.sort();
     let mut hasher = DefaultHasher::new();
     entries.hash(&mut hasher);
@@ -521,6 +603,7 @@ not_match = [{ text = "人工费怎么算", expect = "none" }]
     fn config(dir: &Path) -> Config {
         let mut config = Config::default();
         config.content.rules_dir = dir.display().to_string();
+        config.content.prompts_dir = dir.join("none").display().to_string();
         config
     }
 

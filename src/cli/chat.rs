@@ -41,7 +41,7 @@ pub struct Args {
 pub fn run(args: &Args, global: &Global) -> anyhow::Result<ExitCode> {
     let config = global.load_config()?;
     let now = SystemClock.now();
-    let (files, origin) = content::read_configured(std::path::Path::new(&config.content.rules_dir))?;
+    let (files, origin) = content::read_content(&config.content)?;
     let built = content::build(&files, &config.time, now, origin, true);
     let content = built.content.context("规则无法载入，请先运行 zhitong rules check")?;
     let region = match args.region.as_deref() {

@@ -194,7 +194,7 @@ async fn facts(db: &Db) -> Result<String, crate::store::StoreError> {
 fn rules(config: &Config, now: Timestamp, findings: &mut Findings) {
     const AREA: &str = "规则";
     let dir = Path::new(&config.content.rules_dir);
-    let (files, origin) = match content::read_configured(dir) {
+    let (files, origin) = match content::read_content(&config.content) {
         Ok(read) => read,
         Err(error) => {
             findings.add(AREA, Grade::Error, error.to_string(), "检查 [content] rules_dir 和文件权限");

@@ -5,9 +5,11 @@
 pub mod access;
 pub mod case;
 pub mod dialogue;
+pub mod grounding;
 pub mod ids;
 pub mod kinds;
 pub mod notice;
+pub mod prompts;
 pub mod retrieval;
 pub mod routing;
 pub mod rules;

@@ -7,6 +7,7 @@
 
 mod ask;
 mod budget;
+pub mod output;
 mod switch;
 
 use std::{

@@ -20,7 +20,7 @@ mod matcher;
 mod model;
 mod pairs;
 mod set;
-mod source;
+pub(in crate::domain) mod source;
 mod split;
 mod words;
 

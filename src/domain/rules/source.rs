@@ -6,20 +6,20 @@ use super::diagnostic::{Diagnostic, Level};
 
 /// A rule file whose byte offsets can be told as line and column.
 #[derive(Debug)]
-pub(super) struct FileText<'a> {
-    pub(super) path: &'a str,
-    pub(super) text: &'a str,
+pub(in crate::domain) struct FileText<'a> {
+    pub(in crate::domain) path: &'a str,
+    pub(in crate::domain) text: &'a str,
     line_starts: Vec<usize>,
 }
 
 impl<'a> FileText<'a> {
-    pub(super) fn new(path: &'a str, text: &'a str) -> Self {
+    pub(in crate::domain) fn new(path: &'a str, text: &'a str) -> Self {
         let line_starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
         Self { path, text, line_starts }
     }
 
     /// Line and column, both from 1, the column in characters.
-    pub(super) fn place(&self, offset: usize) -> (usize, usize) {
+    pub(in crate::domain) fn place(&self, offset: usize) -> (usize, usize) {
         let line = self.line_starts.partition_point(|&start| start <= offset).max(1);
         let start = self.line_starts.get(line - 1).copied().unwrap_or(0);
         let column = self.text.get(start..offset.min(self.text.len())).map_or(1, |t| t.chars().count() + 1);
@@ -27,13 +27,13 @@ impl<'a> FileText<'a> {
     }
 
     /// The line that holds the offset, without its line break.
-    pub(super) fn line(&self, offset: usize) -> &'a str {
+    pub(in crate::domain) fn line(&self, offset: usize) -> &'a str {
         let (line, _) = self.place(offset);
         self.text.lines().nth(line - 1).unwrap_or_default()
     }
 
     /// A finding at an offset.
-    pub(super) fn finding(
+    pub(in crate::domain) fn finding(
         &self,
         code: &'static str,
         level: Level,
@@ -215,7 +215,7 @@ fn translate_key(line: &str) -> Option<(String, String)> {
 }
 
 /// What is said about a syntax error: Chinese, with the repaired line where Chinese punctuation is the cause.
-pub(super) fn syntax_error(file: &FileText<'_>, base: usize, error: &toml::de::Error) -> Diagnostic {
+pub(in crate::domain) fn syntax_error(file: &FileText<'_>, base: usize, error: &toml::de::Error) -> Diagnostic {
     let span: Range<usize> = error.span().unwrap_or(0..0);
     let mut offset = base + span.start;
     // An unclosed text is noticed lines later; the first line that Chinese punctuation explains is the cause.
@@ -294,7 +294,7 @@ fn explain(message: &str, line: &str) -> &'static str {
 }
 
 /// The nearest of the known words, for “是不是想写…”.
-pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(in crate::domain) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let mut best: Option<(usize, &str)> = None;
     for candidate in known {
         let distance = distance(word, candidate);

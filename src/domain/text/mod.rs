@@ -6,6 +6,7 @@
 mod clause;
 mod normalise;
 mod personal;
+mod redact;
 mod table;
 
 pub use clause::{Boundary, Clause, clauses, clauses_into};
@@ -14,3 +15,4 @@ pub use normalise::{Normalised, han_only, normalise, normalised};
 pub use personal::{
     Personal, PersonalKind, bank_card_is_valid, find_personal, id_card_is_valid, mask_personal, phones, uscc_is_valid,
 };
+pub use redact::{Hidden, Redactor};
