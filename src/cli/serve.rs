@@ -114,7 +114,8 @@ fn start_jobs(app: &App) -> anyhow::Result<Vec<tokio::task::JoinHandle<()>>> {
     let timed = tokio::spawn(async move { while set.join_next().await.is_some() {} });
     let sender = HttpWebhooks::new().map_err(anyhow::Error::msg).context("cannot set up outgoing connections")?;
     let outbox = tokio::spawn(send_outbox(app.clone(), sender));
-    let mut started = vec![reload, timed, outbox];
+    let model = tokio::spawn(jobs::model::run(app.clone()));
+    let mut started = vec![reload, timed, outbox, model];
     if !app.config.wechat.is_empty() {
         let client = Arc::new(wechat::client(&app.config).context("cannot set up connections to WeChat")?);
         app.wechat.connect(client.clone());

@@ -2,6 +2,7 @@
 
 pub mod checkpoint;
 pub mod conversations;
+pub mod model;
 pub mod outbox;
 pub mod retention;
 pub mod runner;

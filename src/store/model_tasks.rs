@@ -66,6 +66,16 @@ pub async fn insert(tx: &mut Tx, new: &NewTask<'_>, now: Timestamp) -> Result<bo
     Ok(added == 1)
 }
 
+/// Whether a task of a kind waits or is worked at; most looks at the queue find nothing and need no writer.
+///
+/// # Errors
+/// `Database`.
+pub async fn is_any_open(tx: &mut Tx, kind: &str) -> Result<bool, StoreError> {
+    const SQL: &str = "SELECT 1 FROM model_tasks WHERE state <> 'done' AND kind = $1 LIMIT 1";
+    let row: Option<(i32,)> = on_backend!(tx, |conn| sqlx::query_as(SQL).bind(kind).fetch_optional(conn).await?);
+    Ok(row.is_some())
+}
+
 /// Claims up to `limit` tasks of a kind that nobody works at, the oldest first.
 ///
 /// # Errors

@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
 
 use super::{super::App, budget, switch};
 use crate::{
@@ -37,6 +38,8 @@ pub struct Ask<'a> {
     pub case: Option<&'a str>,
     /// Id of the officer it is for; without one the visitor of the conversation is who asks.
     pub officer: Option<&'a str>,
+    /// Breaks the call off.
+    pub broken_off: Option<&'a CancellationToken>,
 }
 
 /// An answer with its row in the journal.
@@ -48,7 +51,7 @@ pub struct Asked {
     pub reply: ModelReply,
 }
 
-fn failure(kind: ModelFailureKind, detail: impl Into<String>) -> ModelFailure {
+pub(super) fn failure(kind: ModelFailureKind, detail: impl Into<String>) -> ModelFailure {
     ModelFailure { kind, endpoint: String::new(), detail: detail.into(), usage: ModelUsage::default() }
 }
 
@@ -78,6 +81,9 @@ pub async fn ask(
     let answer = tokio::select! {
         biased;
         () = stopped(app) => Err(failure(ModelFailureKind::Switched, "stopped while it answered")),
+        () = broken_off(ask.broken_off) => {
+            Err(failure(ModelFailureKind::Unavailable, "broken off: nobody waits for it any more"))
+        }
         () = app.shutdown.cancelled() => Err(failure(ModelFailureKind::Unavailable, "the gateway stops")),
         () = tokio::time::sleep(Duration::from_millis(limit) + GRACE) => {
             Err(failure(ModelFailureKind::Timeout, "the client kept no limit"))
@@ -149,6 +155,13 @@ async fn begin(app: &App, ask: &Ask<'_>, now: Timestamp) -> Result<String, Model
     };
     stored.await.map_err(|error| not_stored(&error))??;
     Ok(id)
+}
+
+async fn broken_off(token: Option<&CancellationToken>) {
+    match token {
+        Some(token) => token.cancelled().await,
+        None => std::future::pending().await,
+    }
 }
 
 /// Until the switch is set, by this gateway or another one.

@@ -5,8 +5,10 @@
 //! says is checked against those sources before anybody sees it (`domain::grounding`). Whatever goes wrong on the way,
 //! the conversation goes on as if there were no model.
 
+pub mod answer;
 mod ask;
 mod budget;
+mod call;
 pub mod output;
 mod switch;
 
@@ -20,6 +22,7 @@ use std::{
 
 pub use ask::{Ask, Asked, ask, judge};
 pub use budget::{Limit, Period, Usage, refresh, usage};
+pub use call::{Call, Called, Variable, call};
 pub use switch::{SwitchState, set_switch, switch_state};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -69,6 +72,14 @@ impl Models {
         self.client.get().map(|client| &client.0)
     }
 
+    /// Notes that a question is under way, until the guard is dropped.
+    fn start(&self, conversation: ConversationId, ticket: u32) -> UnderWay<'_> {
+        let broken_off = CancellationToken::new();
+        let mut map = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
+        map.insert(conversation, (ticket, broken_off.clone()));
+        UnderWay { models: self, conversation, ticket, broken_off }
+    }
+
     /// Breaks off the question of a conversation that is under way, unless it is the one that is awaited now.
     pub fn settle(&self, conversation: ConversationId, awaited: Option<u32>) {
         let map = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
@@ -83,6 +94,23 @@ impl Models {
     /// looking anything up; [`ask`] has the last word.
     pub fn is_available(&self) -> bool {
         self.client.get().is_some() && !*self.stopped.borrow() && !self.spent.load(Relaxed)
+    }
+}
+
+/// A question under way.
+struct UnderWay<'a> {
+    models: &'a Models,
+    conversation: ConversationId,
+    ticket: u32,
+    broken_off: CancellationToken,
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        let mut map = self.models.under_way.lock().unwrap_or_else(PoisonError::into_inner);
+        if map.get(&self.conversation).is_some_and(|(ticket, _)| *ticket == self.ticket) {
+            map.remove(&self.conversation);
+        }
     }
 }
 
