@@ -220,7 +220,6 @@ pub async fn file_in_scope(
     scope: &CaseScope,
     number: &CaseNumber,
 ) -> Result<(CaseFile, Vec<CaseEvent>), AppError> {
-    let content = app.content.load();
     let mut tx = app.db.read().await?;
     if list::visible(&mut tx, scope, number).await?.is_none() {
         return Err(AppError::NotFound);

@@ -106,6 +106,8 @@ impl Out {
             }
             ChatEvent::Typing { who } => self.put(|| Wire::Typing { conversation: id(), who: who.clone() }),
             ChatEvent::State => self.put(|| Wire::State { conversation: id() }),
+            // What is being written is shown where it is written; the message that comes of it crosses.
+            ChatEvent::Draft(_) => {}
         }
     }
 

@@ -76,7 +76,7 @@ pub async fn ask(
     };
     let now = app.now();
     let id = begin(app, ask, now).await?;
-    let limit = app.config.model.as_ref().and_then(|model| model.timeout_ms).unwrap_or(LONGEST_MS);
+    let limit = app.config.model.as_ref().map_or(LONGEST_MS, |model| model.timeout_ms);
     let started = std::time::Instant::now();
     let answer = tokio::select! {
         biased;
