@@ -104,6 +104,11 @@ pub(super) fn is_threat(text: &str) -> bool {
         "喝农药",
         "报复社会",
         "鱼死网破",
+        "从楼上跳",
+        "死给你",
+        "上吊",
+        "割腕",
+        "爬塔吊",
     ];
     const HARMLESS: &[&str] = &["跳楼价", "跳楼甩卖", "自杀式", "自杀率", "违法吗", "怎么处罚", "预防", "禁止", "不得"];
     WORDS.iter().any(|w| text.contains(w)) && !HARMLESS.iter().any(|w| text.contains(w))
