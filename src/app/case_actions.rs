@@ -13,8 +13,7 @@ use super::{
 use crate::{
     domain::{
         case::{
-            ActionInput, Actor, ActorStamp, Case, CaseAction, CaseEvent, CaseNumber, EventKind, Fact, Outcome,
-            refusal,
+            ActionInput, Actor, ActorStamp, Case, CaseAction, CaseEvent, CaseNumber, EventKind, Fact, Outcome, refusal,
         },
         ids::{CaseId, OfficerId},
     },

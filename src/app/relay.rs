@@ -345,8 +345,11 @@ mod tests {
         let case = Scope::Case { units: vec!["zjj".to_owned()], sealed: true, recused: vec!["swj".to_owned()] };
         a.hub.tell_staff(StaffEvent { kind: "case", scope: case, data: "{}".to_owned() });
         let crossed = there.recv().await.expect("an event");
-        assert!(matches!(&crossed.scope, Scope::Case { units, sealed: true, recused }
-            if *units == ["zjj"] && *recused == ["swj"]), "{crossed:?}");
+        assert!(
+            matches!(&crossed.scope, Scope::Case { units, sealed: true, recused }
+            if *units == ["zjj"] && *recused == ["swj"]),
+            "{crossed:?}"
+        );
 
         // What does not fit is a call to look.
         a.hub.tell_staff(event("case", &"长".repeat(4_000)));

@@ -38,10 +38,8 @@ impl Line {
         let options = (*pool.connect_options()).clone();
         let options = options.log_slow_statements(tracing::log::LevelFilter::Off, Duration::from_secs(1));
         // One connection listens, one tells.
-        let pool = PgPoolOptions::new()
-            .max_connections(2)
-            .acquire_timeout(Duration::from_secs(10))
-            .connect_lazy_with(options);
+        let pool =
+            PgPoolOptions::new().max_connections(2).acquire_timeout(Duration::from_secs(10)).connect_lazy_with(options);
         let name = hex::encode(Sha256::digest(schema.as_bytes()));
         Ok(Some(Self { pool, channel: format!("zhitong_{}", name.get(..16).unwrap_or_default()) }))
     }

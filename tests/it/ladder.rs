@@ -78,7 +78,8 @@ async fn the_second_refused_return_of_the_same_unit_is_supervised() {
         assert!(!has(&office.return_refused("swj").await, "supervised"), "another unit's first one");
         assert!(has(&office.return_refused("zjj").await, "supervised"), "the second one of the unit");
         // Long ago is no pattern.
-        let later = office.app.app.now().saturating_add(jiff::SignedDuration::from_hours(24 * 120)).expect("an instant");
+        let later =
+            office.app.app.now().saturating_add(jiff::SignedDuration::from_hours(24 * 120)).expect("an instant");
         office.app.clock.set(later);
         assert!(!has(&office.return_refused("swj").await, "supervised"), "the first one for a long time");
     }

@@ -365,3 +365,42 @@ async fn what_is_told_bit_by_bit_is_one_matter() {
     assert!(form.to_string().contains("生态环境"), "{form}");
     gateway.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_leans_on_the_last_answer_is_read_with_it() {
+    let gateway = Gateway::start(testing::sqlite().await, "2026-11-02T10:00:00").await;
+    let form = |answer: &Value| replies(answer).iter().find(|r| r["kind"] == "form").cloned();
+
+    // A question of two words is about what was asked before.
+    let visitor = gateway.visitor().await;
+    visitor.say("开餐厅要不要消防检查").await;
+    let answer = visitor.say("那要多久").await;
+    assert!(form(&answer).is_none() && replies(&answer)[0]["rule_id"].is_string(), "{answer}");
+
+    // A place is the answer to “您在哪里”.
+    let visitor = gateway.visitor().await;
+    visitor.say("台胞个税补贴怎么领").await;
+    let answer = visitor.say("平潭").await;
+    assert_eq!(replies(&answer)[0]["rule_id"], "pt-tw-tax", "{answer}");
+
+    // Facts after “欠款投诉找哪个部门” are facts of that matter.
+    let visitor = gateway.visitor().await;
+    visitor.say("欠款投诉找哪个部门").await;
+    let answer = visitor.say("对方是央企，合同120万，去年6月到期").await;
+    let filled = form(&answer).expect("a form");
+    assert_eq!(filled["form"]["matters"][0]["type"], "arrears", "{filled}");
+
+    // 不想留名字 after what happened.
+    let visitor = gateway.visitor().await;
+    visitor.say("昨天下午有三拨人来检查没亮证件，我们不敢说是哪家").await;
+    let filled = form(&visitor.say("不想留名字").await).expect("a form");
+    assert!(filled.to_string().contains("没亮证件"), "{filled}");
+
+    // Numbers and names are no part of the demand.
+    let visitor = gateway.visitor().await;
+    visitor.say("去年的技改补贴公示四个月了还没到账").await;
+    let filled = form(&visitor.say("0591-87654321 林小姐 91350100M000100Y43").await).expect("a form");
+    let demand = filled["form"]["matters"][0]["demand"].as_str().unwrap_or_default().to_owned();
+    assert!(!demand.contains("林小姐") && !demand.contains("8765"), "{demand}");
+    gateway.stop().await;
+}

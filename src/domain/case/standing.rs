@@ -129,7 +129,9 @@ impl Standing<'_> {
             }),
             A::Endorse => {
                 let needless = case.status == CaseStatus::Accepted && case.requirements.chain == 0;
-                unless(needless, || E::Field { field: "action", message: "该口径没有报批程序，请直接分派" })
+                unless(needless, || E::Field {
+                    field: "action", message: "该口径没有报批程序，请直接分派"
+                })
             }
             A::Dispatch => unless(case.requirements.chain > case.approvals, || E::Field {
                 field: "action",
@@ -142,9 +144,7 @@ impl Standing<'_> {
             A::Resume => self.bar_resume(),
             A::RequestExtension => self.bar_extension(),
             A::GrantExtension => self.bar_grant(),
-            A::RefuseExtension => {
-                unless(case.overlay.extension.is_none(), || E::NoExtension("没有待审的延期申请"))
-            }
+            A::RefuseExtension => unless(case.overlay.extension.is_none(), || E::NoExtension("没有待审的延期申请")),
             A::DraftReply => {
                 self.no_open_assists()?;
                 unless(case.open_pause().is_some(), || E::Paused(true))?;

@@ -486,7 +486,7 @@ fn accuses(matter: &ReadingMatter) -> bool {
 }
 
 /// Words that ask whether and how.
-fn asks(words: &str) -> bool {
+pub(super) fn asks(words: &str) -> bool {
     ["吗", "？", "?", "能不能", "可不可以", "可以不", "怎么", "如何", "是否", "会不会"]
         .iter()
         .any(|w| words.contains(w))

@@ -528,7 +528,7 @@ pub(super) fn is_person_name(text: &str) -> bool {
 pub fn object(text: &str) -> Option<String> {
     static LABELLED: LazyLock<Regex> = LazyLock::new(|| {
         regex(
-            r"(?:欠款方|债务人|欠款单位|涉及单位|被投诉(?:单位|人|方)|对方(?:单位|公司)?|检查单位|甲方)(?:是|为|叫)?[:： ]*([\p{Han}A-Za-z0-9（）()]{2,30})",
+            r"(?:(?:欠款方|债务人|欠款单位|涉及单位|被投诉(?:单位|人|方)|检查单位)(?:是|为|叫)?[:： ]*|(?:对方(?:单位|公司)?|甲方)(?:是|为|叫|[:：]) *)([\p{Han}A-Za-z0-9（）()]{2,30})",
         )
     });
     static ACCUSED: LazyLock<Regex> = LazyLock::new(|| {

@@ -475,8 +475,14 @@ pub(super) fn check(key: FieldKey, written: &str, today: Date) -> Result<String,
 
 /// The words without the names, numbers and addresses that went into fields; `None` when nothing of them stands there.
 pub(super) fn beside_facts(words: &str, facts: &Facts) -> Option<String> {
-    let masked = crate::domain::text::mask_personal(words);
-    let mut rest = masked.clone();
+    let mut rest = String::with_capacity(words.len());
+    let mut at = 0;
+    for piece in crate::domain::text::find_personal(words) {
+        rest.push_str(words.get(at..piece.span.start).unwrap_or_default());
+        rest.push('，');
+        at = piece.span.end;
+    }
+    rest.push_str(words.get(at..).unwrap_or_default());
     for name in [&facts.enterprise, &facts.contact_name, &facts.contact_wechat].into_iter().flatten() {
         rest = rest.replace(name.as_str(), "，");
     }

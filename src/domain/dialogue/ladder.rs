@@ -359,12 +359,13 @@ impl<'a> Turn<'a> {
                 return;
             }
             awaiting @ (Awaiting::Duplicate { .. } | Awaiting::Form) => self.state.awaiting = awaiting,
+            awaiting @ (Awaiting::Nothing | Awaiting::CaseOffer) => {
+                if self.follows_an_answer(words, &reading, &awaiting) {
+                    return;
+                }
+            }
             // Whatever is said next takes the place of the question that the model was asked.
-            Awaiting::Nothing
-            | Awaiting::Matter { hint: None }
-            | Awaiting::CaseOffer
-            | Awaiting::CancelForm
-            | Awaiting::Model { .. } => {}
+            Awaiting::Matter { hint: None } | Awaiting::CancelForm | Awaiting::Model { .. } => {}
         }
         // 5. Rules, clarification, case.
         self.matters(words, reading, None);

@@ -18,6 +18,7 @@ pub mod draft;
 pub mod extract;
 mod filing;
 mod filling;
+mod following;
 pub mod form;
 pub mod knowledge;
 mod ladder;

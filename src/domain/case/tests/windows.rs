@@ -158,10 +158,7 @@ fn closing_is_offered_when_nothing_is_missing_any_more() {
     };
     story.act(&cast.leader, close).is(CaseStatus::ClosingReview);
     story.refuses(&cast.verifier, &approve(), "case.close_needs");
-    let call = ActionInput::Confirm {
-        solved: true,
-        words: None,
-        call_record: Some("11月2日 10:00 李经理".to_owned()),
-    };
+    let call =
+        ActionInput::Confirm { solved: true, words: None, call_record: Some("11月2日 10:00 李经理".to_owned()) };
     story.act(&cast.verifier, call).act(&cast.verifier, approve()).is(CaseStatus::Closed);
 }
