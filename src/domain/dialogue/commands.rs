@@ -120,7 +120,8 @@ impl Turn<'_> {
                 true
             }
             Command::Rate => {
-                if tells_a_matter {
+                // 评价 alone is also a word of some matters.
+                if tells_a_matter && words.chars().count() > 4 {
                     return false;
                 }
                 self.rate();
