@@ -33,6 +33,7 @@ pub mod timers;
 pub mod units;
 pub mod upkeep;
 pub mod wechat;
+pub mod wechat_in;
 pub mod wechat_out;
 pub mod wechat_scenes;
 

@@ -1,10 +1,10 @@
 //! WeChat users with their sending windows, messages already received, and what a passive reply carried.
 //!
-//! Every message that the bot, an officer or the system writes into a conversation of a WeChat user has a row in the
-//! outbox ([`hold`], in the transaction that stores the message): target [`TARGET`], key [`delivery_key`], payload
-//! `{"conversation_id","seq"}`. A reply that the platform waits for is held back until its three tries are over; the
-//! passive reply takes it out of the outbox ([`account`]) before it leaves. If the process dies in between, the
-//! platform's next try gets the same answer, and if none comes, the outbox sends it.
+//! A message for a WeChat user that nobody carries back at once has a row in the outbox ([`hold`], in the transaction
+//! that stores the message): target [`TARGET`], key [`delivery_key`], payload `{"conversation_id","seq"}`. The replies
+//! to a message whose platform waits have none while there is time: the passive reply carries them. What comes too late
+//! for it is held back until the platform's three tries are over; a passive reply marks it as sent ([`carry`]) before it
+//! leaves, and so does every reply to a repeat: whatever is written later finds the mark.
 
 use std::sync::LazyLock;
 
@@ -174,7 +174,8 @@ pub struct Held {
     pub next_at: Timestamp,
 }
 
-/// Puts messages into the outbox for WeChat, in the transaction that stores them.
+/// Puts messages into the outbox for WeChat, in the transaction that stores them or later. A message is there once: what
+/// waits already keeps the earlier time, what was sent stays sent.
 ///
 /// # Errors
 /// `Database`.
@@ -185,7 +186,8 @@ pub async fn hold(tx: &mut Tx, messages: &[Held], now: Timestamp) -> Result<(), 
              SELECT v.column1, 'wechat', 'wechat.message', v.column2, v.column3, 'ready', 0, v.column4, v.column5 \
              FROM (VALUES ",
             5,
-            ") AS v WHERE v.column1 IS NOT NULL ON CONFLICT (target, key) DO NOTHING",
+            ") AS v WHERE v.column1 IS NOT NULL ON CONFLICT (target, key) DO UPDATE SET next_at = excluded.next_at \
+             WHERE outbox.state = 'ready' AND outbox.next_at > excluded.next_at",
         )
     });
     for part in SQL.parts(tx.is_sqlite(), messages) {
@@ -195,7 +197,7 @@ pub async fn hold(tx: &mut Tx, messages: &[Held], now: Timestamp) -> Result<(), 
                 query = query
                     .bind(m.map(|m| m.id.as_str()))
                     .bind(m.map(|m| delivery_key(&m.conversation, m.seq)))
-                    .bind(m.map(|m| json!({"conversation_id": m.conversation, "seq": m.seq}).to_string()))
+                    .bind(m.map(payload))
                     .bind(m.map(|m| m.next_at.as_millisecond()))
                     .bind(m.map(|_| now.as_millisecond()));
             }
@@ -205,23 +207,15 @@ pub async fn hold(tx: &mut Tx, messages: &[Held], now: Timestamp) -> Result<(), 
     Ok(())
 }
 
-/// What came in from a user, and which messages its passive reply is about to carry.
+fn payload(message: &Held) -> String {
+    json!({"conversation_id": message.conversation, "seq": message.seq}).to_string()
+}
+
+/// A passive reply about to leave.
 #[derive(Debug, Clone)]
-pub struct Inbound {
-    /// `oa`, `work` or `kf`.
-    pub channel: &'static str,
-    /// Name of the account in the configuration.
-    pub account: String,
-    /// openid, UserID or external_userid.
-    pub openid: String,
-    /// `ConversationId` as text.
-    pub conversation: String,
-    /// When it came.
-    pub at: Timestamp,
-    /// Whether it opens the window of 48 hours: a message does, a repeat does not.
-    pub opens_window: bool,
-    /// Numbers of the messages that the passive reply carries.
-    pub carried: Vec<i64>,
+pub struct Carried {
+    /// The messages it carries.
+    pub messages: Vec<Held>,
     /// What of their words did not fit into it.
     pub rest: Option<Rest>,
 }
@@ -237,48 +231,34 @@ pub struct Rest {
     pub next_at: Timestamp,
 }
 
-/// Opens the windows and takes what the passive replies carry out of the outbox, for many at once. Rows that a sender
+/// Marks what passive replies carry as sent, for many at once, whether it waits in the outbox or not. Rows that a sender
 /// has claimed already stay with it.
 ///
 /// # Errors
 /// `Database`.
-pub async fn account(tx: &mut Tx, inbound: &[Inbound], now: Timestamp) -> Result<(), StoreError> {
-    const WINDOW: &str = "UPDATE wechat_users SET last_inbound_at = CAST(j.value ->> 'at' AS BIGINT), \
-        sent_since_inbound = 0, changed_at = $2 FROM json_each($1) AS j \
-        WHERE channel = j.value ->> 'channel' AND account = j.value ->> 'account' AND openid = j.value ->> 'openid' \
-        AND (last_inbound_at IS NULL OR last_inbound_at <= CAST(j.value ->> 'at' AS BIGINT))";
-    const CARRIED: &str = "DELETE FROM outbox WHERE target = 'wechat' AND state = 'ready' \
-        AND key IN (SELECT value ->> 'key' FROM json_each($1))";
-    // One entry per user: the last.
-    let mut windows = std::collections::BTreeMap::new();
-    for one in inbound.iter().filter(|one| one.opens_window) {
-        let at = windows.entry((one.channel, one.account.as_str(), one.openid.as_str())).or_insert(one.at);
-        *at = (*at).max(one.at);
+pub async fn carry(tx: &mut Tx, replies: &[Carried], now: Timestamp) -> Result<(), StoreError> {
+    const SQL: &str = "INSERT INTO outbox (id, target, event, key, payload, state, attempts, next_at, created_at, \
+        done_at) SELECT j.value ->> 'id', 'wechat', 'wechat.message', j.value ->> 'key', j.value ->> 'payload', 'sent', \
+        0, $2, $2, $2 FROM json_each($1) AS j WHERE TRUE ON CONFLICT (target, key) DO UPDATE SET state = 'sent', \
+        held = NULL, held_after = NULL, done_at = excluded.done_at WHERE outbox.state = 'ready'";
+    // One entry per message: PostgreSQL refuses to touch a row twice.
+    let mut list = std::collections::BTreeMap::new();
+    for message in replies.iter().flat_map(|reply| &reply.messages) {
+        let key = delivery_key(&message.conversation, message.seq);
+        list.entry(key.clone()).or_insert_with(|| json!({"id": message.id, "key": key, "payload": payload(message)}));
     }
-    if !windows.is_empty() {
-        let list: Vec<_> = windows
-            .iter()
-            .map(|((channel, account, openid), at)| {
-                json!({"channel": channel, "account": account, "openid": openid, "at": at.as_millisecond().to_string()})
-            })
-            .collect();
-        on_backend!(tx, |conn| sqlx::query(WINDOW)
+    if !list.is_empty() {
+        let list: Vec<_> = list.into_values().collect();
+        on_backend!(tx, |conn| sqlx::query(SQL)
             .bind(json!(list).to_string())
             .bind(now.as_millisecond())
             .execute(conn)
             .await
             .map(|_| ()))?;
     }
-    let keys: Vec<_> = inbound
-        .iter()
-        .flat_map(|one| one.carried.iter().map(|seq| json!({"key": delivery_key(&one.conversation, *seq)})))
-        .collect();
-    if !keys.is_empty() {
-        on_backend!(tx, |conn| sqlx::query(CARRIED).bind(json!(keys).to_string()).execute(conn).await.map(|_| ()))?;
-    }
-    for one in inbound {
-        if let (Some(rest), Some(seq)) = (&one.rest, one.carried.last()) {
-            follow(tx, &one.conversation, *seq, rest, now).await?;
+    for reply in replies {
+        if let (Some(rest), Some(last)) = (&reply.rest, reply.messages.last()) {
+            follow(tx, &last.conversation, last.seq, rest, now).await?;
         }
     }
     Ok(())
@@ -526,7 +506,7 @@ mod tests {
     }
 
     crate::store_test! {
-        async fn a_passive_reply_takes_its_messages_out_of_the_outbox_and_opens_the_window(db: Db) {
+        async fn what_a_passive_reply_carries_is_sent_once_and_for_all(db: Db) {
             let mut tx = db.write().await.unwrap();
             let conversation = with_user(&mut tx).await;
             hold(&mut tx, &[held(conversation, 2, 100), held(conversation, 3, 100), held(conversation, 5, 50)], at(10)).await.unwrap();
@@ -534,20 +514,21 @@ mod tests {
             assert_eq!(waiting(&mut tx, conversation).await.unwrap(), 3, "a message is held once");
             let user = find(&mut tx, "oa", "main", "o1").await.unwrap().unwrap();
             count_sent(&mut tx, &user, 2, at(12)).await.unwrap();
-            let inbound = |at_ms: i64, carried: Vec<i64>| Inbound {
-                channel: "oa", account: "main".into(), openid: "o1".into(), conversation: conversation.to_string(),
-                at: at(at_ms), opens_window: true, carried, rest: None,
+            let carried = |seqs: &[i64]| Carried {
+                messages: seqs.iter().map(|seq| Held { id: format!("y{seq}"), ..held(conversation, *seq, 0) }).collect(),
+                rest: None,
             };
-            account(&mut tx, &[inbound(20, vec![2]), inbound(19, vec![3])], at(21)).await.unwrap();
-            let user = find(&mut tx, "oa", "main", "o1").await.unwrap().unwrap();
-            assert_eq!((user.last_inbound_at, user.sent_since_inbound), (Some(20), 0));
-            account(&mut tx, &[inbound(15, vec![])], at(22)).await.unwrap();
-            assert_eq!(find(&mut tx, "oa", "main", "o1").await.unwrap().unwrap().last_inbound_at, Some(20), "never back");
-            let due = wechat_out::claim(&mut tx, at(200), at(300), 10).await.unwrap();
+            carry(&mut tx, &[carried(&[2]), carried(&[3, 9]), carried(&[3])], at(21)).await.unwrap();
+            assert_eq!(waiting(&mut tx, conversation).await.unwrap(), 1, "what was carried does not wait");
+            hold(&mut tx, &[held(conversation, 9, 30), held(conversation, 3, 30)], at(22)).await.unwrap();
+            assert_eq!(waiting(&mut tx, conversation).await.unwrap(), 1, "and never will, whoever comes later");
+            hold(&mut tx, &[held(conversation, 5, 40)], at(22)).await.unwrap();
+            assert!(wechat_out::claim(&mut tx, at(39), at(39), 10).await.unwrap().is_empty());
+            let due = wechat_out::claim(&mut tx, at(40), at(300), 10).await.unwrap();
             assert_eq!(due.iter().map(|row| row.key.clone()).collect::<Vec<_>>(), [delivery_key(&conversation.to_string(), 5)]);
             assert_eq!(due[0].payload, json!({"conversation_id": conversation.to_string(), "seq": 5}).to_string());
             assert_eq!(due[0].event, EVENT_MESSAGE);
-            account(&mut tx, &[inbound(30, vec![5])], at(31)).await.unwrap();
+            carry(&mut tx, &[carried(&[5])], at(41)).await.unwrap();
             assert_eq!(waiting(&mut tx, conversation).await.unwrap(), 1, "what a sender has stays with it");
             assert_eq!(of_conversation(&mut tx, conversation).await.unwrap().len(), 1);
             set_subscribed(&mut tx, &user, false, at(40)).await.unwrap();

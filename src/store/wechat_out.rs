@@ -266,7 +266,8 @@ mod tests {
     use crate::store::{
         conversations::{self, NewVisitor},
         outbox,
-        wechat::{self, Inbound, NewUser},
+        wechat::{self, NewUser},
+        wechat_in::{self, Seen},
     };
 
     const CONVERSATION: &str = "01934567-89ab-7000-8000-000000000002";
@@ -302,17 +303,14 @@ mod tests {
     }
 
     async fn inbound(tx: &mut Tx, ms: i64) -> WechatUser {
-        let inbound = Inbound {
+        let seen = Seen {
             channel: "oa",
             account: "main".into(),
             openid: "o1".into(),
             conversation: CONVERSATION.into(),
             at: at(ms),
-            opens_window: true,
-            carried: Vec::new(),
-            rest: None,
         };
-        wechat::account(tx, &[inbound], at(ms)).await.unwrap();
+        wechat_in::open_windows(tx, &[seen]).await.unwrap();
         wechat::find(tx, "oa", "main", "o1").await.unwrap().unwrap()
     }
 

@@ -27,3 +27,4 @@ mod upkeep;
 mod wechat;
 mod wechat_api;
 mod wechat_kf;
+mod wechat_passive;

@@ -63,11 +63,11 @@ pub(crate) fn text(from: &str, id: u64, words: &str) -> String {
     xml(from, &format!("<MsgType>text</MsgType><Content><![CDATA[{words}]]></Content><MsgId>{id}</MsgId>"))
 }
 
-fn event(from: &str, name: &str, key: &str) -> String {
+pub(crate) fn event(from: &str, name: &str, key: &str) -> String {
     xml(from, &format!("<MsgType>event</MsgType><Event>{name}</Event><EventKey><![CDATA[{key}]]></EventKey>"))
 }
 
-fn query(at: i64, nonce: &str) -> String {
+pub(crate) fn query(at: i64, nonce: &str) -> String {
     let signature = crypto::signature(&[TOKEN, &at.to_string(), nonce]);
     format!("signature={signature}&timestamp={at}&nonce={nonce}&openid=o1")
 }
@@ -111,7 +111,7 @@ pub(crate) async fn messages(app: &TestApp, id: ConversationId) -> Vec<(String, 
     rows.into_iter().map(|row| (row.sender, row.text)).collect()
 }
 
-async fn waiting(app: &TestApp, id: ConversationId) -> i64 {
+pub(crate) async fn waiting(app: &TestApp, id: ConversationId) -> i64 {
     let mut tx = app.app.db.read().await.expect("a reader");
     wechat::waiting(&mut tx, id).await.expect("a count")
 }

@@ -33,7 +33,7 @@ use crate::{
         dialogue::{FiledCase, Input},
         ids::ConversationId,
     },
-    ports::wechat::WechatKind,
+    ports::wechat::WechatAccount,
     store::StoreError,
 };
 
@@ -57,8 +57,20 @@ pub struct Sent {
     pub input: Input,
     /// What is shown as the visitor's message; `None`: nothing is shown (a mark on an answer).
     pub shown: Option<Shown>,
-    /// The WeChat entrance it came through: its replies go back there.
-    pub via: Option<WechatKind>,
+    /// The WeChat user who sent it: the replies go back there.
+    pub via: Option<Via>,
+}
+
+/// A WeChat user, and how the replies reach them.
+#[derive(Debug, Clone)]
+pub struct Via {
+    /// The account.
+    pub account: WechatAccount,
+    /// openid, UserID or external_userid.
+    pub openid: String,
+    /// Replies decided by then are carried back by whoever handed the message over. Later ones, or all without it, wait
+    /// in the outbox.
+    pub carried_until: Option<Instant>,
 }
 
 /// The visitor's message as stored.
@@ -85,6 +97,8 @@ pub struct Answer {
     pub filed: Vec<FiledCase>,
     /// Whether this is the first answer again.
     pub repeated: bool,
+    /// Whether its replies wait in the outbox for the WeChat user.
+    pub waits: bool,
 }
 
 /// A message on its way, with whoever waits for the answer.

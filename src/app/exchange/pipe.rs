@@ -18,6 +18,7 @@ use crate::{
     store::{
         conversations::{ConversationRow, MessageRow},
         wechat::Held,
+        wechat_in::Seen,
     },
 };
 
@@ -54,6 +55,8 @@ pub(super) struct Group {
     pub(super) unanswered: Vec<(String, String, String, Option<String>)>,
     /// Replies that have to reach a WeChat user.
     pub(super) held: Vec<Held>,
+    /// WeChat users who wrote.
+    pub(super) seen: Vec<Seen>,
     /// Messages that are decided inside a transaction, after the others.
     pub(super) whole: Vec<Waiting>,
 }
@@ -73,6 +76,7 @@ impl Group {
         self.row_of.clear();
         self.unanswered.clear();
         self.held.clear();
+        self.seen.clear();
     }
 }
 

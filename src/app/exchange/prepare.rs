@@ -32,6 +32,7 @@ use crate::{
     store::{
         conversations::{self, ConversationRow},
         wechat::Held,
+        wechat_in::Seen,
     },
 };
 
@@ -92,6 +93,7 @@ struct Decided {
     stored: Vec<Stored>,
     unanswered: Vec<(String, String, String, Option<String>)>,
     held: Vec<Held>,
+    seen: Option<Seen>,
 }
 
 /// What became of one message.
@@ -234,9 +236,10 @@ fn decide(app: &App, knowledge: &Shipped<'_>, now: Timestamp, remembered: &mut R
     for reply in &outcome.replies {
         stored.push(turn::answered(app, now, &mut open.row, reply, reply_to));
     }
-    let held = sent.via.map_or_else(Vec::new, |kind| {
-        let replies = stored.iter().skip(said).map(|stored| &stored.row);
-        replies.map(|row| wechat::held(app, kind, &row.conversation_id, row.seq, now)).collect()
+    let seen = sent.via.as_ref().map(|via| wechat::seen(via, &open.row.id, now));
+    let held = sent.via.as_ref().map_or_else(Vec::new, |via| {
+        let replies = stored.iter().skip(said).map(|stored| stored.row.seq);
+        wechat::held(app, via, &open.row.id, replies, now)
     });
     let last = if said > 0 { stored.first() } else { stored.last() };
     turn::settle(now, open, last.map(|stored| stored.row.text.as_str()));
@@ -273,6 +276,7 @@ fn decide(app: &App, knowledge: &Shipped<'_>, now: Timestamp, remembered: &mut R
         conversation: ConversationInfo::new(&open.row, None, None),
         filed: Vec::new(),
         repeated: false,
+        waits: !held.is_empty(),
     };
     Step::Decided(Box::new(Decided {
         conversation: sent.conversation,
@@ -281,6 +285,7 @@ fn decide(app: &App, knowledge: &Shipped<'_>, now: Timestamp, remembered: &mut R
         stored,
         unanswered,
         held,
+        seen,
         ready: Ready { waiting, answer },
     }))
 }
@@ -309,6 +314,7 @@ fn hand_over(pipe: &Pipe, memory: &mut Memory, decided: Vec<Step>) {
         group.messages.extend(decided.stored.into_iter().map(|stored| stored.row));
         group.unanswered.extend(decided.unanswered);
         group.held.extend(decided.held);
+        group.seen.extend(decided.seen);
         let mut row = decided.row;
         if let Some(saved) = group.row_of.get(&decided.conversation).and_then(|at| group.rows.get_mut(*at)) {
             row.version = saved.row.version;

@@ -31,6 +31,7 @@ use crate::{
         self, Tx,
         conversations::{self, ConversationRow, MessageRow},
         wechat::Held,
+        wechat_in::{self, Seen},
     },
 };
 
@@ -64,7 +65,7 @@ pub(super) struct Stored {
 /// What becomes of one message of the batch.
 enum Plan {
     /// Stored with these replies: positions in the list of stored messages.
-    Decided { message: Option<usize>, replies: Vec<usize>, filed: Vec<FiledCase> },
+    Decided { message: Option<usize>, replies: Vec<usize>, filed: Vec<FiledCase>, waits: bool },
     /// The same as an earlier one of this batch.
     SameAs(usize),
     /// Stored before: the number of the first one.
@@ -93,6 +94,8 @@ pub(super) struct Batch<'a> {
     held: Vec<Held>,
     /// Replies that no passive reply can carry, because nothing was received: positions in `stored`.
     delivered: Vec<usize>,
+    /// WeChat users who wrote.
+    seen: Vec<Seen>,
     stored: Vec<Stored>,
     /// How many of `stored` are written already.
     written: usize,
@@ -123,6 +126,7 @@ pub(super) async fn run(app: &App, sent: &[&Sent], failed: bool) -> Result<Vec<R
             repeats.insert((id, client_id), Plan::Repeat(seq));
         }
     }
+    let strangers = strangers(&mut tx, sent, now).await?;
     let queue = conversations::count_queued(&mut tx).await?;
 
     let mut batch = Batch {
@@ -135,6 +139,7 @@ pub(super) async fn run(app: &App, sent: &[&Sent], failed: bool) -> Result<Vec<R
         asked: false,
         held: Vec::new(),
         delivered: Vec::new(),
+        seen: Vec::new(),
         stored: Vec::with_capacity(2 * sent.len()),
         written: 0,
     };
@@ -155,7 +160,7 @@ pub(super) async fn run(app: &App, sent: &[&Sent], failed: bool) -> Result<Vec<R
                 }
             }
         }
-        let Some(conversation) = open.get_mut(id) else {
+        let Some(conversation) = open.get_mut(id).filter(|_| !strangers.contains(&n)) else {
             plans.push(Plan::Refused(AppError::NotFound));
             continue;
         };
@@ -177,6 +182,7 @@ pub(super) async fn run(app: &App, sent: &[&Sent], failed: bool) -> Result<Vec<R
 
     let nothing_new = batch.stored.is_empty();
     write_messages(&mut batch, &mut tx).await?;
+    wechat_in::open_windows(&mut tx, &batch.seen).await?;
     store::wechat::hold(&mut tx, &batch.held, now).await?;
     let delivered: Vec<MessageRow> =
         batch.delivered.iter().filter_map(|n| batch.stored.get(*n)).map(|stored| stored.row.clone()).collect();
@@ -216,12 +222,13 @@ pub(super) async fn run(app: &App, sent: &[&Sent], failed: bool) -> Result<Vec<R
         let answer = match (plan, conversation) {
             (Plan::Refused(error), _) => Err(error),
             (_, None) => Err(AppError::NotFound),
-            (Plan::Decided { message, replies, filed }, Some(conversation)) => Ok(Answer {
+            (Plan::Decided { message, replies, filed, waits }, Some(conversation)) => Ok(Answer {
                 message: message.and_then(&mut take),
                 replies: replies.into_iter().filter_map(take).collect(),
                 conversation,
                 filed,
                 repeated: false,
+                waits,
             }),
             (Plan::SameAs(first), Some(_)) => match answers.get(first) {
                 Some(Ok(answer)) => Ok(Answer { repeated: true, ..Answer::clone(answer) }),
@@ -229,7 +236,7 @@ pub(super) async fn run(app: &App, sent: &[&Sent], failed: bool) -> Result<Vec<R
             },
             (Plan::Repeat(seq), Some(conversation)) => {
                 let (message, replies) = repeated.get(&(one.conversation, seq)).cloned().unwrap_or_default();
-                Ok(Answer { message, replies, conversation, filed: Vec::new(), repeated: true })
+                Ok(Answer { message, replies, conversation, filed: Vec::new(), repeated: true, waits: false })
             }
         };
         answers.push(answer);
@@ -341,15 +348,31 @@ async fn one_message(
     if sent.input.ticket().is_some() {
         batch.delivered.extend(&positions);
     }
-    if let Some(kind) = sent.via {
-        let rows = positions.iter().filter_map(|n| batch.stored.get(*n)).map(|stored| &stored.row);
-        let held: Vec<Held> =
-            rows.map(|row| wechat::held(batch.app, kind, &row.conversation_id, row.seq, batch.now)).collect();
+    let mut waits = false;
+    if let Some(via) = &sent.via {
+        let replies = positions.iter().filter_map(|n| batch.stored.get(*n)).map(|stored| stored.row.seq);
+        let held = wechat::held(batch.app, via, &conversation.row.id, replies, batch.now);
+        waits = !held.is_empty();
         batch.held.extend(held);
+        batch.seen.push(wechat::seen(via, &conversation.row.id, batch.now));
     }
     let last = message.or(positions.last().copied()).and_then(|n| batch.stored.get(n));
     settle(batch.now, conversation, last.map(|stored| stored.row.text.as_str()));
-    Ok(Plan::Decided { message, replies: positions, filed })
+    Ok(Plan::Decided { message, replies: positions, filed, waits })
+}
+
+/// Messages of WeChat users whose conversation is another one by now: whoever sent them looks it up again.
+async fn strangers(tx: &mut Tx, sent: &[&Sent], now: Timestamp) -> Result<Vec<usize>, AppError> {
+    let (positions, seen): (Vec<usize>, Vec<Seen>) = sent
+        .iter()
+        .enumerate()
+        .filter_map(|(n, one)| {
+            let via = one.via.as_ref()?;
+            Some((n, wechat::seen(via, &one.conversation.to_string(), now)))
+        })
+        .unzip();
+    let strange = wechat_in::strangers(tx, &seen).await?;
+    Ok(strange.into_iter().filter_map(|n| positions.get(n).copied()).collect())
 }
 
 /// Writes the messages that are not written yet.

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     app::{App, AppError},
-    store::{conversations, wechat},
+    store::{conversations, wechat, wechat_in},
 };
 
 /// Writes groups until no further one comes.
@@ -72,7 +72,7 @@ pub(super) async fn run(app: &App, pipe: &Pipe) {
     }
 }
 
-/// One transaction for what was decided: two or three statements and the commit.
+/// One transaction for what was decided: two or three statements and the commit. Whatever it rests on is compared there.
 async fn store(app: &App, group: &Group) -> Result<(), AppError> {
     let rows: Vec<_> = group.rows.iter().map(|saved| &saved.row).collect();
     let mut tx = app.db.write().await?;
@@ -80,6 +80,7 @@ async fn store(app: &App, group: &Group) -> Result<(), AppError> {
         conversations::insert_messages(&mut tx, &group.messages).await?;
         conversations::save_all(&mut tx, &rows).await?;
         conversations::insert_unanswered(&mut tx, &group.unanswered, app.now()).await?;
+        wechat_in::open_windows(&mut tx, &group.seen).await?;
         wechat::hold(&mut tx, &group.held, app.now()).await
     }
     .await;

@@ -3,15 +3,15 @@
 //! The message is noted in the database before the fetch begins, so that a restart takes it up again; addresses from
 //! outside are never opened, only ids at the platform.
 
-use std::sync::Arc;
+use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Decided, NO_FILE, NO_WORDS, passive, people};
+use super::{Decided, NO_FILE, NO_WORDS, passive::Leaving, people};
 use crate::{
     app::{
         App, AppError, attachments,
-        exchange::{Sent, Shown},
+        exchange::{Sent, Shown, Via},
     },
     domain::dialogue::{Input, InputKind},
     ports::wechat::{MediaKind, Verdict, WechatAccount, WechatMedia},
@@ -71,7 +71,7 @@ impl Wanted {
 ///
 /// # Errors
 /// `Store`.
-pub(super) async fn take(app: &App, wanted: Wanted) -> Result<Decided, AppError> {
+pub(super) async fn take(app: &App, wanted: Wanted, carried_until: Option<Instant>) -> Result<Decided, AppError> {
     let payload = serde_json::to_string(&wanted).map_err(|error| AppError::Internal(error.to_string()))?;
     let mut tx = app.db.write().await?;
     let known = store::receive(&mut tx, &wanted.client_id, &wanted.kind, &wanted.account, app.now()).await?;
@@ -79,7 +79,7 @@ pub(super) async fn take(app: &App, wanted: Wanted) -> Result<Decided, AppError>
         Received::New => {
             store::note(&mut tx, &wanted.client_id, &payload).await?;
             tx.commit().await?;
-            fetch(app, &wanted).await
+            fetch(app, &wanted, carried_until).await
         }
         Received::Running => {
             tx.rollback().await?;
@@ -89,20 +89,20 @@ pub(super) async fn take(app: &App, wanted: Wanted) -> Result<Decided, AppError>
             tx.rollback().await?;
             match excuse {
                 Some(_) => Ok(Decided::Refused(wanted.excuse())),
-                None => hand_over(app, &wanted, None).await,
+                None => hand_over(app, &wanted, None, carried_until).await,
             }
         }
     }
 }
 
-async fn fetch(app: &App, wanted: &Wanted) -> Result<Decided, AppError> {
+async fn fetch(app: &App, wanted: &Wanted, carried_until: Option<Instant>) -> Result<Decided, AppError> {
     let decided = match download(app, wanted).await {
-        Some(media) => hand_over(app, wanted, Some(media)).await?,
+        Some(media) => hand_over(app, wanted, Some(media), carried_until).await?,
         None => Decided::Refused(wanted.excuse()),
     };
     let excuse = match &decided {
         Decided::Refused(words) => Some(*words),
-        Decided::Answered(..) | Decided::Silent => None,
+        Decided::Answered(_) | Decided::Silent => None,
     };
     let mut tx = app.db.write().await?;
     store::answered(&mut tx, &wanted.client_id, excuse).await?;
@@ -128,8 +128,15 @@ async fn download(app: &App, wanted: &Wanted) -> Option<WechatMedia> {
 }
 
 /// Stores the file and tells the conversation; without a file only the first answer is looked up.
-async fn hand_over(app: &App, wanted: &Wanted, media: Option<WechatMedia>) -> Result<Decided, AppError> {
+async fn hand_over(
+    app: &App,
+    wanted: &Wanted,
+    media: Option<WechatMedia>,
+    carried_until: Option<Instant>,
+) -> Result<Decided, AppError> {
     let account = wanted.account().ok_or_else(|| AppError::Internal("a noted WeChat account".into()))?;
+    // The file hangs on the conversation: it is looked up, not remembered.
+    people::unknown(app, &account, &wanted.from);
     let person = people::person(app, &account, &wanted.from).await?;
     let attachment = match media {
         None => None,
@@ -155,9 +162,10 @@ async fn hand_over(app: &App, wanted: &Wanted, media: Option<WechatMedia>) -> Re
         client_id: Some(wanted.client_id.clone()),
         input: Input { kind: InputKind::Attachment { id, name: name.clone(), image } },
         shown: Some(Shown { kind: if image { "image" } else { "file" }, text: name, attachment }),
-        via: Some(account.kind),
+        via: Some(Via { account: account.clone(), openid: wanted.from.clone(), carried_until }),
     };
-    Ok(Decided::Answered(person, Arc::new(app.exchange.send(sent).await?)))
+    let answer = app.exchange.send(sent).await?;
+    Ok(Decided::Answered(Leaving::of(app, account.kind, person.conversation, answer)))
 }
 
 /// Takes up what a process before this one had begun to fetch; the answers leave through the outbox.
@@ -172,9 +180,11 @@ pub async fn take_up(app: &App) -> Result<usize, AppError> {
     let mut done = 0;
     for payload in noted {
         let Ok(wanted) = serde_json::from_str::<Wanted>(&payload) else { continue };
-        match fetch(app, &wanted).await {
-            Ok(Decided::Answered(person, answer)) => {
-                passive::let_go(app, &person, &answer).await;
+        match fetch(app, &wanted, None).await {
+            Ok(Decided::Answered(leaving)) => {
+                if let Err(error) = leaving.let_go().await {
+                    tracing::warn!(error = &error as &dyn std::error::Error, "late answers wait in the outbox");
+                }
                 done += 1;
             }
             Ok(Decided::Refused(_) | Decided::Silent) => {}

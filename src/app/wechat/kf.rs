@@ -10,7 +10,7 @@ use std::{
 
 use serde_json::Value;
 
-use super::{Decided, decide, files, passive};
+use super::{Decided, decide, files};
 use crate::{
     app::{App, AppError, wechat_out},
     ports::{
@@ -115,16 +115,16 @@ async fn one(app: &App, api: &dyn WechatApi, account: &WechatAccount, message: &
         Err(failure) => tracing::warn!(wechat.account = %account, reason = %failure.reason, "no state of a session"),
     }
     let decided = match &push.what {
-        What::Text { content } => decide(app, account, &push, content).await?,
+        What::Text { content } => decide(app, account, &push, content, None).await?,
         What::Location { label, latitude, longitude } => {
             let place = if label.is_empty() { format!("{latitude},{longitude}") } else { label.clone() };
-            decide(app, account, &push, &format!("地点：{place}")).await?
+            decide(app, account, &push, &format!("地点：{place}"), None).await?
         }
-        What::Link { title, url, .. } => decide(app, account, &push, &format!("{title}\n{url}")).await?,
+        What::Link { title, url, .. } => decide(app, account, &push, &format!("{title}\n{url}"), None).await?,
         What::Media { kind, media_id, name, .. } => {
             let id = super::client_id(account, &push);
             let wanted = files::Wanted::new(account, &push.from, id, *kind, media_id, name.as_deref());
-            files::take(app, wanted).await?
+            files::take(app, wanted, None).await?
         }
         What::Subscribe { .. }
         | What::Unsubscribe
@@ -135,7 +135,7 @@ async fn one(app: &App, api: &dyn WechatApi, account: &WechatAccount, message: &
         | What::Other { .. } => return Ok(false),
     };
     match decided {
-        Decided::Answered(person, answer) => passive::let_go(app, &person, &answer).await,
+        Decided::Answered(leaving) => leaving.let_go().await?,
         Decided::Refused(words) => {
             // Nothing of it is stored, so there is nothing for the outbox; said once, not repeated.
             let piece = crate::ports::wechat::Piece::Text(words.to_owned());

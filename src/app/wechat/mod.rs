@@ -1,12 +1,13 @@
 //! What WeChat users do, handed to the same exchange as the web, and the passive reply to it.
 //!
 //! A message becomes durable, decided and answered once, however often the platform sends it: its key is the
-//! `client_id` of the conversation, so a repeat joins the running decision and gets its answer. If the answer is not
-//! there within the budget, nothing is said and the answer leaves through the outbox, where every reply to a WeChat
-//! message waits until the platform's tries are over.
+//! `client_id` of the conversation, so a repeat joins the running decision and gets its answer. An answer in time leaves
+//! with the passive reply and never sees the outbox. If it is not there within the budget, nothing is said, and it leaves
+//! through the outbox.
 //!
-//! Invariants: what a passive reply carries is taken out of the outbox before it leaves; nothing is answered that is
-//! not stored; an event without a turn changes nothing on its repeat.
+//! Invariants: what a passive reply carries is not in the outbox, or marked there as sent before it leaves; an answer that
+//! no reply carries is in the outbox before `success` is said; nothing is answered that is not stored; an event without a
+//! turn changes nothing on its repeat.
 
 mod files;
 mod fresh;
@@ -18,7 +19,7 @@ pub mod render;
 
 use std::{
     sync::{Arc, OnceLock},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 pub use files::take_up;
@@ -29,10 +30,10 @@ pub use people::who;
 use sha2::{Digest as _, Sha256};
 use tokio::task::JoinHandle;
 
-use self::people::Person;
+use self::passive::Leaving;
 use super::{
     App, AppError,
-    exchange::{self, Answer, Sent, Shown},
+    exchange::{self, Sent, Shown, Via},
 };
 use crate::{
     domain::{dialogue::Input, dialogue::InputKind, kinds::Channel},
@@ -40,7 +41,10 @@ use crate::{
         push::{Push, What},
         wechat::{WechatAccount, WechatApi, WechatKind},
     },
-    store::wechat::{self as store, Inbound, Rest},
+    store::{
+        wechat::{self as store, Rest},
+        wechat_in::Seen,
+    },
 };
 
 /// The platform waits five seconds; what is ready by then goes out with the answer.
@@ -48,7 +52,7 @@ const BUDGET: Duration = Duration::from_secs(4);
 /// By then the platform has hung up: what is stored no earlier is told to its next try.
 const HANGS_UP: Duration = Duration::from_secs(2);
 /// How long after a message the platform may still ask for its reply: three tries of five seconds.
-pub(super) const TRIES_OVER: jiff::SignedDuration = jiff::SignedDuration::from_secs(16);
+const TRIES_OVER: jiff::SignedDuration = jiff::SignedDuration::from_secs(16);
 /// What does not fit into the passive reply comes this much later.
 const BEHIND: jiff::SignedDuration = jiff::SignedDuration::from_secs(2);
 /// Further messages after a passive reply; the platform allows five, one of them is left for an officer.
@@ -126,8 +130,9 @@ pub async fn receive(app: &App, account: &WechatAccount, push: &Push, cut: Cut) 
         What::Media { kind, media_id, name, .. } => {
             let wanted =
                 files::Wanted::new(account, &push.from, client_id(account, push), *kind, media_id, name.as_deref());
-            let app_of_job = app.clone();
-            answer(app, account, push, async move { files::take(&app_of_job, wanted).await }, cut).await
+            let (app_of_job, until) = (app.clone(), carried_until(app, account));
+            let job = tokio::spawn(async move { files::take(&app_of_job, wanted, until).await });
+            answer(app, account, job, cut).await
         }
         What::Click { key } => match entry(app, account, key) {
             Some(words) => say(app, account, push, &words, cut).await,
@@ -196,6 +201,15 @@ fn budget(app: &App, account: &WechatAccount) -> Duration {
     own.map_or(BUDGET, Duration::from_millis)
 }
 
+/// Until when an answer has to be decided for the passive reply to carry it; the other half of the budget is for the
+/// commit.
+fn carried_until(app: &App, account: &WechatAccount) -> Option<Instant> {
+    match account.kind {
+        WechatKind::Oa | WechatKind::Work => Some(Instant::now() + budget(app, account) / 2),
+        WechatKind::Kf => None,
+    }
+}
+
 /// The key of a platform message as the id of the visitor's message.
 fn client_id(account: &WechatAccount, push: &Push) -> String {
     let mut hash = hex::encode(Sha256::digest(format!("{account}|{}", push.key())));
@@ -213,56 +227,43 @@ async fn say(app: &App, account: &WechatAccount, push: &Push, words: &str, cut: 
         return Ok(Reply::Words(TOO_LONG.to_owned()));
     }
     let (app_of_job, account_of_job, push_of_job) = (app.clone(), account.clone(), push.clone());
-    let job = async move { decide(&app_of_job, &account_of_job, &push_of_job, &words).await };
-    answer(app, account, push, job, cut).await
+    let until = carried_until(app, account);
+    let job = tokio::spawn(async move { decide(&app_of_job, &account_of_job, &push_of_job, &words, until).await });
+    answer(app, account, job, cut).await
 }
 
 /// A decision that is not there within the budget: the answer goes out by itself, and the platform hears `success` as
-/// soon as the message is stored. Until then it hears nothing: it hangs up, comes again, and its repeat joins.
-async fn late(app: &App, mut job: JoinHandle<Result<Decided, AppError>>) -> Result<Reply, AppError> {
-    let let_go = async |app: &App, decided: Decided| {
-        if let Decided::Answered(person, answer) = decided {
-            passive::let_go(app, &person, &answer).await;
-        }
+/// soon as the message is stored. Until then it hears nothing: it hangs up, comes again, and its repeat joins; if it does
+/// not, the answer waits in the outbox until the tries are over.
+async fn late(mut job: JoinHandle<Result<Decided, AppError>>) -> Result<Reply, AppError> {
+    let Ok(joined) = tokio::time::timeout(HANGS_UP, &mut job).await else {
+        return Err(AppError::Unavailable { code: "message_not_stored" });
     };
-    if let Ok(joined) = tokio::time::timeout(HANGS_UP, &mut job).await {
-        let decided = joined.map_err(|_| AppError::Internal("a WeChat message ended without an answer".into()))??;
-        if let Decided::Refused(words) = decided {
-            return Ok(Reply::Words(words.to_owned()));
-        }
-        let_go(app, decided).await;
-        return Ok(Reply::Nothing);
+    match joined.map_err(|_| AppError::Internal("a WeChat message ended without an answer".into()))?? {
+        Decided::Refused(words) => return Ok(Reply::Words(words.to_owned())),
+        Decided::Answered(leaving) => leaving.let_go().await?,
+        Decided::Silent => {}
     }
-    let app = app.clone();
-    tokio::spawn(async move {
-        if let Ok(Ok(decided)) = job.await {
-            let_go(&app, decided).await;
-        }
-    });
-    Err(AppError::Unavailable { code: "message_not_stored" })
+    Ok(Reply::Nothing)
 }
 
-/// Waits for the decision as long as the platform does and puts it into a passive reply.
+/// Waits for the decision as long as the platform does and puts it into a passive reply. It is a task of its own: it
+/// comes to its end even when the platform has hung up.
 async fn answer(
     app: &App,
     account: &WechatAccount,
-    push: &Push,
-    job: impl Future<Output = Result<Decided, AppError>> + Send + 'static,
+    mut job: JoinHandle<Result<Decided, AppError>>,
     cut: Cut,
 ) -> Result<Reply, AppError> {
-    // A task of its own: it comes to its end even when the platform has hung up.
-    let mut job = tokio::spawn(job);
     let Ok(joined) = tokio::time::timeout(budget(app, account), &mut job).await else {
-        return late(app, job).await;
+        return late(job).await;
     };
-    let decided = joined.map_err(|_| AppError::Internal("a WeChat message ended without an answer".into()))??;
-    let (person, answer) = match decided {
+    let leaving = match joined.map_err(|_| AppError::Internal("a WeChat message ended without an answer".into()))?? {
         Decided::Refused(words) => return Ok(Reply::Words(words.to_owned())),
         Decided::Silent => return Ok(Reply::Nothing),
-        Decided::Answered(person, answer) => (person, answer),
+        Decided::Answered(leaving) => leaving,
     };
-    let carried: Vec<i64> = answer.replies.iter().map(|reply| reply.seq).collect();
-    let mut parts = cut(&render::replies(&answer.replies)).into_iter();
+    let mut parts = cut(&render::replies(&leaving.answer().replies)).into_iter();
     let first = parts.next();
     let now = app.now();
     let rest: Vec<String> = parts.collect();
@@ -271,17 +272,7 @@ async fn answer(
         text: shortened(app, &rest),
         next_at: now.saturating_add(BEHIND).unwrap_or(now),
     });
-    let inbound = Inbound {
-        channel: account.kind.as_str(),
-        account: account.name.clone(),
-        openid: push.from.clone(),
-        conversation: person.conversation.to_string(),
-        at: now,
-        opens_window: !answer.repeated,
-        carried,
-        rest,
-    };
-    passive::account(app, inbound).await?;
+    leaving.carry(rest).await?;
     Ok(first.map_or(Reply::Nothing, Reply::Words))
 }
 
@@ -295,18 +286,26 @@ fn shortened(app: &App, parts: &[String]) -> String {
 /// What became of a message.
 enum Decided {
     /// Stored and answered.
-    Answered(Person, Arc<Answer>),
+    Answered(Box<Leaving>),
     /// Not taken, with the words that say so.
     Refused(&'static str),
     /// Somebody else is at it and will answer.
     Silent,
 }
 
-async fn decide(app: &App, account: &WechatAccount, push: &Push, words: &str) -> Result<Decided, AppError> {
+async fn decide(
+    app: &App,
+    account: &WechatAccount,
+    push: &Push,
+    words: &str,
+    carried_until: Option<Instant>,
+) -> Result<Decided, AppError> {
     if app.limits.wechat.take((account.kind, account.name.as_str(), push.from.as_str()), app.now()).is_err() {
         return Ok(Decided::Refused(TOO_FAST));
     }
+    let via = Via { account: account.clone(), openid: push.from.clone(), carried_until };
     let mut person = people::person(app, account, &push.from).await?;
+    let mut looked_up = false;
     let mut tries = 0;
     loop {
         let (input, shown) = match people::picked(app, &person, words).await? {
@@ -318,28 +317,57 @@ async fn decide(app: &App, account: &WechatAccount, push: &Push, words: &str) ->
             client_id: Some(client_id(account, push)),
             input,
             shown: Some(Shown { kind: "text", text: shown, attachment: None }),
-            via: Some(account.kind),
+            via: Some(via.clone()),
         };
         match app.exchange.send(sent).await {
-            Ok(answer) => return Ok(Decided::Answered(person, Arc::new(answer))),
-            // The conversation went with the visitor's data: the next word begins a new one.
-            Err(AppError::NotFound) if tries == 0 => {
+            Ok(answer) => {
+                return Ok(Decided::Answered(Leaving::of(app, account.kind, person.conversation, answer)));
+            }
+            // The conversation went with the visitor's data, or the user speaks in another one since a scan that another
+            // gateway saw.
+            Err(AppError::NotFound) if !looked_up => {
+                looked_up = true;
                 people::unknown(app, account, &push.from);
                 person = people::person(app, account, &push.from).await?;
             }
-            Err(AppError::Unavailable { .. }) if tries < 20 => tokio::time::sleep(PAUSE).await,
+            Err(AppError::Unavailable { .. }) if tries < 20 => {
+                tries += 1;
+                tokio::time::sleep(PAUSE).await;
+            }
             Err(AppError::Unavailable { .. } | AppError::TooMany { .. }) => return Ok(Decided::Refused(BUSY)),
             Err(error) => return Err(error),
         }
-        tries += 1;
     }
 }
 
-/// The outbox row of a reply to a WeChat message: 微信客服 has no passive reply, its answers leave at once.
-pub(super) fn held(app: &App, kind: WechatKind, conversation: &str, seq: i64, now: jiff::Timestamp) -> store::Held {
-    let next_at = match kind {
+/// What a message through WeChat adds to the transaction that stores it.
+pub(super) fn seen(via: &Via, conversation: &str, now: jiff::Timestamp) -> Seen {
+    Seen {
+        channel: via.account.kind.as_str(),
+        account: via.account.name.clone(),
+        openid: via.openid.clone(),
+        conversation: conversation.to_owned(),
+        at: now,
+    }
+}
+
+/// The outbox rows of the replies to a WeChat message: none while somebody waits to carry them back. 微信客服 has no
+/// passive reply, its answers leave at once.
+pub(super) fn held(
+    app: &App,
+    via: &Via,
+    conversation: &str,
+    seqs: impl Iterator<Item = i64>,
+    now: jiff::Timestamp,
+) -> Vec<store::Held> {
+    if via.carried_until.is_some_and(|until| Instant::now() < until) {
+        return Vec::new();
+    }
+    let next_at = match via.account.kind {
         WechatKind::Oa | WechatKind::Work => now.saturating_add(TRIES_OVER).unwrap_or(now),
         WechatKind::Kf => now,
     };
-    store::Held { id: app.ids.uuid(now).to_string(), conversation: conversation.to_owned(), seq, next_at }
+    let held =
+        |seq| store::Held { id: app.ids.uuid(now).to_string(), conversation: conversation.to_owned(), seq, next_at };
+    seqs.map(held).collect()
 }

@@ -1,16 +1,25 @@
-//! Passive replies in the books: many at a time in one transaction, before any of them leaves.
+//! Passive replies: what carries the answers to a message back, and what becomes of them when it cannot.
+//!
+//! An answer in time is in no outbox: it leaves with the reply at once. Where there is something to write first (an
+//! answer that waits, a repeat, words that do not fit), that is written before the reply leaves, many at a time in one
+//! transaction. An answer that nobody carried any more, because the platform hung up, goes to the outbox and leaves when
+//! the platform's tries are over. Only a process that dies between the commit of an answer and its reply has no
+//! outbox for it; then the platform comes again and gets it from the conversation.
 
 use std::sync::{Mutex, PoisonError};
 
+use jiff::Timestamp;
 use tokio::sync::oneshot;
 
-use super::people::Person;
+use super::TRIES_OVER;
 use crate::{
     app::{App, AppError, exchange::Answer},
-    store::wechat::{self, Inbound},
+    domain::ids::ConversationId,
+    ports::wechat::WechatKind,
+    store::wechat::{self, Carried, Held, Rest},
 };
 
-type Waiting = (Inbound, oneshot::Sender<bool>);
+type Waiting = (Carried, oneshot::Sender<bool>);
 
 /// What waits to be written, and whose turn it is.
 #[derive(Debug, Default)]
@@ -19,15 +28,102 @@ pub(crate) struct Marks {
     turn: tokio::sync::Mutex<()>,
 }
 
-/// Opens the user's window and takes what the reply carries out of the outbox. Whoever comes while another one writes
-/// is written by the next, with all that came meanwhile.
-///
-/// # Errors
-/// `Store`, `Unavailable`: it is not in the books, so the reply must not leave; the outbox has it.
-pub(super) async fn account(app: &App, inbound: Inbound) -> Result<(), AppError> {
+/// A stored answer on its way to a WeChat user. Dropped on the way, it goes to the outbox.
+pub(super) struct Leaving {
+    app: App,
+    kind: WechatKind,
+    conversation: ConversationId,
+    answer: Answer,
+    settled: bool,
+}
+
+impl Leaving {
+    pub(super) fn of(app: &App, kind: WechatKind, conversation: ConversationId, answer: Answer) -> Box<Self> {
+        Box::new(Self { app: app.clone(), kind, conversation, answer, settled: false })
+    }
+
+    pub(super) fn answer(&self) -> &Answer {
+        &self.answer
+    }
+
+    /// The passive reply carries it; `rest` follows.
+    ///
+    /// # Errors
+    /// `Store`, `Unavailable`: it is not in the books, so the reply must not leave.
+    pub(super) async fn carry(mut self: Box<Self>, rest: Option<Rest>) -> Result<(), AppError> {
+        if self.answer.waits || self.answer.repeated || rest.is_some() {
+            let messages = rows(&self.app, self.conversation, &self.answer, self.app.now());
+            if !messages.is_empty() {
+                write_down(&self.app, Carried { messages, rest }).await?;
+            }
+        }
+        self.settled = true;
+        Ok(())
+    }
+
+    /// No reply carries it: it goes out by itself now.
+    ///
+    /// # Errors
+    /// `Store`: it is not certain that it will.
+    pub(super) async fn let_go(mut self: Box<Self>) -> Result<(), AppError> {
+        if self.kind != WechatKind::Kf {
+            let now = self.app.now();
+            outbox(&self.app, self.conversation, &self.answer, now).await?;
+        }
+        self.settled = true;
+        self.app.wake.wechat.notify_one();
+        Ok(())
+    }
+}
+
+impl Drop for Leaving {
+    fn drop(&mut self) {
+        // What waits already leaves when the tries are over, and a repeat is the business of the first one.
+        if self.settled || self.answer.waits || self.answer.repeated || self.answer.replies.is_empty() {
+            return;
+        }
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        let (app, conversation) = (self.app.clone(), self.conversation);
+        let answer = self.answer.clone();
+        runtime.spawn(async move {
+            let next_at = app.now().saturating_add(TRIES_OVER).unwrap_or(app.now());
+            if let Err(error) = outbox(&app, conversation, &answer, next_at).await {
+                tracing::error!(error = &error as &dyn std::error::Error, "an answer did not get into the outbox");
+            }
+        });
+    }
+}
+
+fn rows(app: &App, conversation: ConversationId, answer: &Answer, next_at: Timestamp) -> Vec<Held> {
+    let conversation = conversation.to_string();
+    let row = |reply: &crate::app::message::Message| Held {
+        id: app.ids.uuid(app.now()).to_string(),
+        conversation: conversation.clone(),
+        seq: reply.seq,
+        next_at,
+    };
+    answer.replies.iter().map(row).collect()
+}
+
+/// The answer leaves through the outbox at this time, or earlier if it is there already. The answer to a repeat is never
+/// added: the first one may have left.
+async fn outbox(app: &App, conversation: ConversationId, answer: &Answer, next_at: Timestamp) -> Result<(), AppError> {
+    let mut tx = app.db.write().await?;
+    if answer.repeated {
+        let seqs: Vec<i64> = answer.replies.iter().map(|reply| reply.seq).collect();
+        wechat::let_go(&mut tx, conversation, &seqs, next_at).await?;
+    } else {
+        wechat::hold(&mut tx, &rows(app, conversation, answer, next_at), app.now()).await?;
+    }
+    Ok(tx.commit().await?)
+}
+
+/// Marks what a reply carries as sent. Whoever comes while another one writes is written by the next, with all that
+/// came meanwhile.
+async fn write_down(app: &App, carried: Carried) -> Result<(), AppError> {
     let marks = &app.wechat.passive;
     let (sender, mut done) = oneshot::channel();
-    marks.waiting.lock().unwrap_or_else(PoisonError::into_inner).push((inbound, sender));
+    marks.waiting.lock().unwrap_or_else(PoisonError::into_inner).push((carried, sender));
     let turn = marks.turn.lock().await;
     let batch = match done.try_recv() {
         Ok(true) => return Ok(()),
@@ -46,34 +142,8 @@ pub(super) async fn account(app: &App, inbound: Inbound) -> Result<(), AppError>
 }
 
 async fn write(app: &App, batch: &[Waiting]) -> Result<(), AppError> {
-    let inbound: Vec<Inbound> = batch.iter().map(|(inbound, _)| inbound.clone()).collect();
+    let carried: Vec<Carried> = batch.iter().map(|(carried, _)| carried.clone()).collect();
     let mut tx = app.db.write().await?;
-    wechat::account(&mut tx, &inbound, app.now()).await?;
+    wechat::carry(&mut tx, &carried, app.now()).await?;
     Ok(tx.commit().await?)
-}
-
-/// The budget was over before the answer was there: what was held for the passive reply goes out now.
-pub(super) async fn let_go(app: &App, person: &Person, answer: &Answer) {
-    let go = async {
-        let mut tx = app.db.write().await?;
-        let opened = Inbound {
-            channel: person.account.kind.as_str(),
-            account: person.account.name.clone(),
-            openid: person.openid.clone(),
-            conversation: person.conversation.to_string(),
-            at: app.now(),
-            opens_window: !answer.repeated,
-            carried: Vec::new(),
-            rest: None,
-        };
-        wechat::account(&mut tx, &[opened], app.now()).await?;
-        let seqs: Vec<i64> = answer.replies.iter().map(|reply| reply.seq).collect();
-        wechat::let_go(&mut tx, person.conversation, &seqs, app.now()).await?;
-        tx.commit().await
-    };
-    match go.await {
-        Ok(()) => app.wake.wechat.notify_one(),
-        // They leave by themselves when their time is over.
-        Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "late answers wait in the outbox"),
-    }
 }

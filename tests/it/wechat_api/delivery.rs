@@ -1,9 +1,11 @@
 //! Messages of officers and cases on their way to WeChat users: order, limits, faults, dead letters.
 
+use std::time::{Duration, Instant};
+
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use zhitong::{
-    app::exchange::{Sent, Shown},
+    app::exchange::{Sent, Shown, Via},
     channels::wechat::api::{Access, Patience, WechatClient},
     config::{Config, WechatKf, WechatNotice, WechatOa},
     domain::{
@@ -15,7 +17,7 @@ use zhitong::{
     ports::wechat::{WechatAccount, WechatKind},
     store::{
         conversations::{self, NewVisitor},
-        wechat::{self, Inbound, NewUser},
+        wechat::{self, NewUser},
     },
 };
 
@@ -111,27 +113,19 @@ impl Stage {
     pub(super) async fn writes(&self, text: &str) {
         let app = &self.app.app;
         self.later(1);
+        let via = Via {
+            account: WechatAccount { kind: self.kind, name: "main".into() },
+            openid: "u1".into(),
+            carried_until: Some(Instant::now() + Duration::from_mins(1)),
+        };
         let sent = Sent {
             conversation: self.conversation,
             client_id: Some(app.ids.uuid(app.now()).to_string()),
             input: Input::text(text),
             shown: Some(Shown { kind: "text", text: text.to_owned(), attachment: None }),
-            via: Some(self.kind),
+            via: Some(via),
         };
-        let answer = app.exchange.send(sent).await.expect("an answer");
-        let inbound = Inbound {
-            channel: self.kind.as_str(),
-            account: "main".into(),
-            openid: "u1".into(),
-            conversation: self.conversation.to_string(),
-            at: app.now(),
-            opens_window: true,
-            carried: answer.replies.iter().map(|reply| reply.seq).collect(),
-            rest: None,
-        };
-        let mut tx = app.db.write().await.expect("a transaction");
-        wechat::account(&mut tx, &[inbound], app.now()).await.expect("accounted");
-        tx.commit().await.expect("committed");
+        app.exchange.send(sent).await.expect("an answer");
     }
 
     async fn act(&self, officer: &str, action: &str, body: Value) -> Answer {
