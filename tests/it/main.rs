@@ -26,5 +26,7 @@ mod tidy;
 mod upkeep;
 mod wechat;
 mod wechat_api;
+mod wechat_fuzz;
 mod wechat_kf;
 mod wechat_passive;
+mod wechat_probe;
