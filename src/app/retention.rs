@@ -63,7 +63,7 @@ pub async fn run(app: &App) -> Result<Summary, AppError> {
     let ago = |age: SignedDuration| now.saturating_sub(age).unwrap_or(now);
     let days = |days: u32| ago(SignedDuration::from_hours(24 * i64::from(days)));
     let years = |years: u32| ago(SignedDuration::from_hours(HOURS_OF_YEAR * i64::from(years)));
-    let model_days = MODEL_DAYS;
+    let model_days = app.config.model.as_ref().map_or(MODEL_DAYS, |model| model.retention_days);
     let mut summary = Summary { dry_run: retention.dry_run, ..Summary::default() };
     let mut unwanted = Vec::new();
     summary.conversations =

@@ -5,7 +5,7 @@ use std::{io::Write as _, net::SocketAddr, process::ExitCode, sync::Arc, time::D
 use anyhow::Context as _;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{Global, log, wechat};
+use super::{Global, log, model, wechat};
 use crate::{
     app::{
         App, auth,
@@ -68,6 +68,9 @@ async fn serve(config: Config, demo: bool) -> anyhow::Result<ExitCode> {
     let address = listener.local_addr().context("cannot tell the address")?;
     let app = App::new(config, db, content, Arc::new(clock), Arc::new(SystemIds));
 
+    if let Some(client) = model::build_model(&app.config)? {
+        app.model.connect(client);
+    }
     units::sync(&app).await.context("cannot store the units")?;
     let password = auth::ensure_admin(&app).await.context("cannot make the first account")?;
     let demo_lines = if demo { prepare_demo(&app).await? } else { Vec::new() };
@@ -114,8 +117,8 @@ fn start_jobs(app: &App) -> anyhow::Result<Vec<tokio::task::JoinHandle<()>>> {
     let timed = tokio::spawn(async move { while set.join_next().await.is_some() {} });
     let sender = HttpWebhooks::new().map_err(anyhow::Error::msg).context("cannot set up outgoing connections")?;
     let outbox = tokio::spawn(send_outbox(app.clone(), sender));
-    let model = tokio::spawn(jobs::model::run(app.clone()));
-    let mut started = vec![reload, timed, outbox, model];
+    let answers = tokio::spawn(jobs::model::run(app.clone()));
+    let mut started = vec![reload, timed, outbox, answers];
     if !app.config.wechat.is_empty() {
         let client = Arc::new(wechat::client(&app.config).context("cannot set up connections to WeChat")?);
         app.wechat.connect(client.clone());

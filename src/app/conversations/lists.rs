@@ -99,7 +99,10 @@ fn known(state: &DialogueState, row: &ConversationRow) -> Value {
         }
     }
     if let Some(answer) = &state.last_answer {
-        known.insert("answered".to_owned(), json!({"rule_id": answer.rule_id, "question": answer.question}));
+        known.insert(
+            "answered".to_owned(),
+            json!({"rule_id": answer.rule_id, "question": answer.question, "generated": answer.generated}),
+        );
     }
     if let Some(form) = &state.form {
         known.insert("demands".to_owned(), json!(form.kept().map(|m| m.demand.as_str()).collect::<Vec<_>>()));

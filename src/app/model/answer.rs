@@ -55,7 +55,7 @@ const READ: i64 = 60;
 const BEFORE: usize = 2;
 /// Marks of a conversation that is for people alone.
 const FOR_PEOPLE: [&str; 4] = ["secret", "risk", "emergency", "sensitive"];
-/// After this long without a sentence the visitor is asked for patience.
+/// After this long without a sentence the visitor is asked for patience, unless the configuration says otherwise.
 const FIRST_CONTENT: Duration = Duration::from_secs(8);
 /// Sources shown under an answer at most.
 const CITATIONS: usize = 6;
@@ -329,8 +329,10 @@ impl Desk<'_> {
 
     /// Meanwhile: asks the visitor for patience, keeps the claim, and breaks the call off when nobody waits any more.
     async fn look(&self, broken_off: &CancellationToken) -> Infallible {
+        let first =
+            self.app.config.model.as_ref().map_or(FIRST_CONTENT, |model| Duration::from_millis(model.first_content_ms));
         let mut asked_for_patience = false;
-        let patience = tokio::time::sleep(FIRST_CONTENT);
+        let patience = tokio::time::sleep(first);
         tokio::pin!(patience);
         let mut tick = tokio::time::interval(LOOK_EVERY);
         tick.reset();

@@ -21,6 +21,9 @@ use crate::{
 /// From this share on administrators are told.
 const WARN_PERCENT: i64 = 80;
 
+/// Millionths in a yuan.
+const MICRO: f64 = 1_000_000.0;
+
 /// The time a budget is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Period {
@@ -92,8 +95,21 @@ impl Budgets {
     fn of(config: &Config) -> Self {
         let tokens = |most: Option<u64>| most.map(|most| i64::try_from(most).unwrap_or(i64::MAX));
         let model = config.model.as_ref();
-        Self { most: [tokens(model.and_then(|model| model.daily_token_budget)), None, None, None], user_hourly: None }
+        Self {
+            most: [
+                tokens(model.and_then(|model| model.daily_token_budget)),
+                model.and_then(|model| model.daily_yuan_budget).map(micro),
+                tokens(model.and_then(|model| model.monthly_token_budget)),
+                model.and_then(|model| model.monthly_yuan_budget).map(micro),
+            ],
+            user_hourly: tokens(model.and_then(|model| model.user_hourly_tokens)),
+        }
     }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "casts of floats saturate, and a budget is far below the limit")]
+fn micro(yuan: f64) -> i64 {
+    (yuan * MICRO) as i64
 }
 
 /// When the day and the month of this instant began.

@@ -61,6 +61,9 @@ pub struct AnsweredJson {
     pub rule_id: String,
     /// The question as asked.
     pub question: String,
+    /// A model wrote the answer, from that of the rule.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub generated: bool,
 }
 
 /// What the bot knows from the conversation; absent: it was not said.

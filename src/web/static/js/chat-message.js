@@ -16,14 +16,23 @@ export function stageBar(stage) {
   return list;
 }
 
+/** What stands at the end of every generated text; shown as a line of its own. */
+export const AI_LABEL = "AI 生成，仅供参考，以政策原文为准";
+
+/** The bubble of generated text, whole or still being written: never mistaken for the answer of a rule. */
+export function generatedBubble(words) {
+  const text = words.endsWith(AI_LABEL) ? words.slice(0, -AI_LABEL.length).trimEnd() : words;
+  return el("div", { class: "bubble bubble-ai" }, linked(el("div", { class: "prewrap ai-text" }), text), el("p", { class: "ai-label" }, icon("warn"), AI_LABEL));
+}
+
 /** The line above a bubble: 规则答复, 工作人员 with name and unit, or AI 生成. */
 export function renderMeta(message) {
   const line = el("p", { class: "msg-meta" });
   if (message.from === "officer") {
     const author = message.author || {};
     line.append(icon("person"), el("strong", {}, author.name || "工作人员"), author.unit ? el("span", {}, author.unit) : "", el("span", { class: "tag tag-accent" }, "工作人员"));
-  } else if (message.ai) {
-    line.append(el("strong", {}, "智能助手"), el("span", { class: "tag tag-warn" }, "AI 生成，请以依据原文为准"));
+  } else if (message.generated) {
+    line.append(el("strong", {}, "智能助手"), el("span", { class: "tag tag-warn" }, "AI 生成"));
   } else {
     line.append(el("strong", {}, "直通小助手"), el("span", { class: "tag" }, message.rule_id || (message.citations || []).length ? "规则答复" : "自动回复"));
     if (message.awaiting_recheck) line.append(el("span", { class: "tag tag-warn", title: "依据已核对到条文出处，仍待工作人员复核" }, "待人工复核"));
@@ -38,6 +47,12 @@ export function renderBody(message, ctx) {
   if (message.card && message.card.cases) return renderReceipt(message, ctx);
   if (message.attachment || message.kind === "image" || message.kind === "file") return renderFile(message, ctx);
   if (message.from === "system") return el("p", { class: "event prewrap" }, message.text || "");
+  if (message.generated) {
+    const bubble = generatedBubble(message.text || "");
+    const basis = renderBasis(message);
+    if (basis) bubble.append(basis);
+    return bubble;
+  }
   const bubble = el("div", { class: "bubble" });
   const text = el("div", { class: "prewrap" });
   if (message.from === "visitor") text.append(message.text || "");

@@ -1,7 +1,7 @@
 // The enterprise's chat: sends with idempotent ids, receives by sequence, never shows a message twice or loses one.
 import { autoGrow, clockTime, copyText, el, enterSends, icon, newId, store, toast } from "./dom.js";
 import { openStream } from "./stream.js";
-import { renderBody, renderMeta } from "./chat-message.js";
+import { generatedBubble, renderBody, renderMeta } from "./chat-message.js";
 import { renderForm } from "./chat-form.js";
 import { pickFiles } from "./chat-files.js";
 
@@ -75,6 +75,7 @@ async function restart() {
 }
 
 function clear() {
+  dropDraft();
   messages.clear();
   lastSeq = 0;
   held = [];
@@ -99,7 +100,10 @@ function add(message) {
   if (message.seq === lastSeq + 1) {
     while (messages.has(lastSeq + 1)) lastSeq += 1;
   } else if (message.seq > lastSeq) catchUp();
-  if (message.from !== "visitor") showTyping(null);
+  if (message.from !== "visitor") {
+    showTyping(null);
+    dropDraft();
+  }
   refresh();
   if (near || message.from === "visitor") toEnd();
   else $("more-below").hidden = false;
@@ -155,6 +159,7 @@ function listen() {
         if (message.from === "visitor" && sending) held.push(message);
         else add(message);
       } else if (name === "typing") showTyping(data);
+      else if (name === "draft") showDraft(data);
       else if (name === "state") setConversation(data.conversation || data);
     },
     onState(state) {
@@ -166,6 +171,40 @@ function listen() {
       } else connected(false);
     },
   });
+}
+
+/* ---- an answer of the model while it is written ----------------------- */
+
+// Only sentences that passed their checks come; the message that follows takes their place, or they are taken away.
+let draft = null; // { ticket, node, text }
+
+function showDraft(data) {
+  if (data.state === "dropped") {
+    dropDraft();
+    return;
+  }
+  if (data.state === "waiting") {
+    showTyping({ from: "bot", text: data.text });
+    return;
+  }
+  showTyping(null);
+  const near = isNear();
+  if (!draft || draft.ticket !== data.ticket || !data.text.startsWith(draft.text)) {
+    dropDraft();
+    const node = el("article", { class: "msg msg-bot msg-ai msg-draft", "aria-busy": "true" });
+    node.append(renderMeta({ from: "bot", generated: true }), generatedBubble(""));
+    $("typing").before(node);
+    draft = { ticket: data.ticket, node, text: "" };
+  }
+  // What was read aloud is not read again: only the new sentences are added.
+  draft.node.querySelector(".ai-text").append(data.text.slice(draft.text.length));
+  draft.text = data.text;
+  if (near) toEnd();
+}
+
+function dropDraft() {
+  if (draft) draft.node.remove();
+  draft = null;
 }
 
 /* ---- connection pill ------------------------------------------------ */
@@ -214,7 +253,7 @@ function place(message) {
 function draw(message) {
   const card = message.card || message.form;
   const who = message.kind === "event" || (message.from === "system" && !card) ? "system" : card && message.from !== "officer" ? "bot" : message.from;
-  const node = el("article", { class: "msg msg-" + who, dataset: { seq: String(message.seq), from: message.from } });
+  const node = el("article", { class: "msg msg-" + who + (message.generated ? " msg-ai" : ""), dataset: { seq: String(message.seq), from: message.from } });
   if (who !== "system" && who !== "visitor") node.append(renderMeta(message));
   const body = message.form
     ? renderForm(message, { call, absorb, newest: () => newestForm() === message.seq, onChange: refresh })
@@ -285,7 +324,7 @@ function showTyping(data) {
   line.hidden = !on;
   if (!on) return;
   const name = data.name || (data.author && data.author.name);
-  $("typing-text").textContent = data.from === "officer" ? (name ? name + " 正在输入" : "工作人员正在输入") : "正在查找答复";
+  $("typing-text").textContent = data.from === "officer" ? (name ? name + " 正在输入" : "工作人员正在输入") : data.text || "正在查找答复";
   typingTimer = setTimeout(() => { line.hidden = true; }, data.from === "officer" ? 6000 : 15000);
   if (isNear()) toEnd();
 }

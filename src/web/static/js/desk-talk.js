@@ -206,7 +206,7 @@ export function openTalk(box, { api, refreshList }) {
       put("拟办单位", matter.lead_hint);
       parts.push(el("section", {}, el("h2", {}, "机器人判断"), list));
     }
-    if (known.answered) parts.push(el("section", {}, el("h2", {}, "已答过"), el("p", {}, known.answered.question || ""), el("p", { class: "muted small" }, "规则 " + (known.answered.rule_id || ""))));
+    if (known.answered) parts.push(el("section", {}, el("h2", {}, "已答过"), el("p", {}, known.answered.question || ""), el("p", { class: "muted small" }, (known.answered.generated ? "AI 生成，依据规则 " : "规则 ") + (known.answered.rule_id || ""))));
     if (data.form && (data.form.matters || []).length) parts.push(el("section", {}, el("h2", {}, "登记表"), ...data.form.matters.map((matter) => el("p", { class: "matter-card" }, matter.demand || "")), known.missing && known.missing.length ? el("p", { class: "muted small" }, "还差：" + known.missing.join("、")) : ""));
     const cases = data.cases || [];
     if (cases.length) parts.push(el("section", {}, el("h2", {}, "已登记"), el("ul", { class: "stack-s" }, ...cases.map((number) => el("li", {}, el("a", { href: "/desk/cases/" + encodeURIComponent(number), class: "mono" }, number))))));
