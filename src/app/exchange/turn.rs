@@ -256,7 +256,7 @@ async fn one_message(
 ) -> Result<Plan, AppError> {
     if sent.input.ticket().is_some_and(|ticket| conversation.state.awaited_ticket() != Some(ticket)) {
         // The fence: another message or a person took the place of the question, or it was answered before.
-        return Ok(Plan::Decided { message: None, replies: Vec::new(), filed: Vec::new() });
+        return Ok(Plan::Decided { message: None, replies: Vec::new(), filed: Vec::new(), waits: false });
     }
     if conversation.state.mode == ConversationState::Closed {
         // The visitor speaks again: a new episode, in which the bot remembers nothing of the old one.
