@@ -64,7 +64,7 @@ impl Office {
 
 fn overlays(case: &Value) -> Vec<String> {
     let items = case["overlays"].as_array().expect("overlays");
-    items.iter().map(|overlay| overlay["key"].as_str().expect("a key").to_owned()).collect()
+    items.iter().map(|overlay| overlay["kind"].as_str().expect("a kind").to_owned()).collect()
 }
 
 fn has(overlays: &[String], key: &str) -> bool {
