@@ -286,13 +286,6 @@ fn row(markup: &str) -> Value {
 const UNTOUCHED: &[&str] =
     &["split", "regrade", "transfer_out", "record_contact", "record_progress", "assign", "ask_assist"];
 
-/// What is allowed and has no button all the same, because the guard would refuse it whatever is filled in.
-const WITHOUT_A_BUTTON: &[(&str, &str, &str)] = &[
-    ("accepted", "dispatcher", "endorse"),
-    ("processing, extension asked", "supervisor", "grant_extension"),
-    ("processing, assist asked", "leader", "request_close"),
-];
-
 #[tokio::test]
 async fn every_button_of_every_role_in_every_state_leads_somewhere() {
     let house = House::open().await;
@@ -342,9 +335,7 @@ async fn every_button_of_every_role_in_every_state_leads_somewhere() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    let expected: Vec<_> =
-        WITHOUT_A_BUTTON.iter().map(|(state, who, action)| (*state, *who, (*action).to_owned())).collect();
-    assert_eq!(bare, expected, "allowed, but without a button");
+    assert!(bare.is_empty(), "allowed, but without a button: {bare:?}");
     for action in ["split", "accept_plan", "merge", "transfer_out", "request_close", "answer_assist", "reopen"] {
         assert!(tried.contains(action), "{action} was never tried: {tried:?}");
     }

@@ -334,7 +334,8 @@ async fn decide(
                 tries += 1;
                 tokio::time::sleep(PAUSE).await;
             }
-            Err(AppError::Unavailable { .. } | AppError::TooMany { .. }) => return Ok(Decided::Refused(BUSY)),
+            // What cannot be stored is not answered: the platform comes again with it.
+            Err(AppError::TooMany { .. }) => return Ok(Decided::Refused(BUSY)),
             Err(error) => return Err(error),
         }
     }
