@@ -40,6 +40,8 @@ vocabulary! {
         ManageCalendars = "manage_calendars", "管理日历";
         ManageChannels = "manage_channels", "管理渠道";
         ViewHealth = "view_health", "查看运行状态";
+        ViewModel = "view_model", "查看模型使用";
+        ManageModel = "manage_model", "启停模型";
         ViewAudit = "view_audit", "查看审计";
         FollowEvents = "follow_events", "接收台面消息";
     }
@@ -82,9 +84,13 @@ impl Role {
                 P::ManageChannels,
                 P::ViewRules,
                 P::ViewHealth,
+                P::ViewModel,
+                P::ManageModel,
                 P::FollowEvents,
             ],
-            Self::Auditor => &[P::ViewCases, P::ExportCases, P::ViewReports, P::ViewRules, P::ViewAudit, P::ViewHealth],
+            Self::Auditor => {
+                &[P::ViewCases, P::ExportCases, P::ViewReports, P::ViewRules, P::ViewAudit, P::ViewHealth, P::ViewModel]
+            }
         }
     }
 

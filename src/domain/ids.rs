@@ -73,4 +73,6 @@ ids! {
     AttachmentId,
     /// One outgoing message.
     OutboxId,
+    /// One suggestion of a model to an officer.
+    SuggestionId,
 }

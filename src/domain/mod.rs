@@ -14,5 +14,6 @@ pub mod retrieval;
 pub mod routing;
 pub mod rules;
 pub mod sla;
+pub mod suggestion;
 pub mod taxonomy;
 pub mod text;

@@ -33,7 +33,7 @@ pub async fn idle(tx: &mut Tx, since: Timestamp, limit: i64) -> Result<Vec<Strin
 }
 
 /// The smallest id that a row made at this moment can have: ids begin with their time.
-fn first_id_of(at: Timestamp) -> String {
+pub(super) fn first_id_of(at: Timestamp) -> String {
     let ms = u128::try_from(at.as_millisecond().max(0)).unwrap_or(0);
     Uuid::from_u128(ms << 80).to_string()
 }
@@ -78,7 +78,7 @@ pub async fn delete_conversations(
         AND NOT EXISTS (SELECT 1 FROM cases WHERE cases.conversation_id = conversations.id)";
     const FILES: &str =
         "SELECT file FROM attachments WHERE conversation_id IN (SELECT value ->> 'id' FROM json_each($1))";
-    const GO: [&str; 13] = [
+    const GO: [&str; 14] = [
         "DELETE FROM attachments WHERE conversation_id IN (SELECT value ->> 'id' FROM json_each($1))",
         "DELETE FROM answer_feedback WHERE conversation_id IN (SELECT value ->> 'id' FROM json_each($1))",
         "DELETE FROM unanswered WHERE conversation_id IN (SELECT value ->> 'id' FROM json_each($1))",
@@ -90,6 +90,7 @@ pub async fn delete_conversations(
             AND substr(key, 1, 36) IN (SELECT value ->> 'id' FROM json_each($1))",
         "DELETE FROM model_tasks WHERE conversation_id IN (SELECT value ->> 'id' FROM json_each($1))",
         "DELETE FROM model_exchanges WHERE conversation_id IN (SELECT value ->> 'id' FROM json_each($1))",
+        "DELETE FROM model_suggestions WHERE conversation_id IN (SELECT value ->> 'id' FROM json_each($1))",
         "DELETE FROM messages WHERE conversation_id IN (SELECT value ->> 'id' FROM json_each($1))",
         "DELETE FROM conversations WHERE id IN (SELECT value ->> 'id' FROM json_each($1))",
         "DELETE FROM visitors WHERE id IN (SELECT value ->> 'visitor' FROM json_each($1)) \
@@ -147,11 +148,13 @@ pub enum Passing {
     ModelTasks,
     /// Exchanges with the model.
     ModelExchanges,
+    /// Suggestions of the model.
+    Suggestions,
 }
 
 impl Passing {
     /// All kinds.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Sessions,
         Self::LoginAttempts,
         Self::Tokens,
@@ -161,6 +164,7 @@ impl Passing {
         Self::Received,
         Self::ModelTasks,
         Self::ModelExchanges,
+        Self::Suggestions,
     ];
 
     /// The word in metrics.
@@ -175,6 +179,7 @@ impl Passing {
             Self::Received => "wechat_received",
             Self::ModelTasks => "model_tasks",
             Self::ModelExchanges => "model_exchanges",
+            Self::Suggestions => "model_suggestions",
         }
     }
 
@@ -189,6 +194,7 @@ impl Passing {
             Self::Received => "SELECT COUNT(*) FROM wechat_received WHERE received_at < $1",
             Self::ModelTasks => "SELECT COUNT(*) FROM model_tasks WHERE state = 'done' AND done_at < $1",
             Self::ModelExchanges => "SELECT COUNT(*) FROM model_exchanges WHERE at < $1",
+            Self::Suggestions => "SELECT COUNT(*) FROM model_suggestions WHERE created_at < $1",
         }
     }
 
@@ -221,6 +227,10 @@ impl Passing {
             Self::ModelTasks => {
                 "DELETE FROM model_tasks WHERE id IN \
                     (SELECT id FROM model_tasks WHERE state = 'done' AND done_at < $1 LIMIT $2)"
+            }
+            Self::Suggestions => {
+                "DELETE FROM model_suggestions WHERE id IN \
+                    (SELECT id FROM model_suggestions WHERE created_at < $1 LIMIT $2)"
             }
             Self::ModelExchanges => {
                 "DELETE FROM model_exchanges WHERE id IN (SELECT id FROM model_exchanges WHERE at < $1 LIMIT $2)"

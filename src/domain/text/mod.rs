@@ -4,12 +4,14 @@
 //! from the original through the offsets that [`Normalised`] keeps.
 
 mod clause;
+mod difference;
 mod normalise;
 mod personal;
 mod redact;
 mod table;
 
 pub use clause::{Boundary, Clause, clauses, clauses_into};
+pub use difference::{Change, ChangeKind, Difference, difference};
 pub(crate) use normalise::is_han;
 pub use normalise::{Normalised, han_only, normalise, normalised};
 pub use personal::{
