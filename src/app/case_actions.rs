@@ -9,6 +9,7 @@ use super::{
     case_queries::{self, CaseFile},
     case_save::{self, AfterCommit, Setting},
     intake,
+    suggestions::{self, Used},
 };
 use crate::{
     domain::{
@@ -78,6 +79,7 @@ async fn perform_once(
         return Ok(CaseFile::new(&setting, &scope, case, &actor));
     }
     let own_units = scope.own_units.clone();
+    let suggested = fields.suggestion.as_deref().and_then(|id| id.parse().ok()).zip(fields.text.clone());
     let known = Known {
         case: &case,
         handler: resolve_handler(&mut tx, fields.handler.as_deref(), case.lead_unit.as_deref()).await?,
@@ -98,6 +100,10 @@ async fn perform_once(
     let mut after = AfterCommit::default();
     case_save::store_changed(&mut tx, app, &setting, &outcome, request_id.as_deref(), &mut after).await?;
     follow_up(&mut tx, app, &setting, &outcome, &input, &actor, &mut after).await?;
+    if let Some((suggestion, text)) = &suggested {
+        let used = Used { id: *suggestion, conversation: None, case: Some(case.id), text };
+        suggestions::settle(&mut tx, officer, &used, now).await?;
+    }
     tx.commit().await?;
     after.tell(app);
     let mut case = outcome.case;

@@ -1,16 +1,19 @@
-//! Help for the officer who has a case: what it does not tell yet, rule answers that are near, and how cases like it
-//! ended. Nothing of it reaches the enterprise by itself, and nothing of it widens what the officer may see.
+//! Help for the officer who has a case or a conversation: what it does not tell yet, rule answers that are near, and how
+//! cases like it ended. Nothing of it reaches the enterprise by itself, and nothing of it widens what the officer may see.
 
 use jiff::Timestamp;
 
 use super::{
     App, AppError, Officer, case_queries,
     content::Content,
-    conversations::{Canned, canned_from},
+    conversations::{self, Canned, canned_from},
+    dialogue_codec,
 };
 use crate::{
     domain::{
-        case::{self, Case, CaseNumber},
+        access::Permission,
+        case::{self, Case, CaseNumber, Told},
+        ids::{CaseId, ConversationId},
         retrieval::likeness,
         text,
     },
@@ -73,22 +76,67 @@ pub async fn help(app: &App, officer: &Officer, number: &CaseNumber) -> Result<C
     let content = app.content.load();
     let asked = file.case.topic.as_deref().and_then(|code| content.taxonomy.topic(code));
     let asked = asked.map_or(&[][..], |topic| topic.must_ask.as_slice());
-    let answers = answers(app, &content, &file.case);
+    let words = format!("{}。{}", file.case.title, file.case.demand);
+    let topic = file.case.topic.as_deref();
+    let answers = answers(app, &content, &words, topic);
     Ok(CaseHelp {
         missing: case::missing(&file.case, asked, file.sees_identity),
         suggested_reply: answers.first().map(reply_from),
         answers,
-        similar: similar_cases(app, officer, &content, &file.case).await?,
+        similar: similar_cases(app, officer, &content, &words, topic, Some(file.case.id)).await?,
     })
 }
 
-/// Answers about the topic of the case; without a topic, those that are near in their own right.
-fn answers(app: &App, content: &Content, case: &Case) -> Vec<Canned> {
-    let words = format!("{}。{}", case.title, case.demand);
-    let mut answers = canned_from(content, app, &words, ANSWERS_LOOKED_AT);
+/// Help with a conversation that the officer may see; nothing once it is closed.
+///
+/// # Errors
+/// `NotFound` when there is none or the officer may not see it, `Store`.
+pub async fn conversation_help(app: &App, officer: &Officer, id: ConversationId) -> Result<CaseHelp, AppError> {
+    let detail = conversations::detail(app, officer, id).await?;
+    let row = &detail.item.row;
+    if row.state == "closed" {
+        return Ok(CaseHelp::default());
+    }
+    let content = app.content.load();
+    let state = dialogue_codec::decode(&row.dialogue);
+    let matter = state.form.as_ref().and_then(|form| form.kept().next());
+    let said = detail.messages.iter().rev().find(|message| message.sender == "visitor" && message.kind == "text");
+    let words = match (matter, &state.last_matter, said) {
+        (Some(matter), _, _) => format!("{}。{}", matter.text, matter.demand),
+        (None, Some(words), _) => words.clone(),
+        (None, None, Some(message)) => message.text.clone(),
+        (None, None, None) => return Ok(CaseHelp::default()),
+    };
+    let code = matter.and_then(|matter| matter.topic.clone()).or_else(|| row.topic.clone());
+    let topic = code.as_deref().and_then(|code| content.taxonomy.topic(code));
+    let mut missing: Vec<String> =
+        state.form.iter().flat_map(|form| form.missing()).map(|key| key.label().to_owned()).collect();
+    let told = text::normalised(&words);
+    let told = Told {
+        words: &told,
+        amount: state.facts.amount.is_some(),
+        day: state.facts.happened_on.is_some(),
+        place: state.facts.place.is_some(),
+        object: state.facts.object.is_some(),
+    };
+    let asked = topic.map_or(&[][..], |topic| topic.must_ask.as_slice());
+    missing.extend(told.lacks(asked).map(str::to_owned));
+    let topic = topic.map(|topic| topic.code.as_str());
+    let answers = answers(app, &content, &words, topic);
+    let similar = if officer.permits(Permission::ViewCases) {
+        similar_cases(app, officer, &content, &words, topic, None).await?
+    } else {
+        Vec::new()
+    };
+    Ok(CaseHelp { missing, suggested_reply: answers.first().map(reply_from), answers, similar })
+}
+
+/// Answers about a topic; without one, those that are near in their own right.
+fn answers(app: &App, content: &Content, words: &str, topic: Option<&str>) -> Vec<Canned> {
+    let mut answers = canned_from(content, app, words, ANSWERS_LOOKED_AT);
     answers.retain(|answer| {
         let own = content.rules.rule(&answer.rule_id).and_then(|rule| rule.topic.as_deref());
-        case.topic.is_none() || own == case.topic.as_deref()
+        topic.is_none() || own == topic
     });
     answers.truncate(MAX_ANSWERS);
     answers
@@ -120,16 +168,17 @@ async fn similar_cases(
     app: &App,
     officer: &Officer,
     content: &Content,
-    case: &Case,
+    own: &str,
+    topic: Option<&str>,
+    except: Option<CaseId>,
 ) -> Result<Vec<SimilarCase>, AppError> {
-    let Some(topic) = case.topic.as_deref() else { return Ok(Vec::new()) };
+    let Some(topic) = topic else { return Ok(Vec::new()) };
     let scope = case_queries::scope(content, officer);
-    let own = format!("{} {}", case.title, case.demand);
     let mut tx = app.db.read().await?;
-    let lines = similar::finished(&mut tx, &scope, topic, case.id, LOOKED_AT).await?;
+    let lines = similar::finished(&mut tx, &scope, topic, except, LOOKED_AT).await?;
     let mut ranked: Vec<(f32, similar::FinishedLine)> = lines
         .into_iter()
-        .map(|line| (likeness(&own, &line.search), line))
+        .map(|line| (likeness(own, &line.search), line))
         .filter(|(alike, _)| *alike >= ALIKE)
         .collect();
     ranked.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| b.1.closed_at.cmp(&a.1.closed_at)));

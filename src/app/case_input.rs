@@ -164,6 +164,8 @@ pub struct ActionFields {
     pub letter: Option<String>,
     /// `escalate`: rung 1 to 6.
     pub rung: Option<u8>,
+    /// Any action with `text`: id of the suggestion the text began with.
+    pub suggestion: Option<String>,
 }
 
 /// What the fields cannot say by themselves and the use case looks up first.

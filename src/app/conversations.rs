@@ -30,6 +30,7 @@ use super::{
     App, AppError, Officer, dialogue_codec,
     events::{ChatEvent, Scope, StaffEvent},
     message::{Author, FileInfo, MessageBody},
+    suggestions::{self, Used},
     wechat_out,
 };
 pub use crate::store::{
@@ -40,7 +41,7 @@ use crate::{
     domain::{
         access::{Permission, Role},
         dialogue::{ConversationState, Knowledge as _, Shipped},
-        ids::{ConversationId, OfficerId},
+        ids::{ConversationId, OfficerId, SuggestionId},
     },
     store::{
         StoreError, Tx,
@@ -100,6 +101,8 @@ pub struct Outgoing<'a> {
     pub after_seq: Option<i64>,
     /// A stored file that is sent instead of words.
     pub file: Option<&'a FileInfo>,
+    /// The suggestion the words began with.
+    pub suggestion: Option<SuggestionId>,
 }
 
 /// Which conversations an officer may see: everything of the centre for officers of the centre, what was handed to a
@@ -492,6 +495,10 @@ pub async fn send(app: &App, officer: &Officer, id: ConversationId, outgoing: &O
                 due,
             };
             promises::insert(&mut tx, &promise, now).await?;
+        }
+        if let Some(suggestion) = outgoing.suggestion {
+            let used = Used { id: suggestion, conversation: Some(id), case: None, text };
+            suggestions::settle(&mut tx, officer, &used, now).await?;
         }
         tx.commit().await?;
         app.wake.wechat.notify_one();

@@ -31,6 +31,7 @@ pub mod officer;
 pub mod outbox;
 pub mod relay;
 pub mod retention;
+pub mod suggestions;
 pub mod sweep;
 pub mod system;
 pub mod todo;

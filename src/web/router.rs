@@ -113,6 +113,7 @@ pub fn all() -> Vec<Route> {
     routes.extend(api::deputies::routes());
     routes.extend(api::admin::routes());
     routes.extend(api::undelivered::routes());
+    routes.extend(api::suggestions::routes());
     routes.extend(api::openapi::routes());
     routes.push(get("/api/events/stream", Access::Officer(Permission::FollowEvents), api::stream::console));
     routes

@@ -135,7 +135,7 @@ async fn visitor_writes(app: &App, conversation: ConversationId, words: &str) {
 }
 
 fn outgoing<'a>(client_id: &'a str, text: &'a str, after_seq: Option<i64>) -> Outgoing<'a> {
-    Outgoing { client_id, text, after_seq, file: None }
+    Outgoing { client_id, text, after_seq, file: None, suggestion: None }
 }
 
 #[expect(clippy::wildcard_enum_match_arm, reason = "any other error fails the test")]

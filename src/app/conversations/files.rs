@@ -38,6 +38,6 @@ pub async fn send_file(
     client_id: &str,
     file: &FileInfo,
 ) -> Result<Sent, AppError> {
-    let outgoing = Outgoing { client_id, text: &file.name, after_seq: None, file: Some(file) };
+    let outgoing = Outgoing { client_id, text: &file.name, after_seq: None, file: Some(file), suggestion: None };
     send(app, officer, id, &outgoing).await
 }

@@ -19,13 +19,41 @@ pub fn missing(case: &Case, asked: &[String], identity: bool) -> Vec<String> {
     let blames =
         matches!(case.case_type, CaseType::Complaint | CaseType::Report | CaseType::Conduct | CaseType::Arrears);
     need(blames && blank(case.object.as_deref()), "被反映的单位或个人");
-    let told = text::normalised(&format!("{}。{}", case.original_words, case.demand));
-    for slot in asked {
-        // Whom it is about was asked for already.
-        let repeated = blames && is_object(slot);
-        need(!repeated && !is_told(case, &told, slot), slot);
-    }
+    let words = text::normalised(&format!("{}。{}", case.original_words, case.demand));
+    let has = |field: &Option<String>| field.as_deref().is_some_and(|text| !text.trim().is_empty());
+    let told = Told {
+        words: &words,
+        amount: has(&case.amount),
+        day: case.happened_on.is_some(),
+        place: has(&case.place),
+        object: has(&case.object),
+    };
+    // Whom it is about was asked for already.
+    missing.extend(told.lacks(asked).filter(|slot| !(blames && is_object(slot))).map(str::to_owned));
     missing
+}
+
+/// What was told of a matter.
+#[derive(Debug, Clone, Copy)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an independent fact with a name of its own")]
+pub struct Told<'a> {
+    /// The words, normalised.
+    pub words: &'a str,
+    /// An amount was named.
+    pub amount: bool,
+    /// A day was named.
+    pub day: bool,
+    /// A place was named.
+    pub place: bool,
+    /// Whom it is about was named.
+    pub object: bool,
+}
+
+impl Told<'_> {
+    /// What is asked for and was not told.
+    pub fn lacks<'s>(&self, asked: &'s [String]) -> impl Iterator<Item = &'s str> {
+        asked.iter().map(String::as_str).filter(|slot| !self.has(slot))
+    }
 }
 
 /// Signs that something was told, by the end of its name.
@@ -44,32 +72,34 @@ fn is_object(slot: &str) -> bool {
     slot.ends_with("单位") || slot == "债务人"
 }
 
-fn is_told(case: &Case, words: &str, slot: &str) -> bool {
-    let has = |field: Option<&String>| field.is_some_and(|text| !text.trim().is_empty());
-    let counted = |units: &[char]| {
-        let mut before = ' ';
-        words.chars().any(|c| {
-            let hit =
-                units.contains(&c) && (before.is_ascii_digit() || "一二三四五六七八九十百千万两几".contains(before));
-            before = c;
-            hit
-        })
-    };
-    if slot.contains("金额") {
-        return has(case.amount.as_ref()) || counted(&['元', '万', '块', '亿']);
+impl Told<'_> {
+    fn has(&self, slot: &str) -> bool {
+        let words = self.words;
+        let counted = |units: &[char]| {
+            let mut before = ' ';
+            words.chars().any(|c| {
+                let hit = units.contains(&c)
+                    && (before.is_ascii_digit() || "一二三四五六七八九十百千万两几".contains(before));
+                before = c;
+                hit
+            })
+        };
+        if slot.contains("金额") {
+            return self.amount || counted(&['元', '万', '块', '亿']);
+        }
+        if slot.ends_with("数") {
+            return counted(&['人', '名', '个', '次', '趟', '回', '家']);
+        }
+        if slot.ends_with(['日', '期']) || slot.contains("年度") {
+            return (self.day && slot == "日期") || counted(&['年', '月', '日', '号']);
+        }
+        if slot.ends_with("地点") {
+            return self.place;
+        }
+        if is_object(slot) {
+            return self.object;
+        }
+        let signs = SIGNS.iter().find(|(end, _)| slot.ends_with(end)).map_or(&[][..], |(_, signs)| signs);
+        signs.iter().any(|sign| words.contains(sign)) || words.contains(text::normalised(slot).as_str())
     }
-    if slot.ends_with("数") {
-        return counted(&['人', '名', '个', '次', '趟', '回', '家']);
-    }
-    if slot.ends_with(['日', '期']) || slot.contains("年度") {
-        return (case.happened_on.is_some() && slot == "日期") || counted(&['年', '月', '日', '号']);
-    }
-    if slot.ends_with("地点") {
-        return has(case.place.as_ref());
-    }
-    if is_object(slot) {
-        return has(case.object.as_ref());
-    }
-    let signs = SIGNS.iter().find(|(end, _)| slot.ends_with(end)).map_or(&[][..], |(_, signs)| signs);
-    signs.iter().any(|sign| words.contains(sign)) || words.contains(text::normalised(slot).as_str())
 }

@@ -32,7 +32,7 @@ pub use event::{ActorStamp, CaseEvent, EventKind, Fact};
 pub use input::{ActionInput, ContactMethod, MilestoneInput, ReplyRefusal, ReturnReason, SplitPart};
 pub use intake::{NewCase, register};
 pub use lifecycle::{TRANSITIONS, To, Transition, holds};
-pub use missing::missing;
+pub use missing::{Told, missing};
 pub use model::{
     Case, CaseClock, CaseTask, ClockKey, ClockState, Closing, Confirmation, Draft, ExtensionRequest, Limit, OutMessage,
     Outcome, Overlay, Party as CaseParty, PauseReason, PauseRecord, Rating, Recipient, Requirements, Responsible,

@@ -23,7 +23,7 @@ row_struct! {
 }
 
 /// The finished cases of a topic that the officer may see, the newest first. Sealed and confidential ones are left
-/// out for everybody: what was said in them is not for other cases.
+/// out for everybody: what was said in them is not for other cases. `except` is the case that is compared.
 ///
 /// # Errors
 /// `Database`.
@@ -31,7 +31,7 @@ pub async fn finished(
     tx: &mut Tx,
     scope: &CaseScope,
     topic: &str,
-    except: CaseId,
+    except: Option<CaseId>,
     limit: i64,
 ) -> Result<Vec<FinishedLine>, StoreError> {
     const SQL: &str = concat!(
@@ -47,7 +47,7 @@ pub async fn finished(
         .bind(units_json(&scope.units))
         .bind(units_json(&scope.own_units))
         .bind(topic)
-        .bind(except.to_string())
+        .bind(except.map(|id| id.to_string()).unwrap_or_default())
         .bind(limit)
         .fetch_all(conn)
         .await?))

@@ -11,6 +11,7 @@ use crate::{
         conversations::{Canned, ConversationRow, Detail, Item, MessageRow, NoteRow, PromiseRow, Viewer},
         message::{FormMatterInfo, Message},
         message_view::at_json,
+        suggestions,
         wechat_out::Limits,
     },
     domain::{
@@ -477,6 +478,17 @@ pub struct ConversationDetailJson {
     pub cases: Vec<String>,
     /// What this officer may do now.
     pub allowed_actions: Vec<&'static str>,
+    /// Whether a model can be asked about it; `null` when none is configured or the conversation is closed.
+    pub assist: Option<AssistJson>,
+}
+
+/// Whether a model can be asked.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct AssistJson {
+    /// It can.
+    pub ready: bool,
+    /// Why not, in Chinese.
+    pub why: Option<String>,
 }
 
 impl ConversationDetailJson {
@@ -485,6 +497,7 @@ impl ConversationDetailJson {
     /// # Errors
     /// `Internal` when what the bot knows or the form has another shape.
     pub fn new(app: &App, detail: Detail, zone: &TimeZone) -> Result<Self, AppError> {
+        let assist = suggestions::assist_of_conversation(app, &detail);
         let standings = detail.standings;
         let shown = |row: MessageRow| {
             let standing = standings.iter().find(|standing| standing.seq == row.seq);
@@ -500,6 +513,7 @@ impl ConversationDetailJson {
             form: detail.form.map_or(Ok(None), DeskFormJson::from_value)?,
             cases: detail.cases,
             allowed_actions: detail.allowed,
+            assist: assist.map(|assist| AssistJson { ready: assist.ready, why: assist.why }),
         })
     }
 }

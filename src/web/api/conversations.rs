@@ -13,15 +13,18 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
 
-use super::conversation_view::{
-    CannedJson, CannedListJson, CaseDraftJson, ColleagueJson, ColleaguesJson, ConversationChangedJson,
-    ConversationDetailJson, ConversationJson, ConversationListJson, DeskFormJson, FiledCaseJson, FiledCasesJson,
-    NoteJson, NotesJson, PromiseJson, PromiseListJson, PromisedJson, SentJson, StaffMessage, StaleProblem,
-    UnitNameJson, ViewerJson, ViewersJson,
+use super::{
+    case_help_view::CaseHelpView,
+    conversation_view::{
+        CannedJson, CannedListJson, CaseDraftJson, ColleagueJson, ColleaguesJson, ConversationChangedJson,
+        ConversationDetailJson, ConversationJson, ConversationListJson, DeskFormJson, FiledCaseJson, FiledCasesJson,
+        NoteJson, NotesJson, PromiseJson, PromiseListJson, PromisedJson, SentJson, StaffMessage, StaleProblem,
+        UnitNameJson, ViewerJson, ViewersJson,
+    },
 };
 use crate::{
     app::{
-        App, AppError, FieldError, Officer,
+        App, AppError, FieldError, Officer, case_help,
         conversations::{self, CaseInput, CaseMade, ConversationRow, Outgoing, Query, ReleaseTo, Sent, TransferTo},
         message_view::{MatterInput, at_json, form_input},
     },
@@ -41,6 +44,7 @@ pub fn routes() -> Vec<Route> {
     vec![
         get("/api/conversations", CONVERSE, list),
         get("/api/conversations/{id}", CONVERSE, detail),
+        get("/api/conversations/{id}/help", CONVERSE, help),
         get("/api/colleagues", CONVERSE, colleagues),
         post("/api/conversations/{id}/claim", CONVERSE, claim),
         post("/api/conversations/{id}/release", CONVERSE, release),
@@ -116,6 +120,9 @@ pub struct MessageRequest {
     /// Number of the last message seen; newer ones of others answer 409 with them.
     #[serde(default)]
     pub after_seq: Option<i64>,
+    /// Id of the suggestion the words began with.
+    #[serde(default)]
+    pub suggestion: Option<String>,
 }
 
 /// An internal note.
@@ -226,6 +233,17 @@ pub(crate) async fn detail(
     Ok(Json(ConversationDetailJson::new(&app, detail, &zone(&app))?))
 }
 
+/// Help with a conversation: what is missing, rule answers to send, finished cases like it that the caller may see.
+#[utoipa::path(get, path = "/api/conversations/{id}/help", tag = "conversations", operation_id = "help_conversation", params(("id" = String, Path, description = "Conversation id")), responses((status = 200, body = CaseHelpView), (status = 404, body = Problem)))]
+pub(crate) async fn help(
+    State(app): State<App>,
+    officer: Officer,
+    Arg(id): Arg<ConversationId>,
+) -> Result<Json<CaseHelpView>, WebError> {
+    let help = case_help::conversation_help(&app, &officer, id).await?;
+    Ok(Json(CaseHelpView::new(help, &zone(&app))))
+}
+
 /// Takes a conversation over; the bot falls silent.
 #[utoipa::path(post, path = "/api/conversations/{id}/claim", tag = "conversations", operation_id = "claim_conversation", params(("id" = String, Path, description = "Conversation id")), request_body = ClaimRequest, responses((status = 200, body = ConversationChangedJson), (status = 404, body = Problem), (status = 409, body = Problem)))]
 pub(crate) async fn claim(
@@ -299,8 +317,17 @@ pub(crate) async fn send(
     Arg(id): Arg<ConversationId>,
     Body(request): Body<MessageRequest>,
 ) -> Result<Response, WebError> {
-    let outgoing =
-        Outgoing { client_id: &request.client_id, text: &request.text, after_seq: request.after_seq, file: None };
+    let suggestion = match request.suggestion.as_deref() {
+        None | Some("") => None,
+        Some(id) => Some(id.parse().map_err(|_| AppError::field("/suggestion", "没有这份建议"))?),
+    };
+    let outgoing = Outgoing {
+        client_id: &request.client_id,
+        text: &request.text,
+        after_seq: request.after_seq,
+        file: None,
+        suggestion,
+    };
     let sent = conversations::send(&app, &officer, id, &outgoing).await?;
     Ok(sent_answer(&app, sent))
 }

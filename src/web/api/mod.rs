@@ -14,5 +14,6 @@ pub mod notices;
 pub mod openapi;
 mod openapi_strict;
 pub mod stream;
+pub mod suggestions;
 pub mod track;
 pub mod undelivered;

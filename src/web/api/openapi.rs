@@ -57,6 +57,7 @@ pub fn routes() -> Vec<Route> {
         super::attachments::download,
         super::conversations::list,
         super::conversations::detail,
+        super::conversations::help,
         super::conversations::claim,
         super::conversations::release,
         super::conversations::transfer,
@@ -91,6 +92,10 @@ pub fn routes() -> Vec<Route> {
         super::admin::health,
         super::undelivered::list,
         super::undelivered::retry,
+        super::suggestions::of_case,
+        super::suggestions::of_conversation,
+        super::suggestions::compare,
+        super::suggestions::end,
     ),
     components(schemas(crate::web::error::Problem, super::conversation_view::StaleProblem,))
 )]

@@ -6,12 +6,16 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
-use crate::domain::{
-    access::{Permission, Role},
-    case::{CaseAction, CaseStatus, ClockKey, ClockState, EventKind},
-    dialogue::{ConversationState, FieldKey},
-    kinds::{CaseType, Channel, Complexity, Urgency},
-    notice::NoticeKind,
+use crate::{
+    domain::{
+        access::{Permission, Role},
+        case::{CaseAction, CaseStatus, ClockKey, ClockState, EventKind},
+        dialogue::{ConversationState, FieldKey},
+        kinds::{CaseType, Channel, Complexity, Urgency},
+        notice::NoticeKind,
+        suggestion::{SuggestionKind, SuggestionOutcome},
+        text::ChangeKind,
+    },
 };
 
 /// The words of a vocabulary.
@@ -62,6 +66,12 @@ fn vocabularies() -> Vec<(&'static str, &'static str, Vec<&'static str>)> {
         ("ActionFields", "type", words!(CaseType)),
         ("ActionFields", "urgency", words!(Urgency)),
         ("ActionFields", "complexity", words!(Complexity)),
+        ("SuggestionRequest", "kind", words!(SuggestionKind)),
+        ("SuggestionView", "kind", words!(SuggestionKind)),
+        ("ProposalView", "type", words!(CaseType)),
+        ("ProposalView", "urgency", words!(Urgency)),
+        ("DifferenceView", "outcome", words!(SuggestionOutcome)),
+        ("ChangeView", "kind", words!(ChangeKind)),
     ]
 }
 

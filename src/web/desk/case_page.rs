@@ -5,7 +5,9 @@ use jiff::Timestamp;
 use super::{
     form_facts::forms,
     list::due_view,
-    pages::{CaseView, ClockView, DocumentView, EventView, FactView, HelpAnswer, HelpCase, HelpView, TaskView},
+    pages::{
+        AssistView, CaseView, ClockView, DocumentView, EventView, FactView, HelpAnswer, HelpCase, HelpView, TaskView,
+    },
 };
 use crate::{
     app::{
@@ -15,6 +17,7 @@ use crate::{
         case_queries::{CaseFile, owner_name},
         content::Content,
         message::FileInfo,
+        suggestions::Assist,
     },
     domain::{
         case::{Case, CaseAction, CaseClock, CaseEvent, CaseStatus, ClockKey, ClockState, Limit, TaskState},
@@ -87,7 +90,7 @@ pub fn case_view(
 }
 
 /// Help beside a case.
-pub fn help_view(content: &Content, file: &CaseFile, help: CaseHelp) -> HelpView {
+pub fn help_view(content: &Content, file: &CaseFile, help: CaseHelp, assist: Option<Assist>) -> HelpView {
     let similar = help.similar.into_iter().map(|case| {
         let closed = case.closed_at.map(|at| format!("{}办结", chinese_date(content.schedule.civil(at).date())));
         let note: Vec<String> = [Some(case.unit), case.conclusion.map(str::to_owned), closed]
@@ -116,6 +119,13 @@ pub fn help_view(content: &Content, file: &CaseFile, help: CaseHelp) -> HelpView
     HelpView {
         missing: help.missing.join("、"),
         can_draft: file.allowed.contains(&CaseAction::DraftReply),
+        can_reply: file.allowed.contains(&CaseAction::DraftReply) || file.allowed.contains(&CaseAction::AnswerOnSpot),
+        assist: assist.map_or_else(AssistView::default, |assist| AssistView {
+            shown: true,
+            ready: assist.ready,
+            why: assist.why.unwrap_or_default(),
+            undecided: assist.undecided,
+        }),
         answers: answers.collect(),
         similar: similar.collect(),
     }

@@ -23,7 +23,7 @@ use self::{
 use crate::{
     app::{
         App, AppError, Credential, Officer, attachments, auth, case_help, case_queries, conversations,
-        notices as app_notices, todo,
+        notices as app_notices, suggestions, todo,
     },
     domain::{
         access::{Permission, Role},
@@ -168,7 +168,8 @@ async fn case(
     let content = app.content.load();
     let mut case = case_page::case_view(&content, &file, &history, &officer, &accounts);
     let help = case_help::help(&app, &officer, &file.case.number).await?;
-    case.help = case_page::help_view(&content, &file, help);
+    let assist = officer.permits(Permission::ActOnCases).then(|| suggestions::assist_of_case(&app, &file)).flatten();
+    case.help = case_page::help_view(&content, &file, help, assist);
     let files = attachments::of_case(&app, &officer, file.case.conversation).await?;
     case.withheld = files.withheld;
     case.documents = files.files.into_iter().map(|file| case_page::document_view(&content, file)).collect();

@@ -247,6 +247,19 @@ pub struct DocumentView {
     pub picture: bool,
 }
 
+/// What a model can do beside a case.
+#[derive(Debug, Clone, Default)]
+pub struct AssistView {
+    /// A model is configured and the case is open.
+    pub shown: bool,
+    /// Whether it can be asked.
+    pub ready: bool,
+    /// Why not.
+    pub why: String,
+    /// Rules could not decide type or topic.
+    pub undecided: bool,
+}
+
 /// Help with a case for its officer.
 #[derive(Debug, Clone, Default)]
 pub struct HelpView {
@@ -254,6 +267,10 @@ pub struct HelpView {
     pub missing: String,
     /// Whether a reply can be drafted now, so that an answer can be put into it.
     pub can_draft: bool,
+    /// Whether some reply can be written now.
+    pub can_reply: bool,
+    /// What a model can do here.
+    pub assist: AssistView,
     /// Rule answers that are near.
     pub answers: Vec<HelpAnswer>,
     /// Finished cases like it.

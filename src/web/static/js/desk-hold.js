@@ -39,7 +39,7 @@ export function holdMessages({ id, send, changed, back }) {
       if (!error.status) { held.waits = "没有发出去，请检查网络"; keep(); changed(); return; }
       held = null;
       keep();
-      back(message.text, error);
+      back(message.text, error, message.suggestion);
     }).finally(() => { busy = null; });
     return busy;
   }
@@ -48,20 +48,20 @@ export function holdMessages({ id, send, changed, back }) {
     shown: false,
     flush,
     /** Begins to hold; what was held before goes first. */
-    async begin(text, after) {
+    async begin(text, after, suggestion) {
       await flush();
-      held = { client_id: newId(), text, after_seq: after, due: Date.now() + HOLD, waits: "" };
+      held = { client_id: newId(), text, after_seq: after, suggestion, due: Date.now() + HOLD, waits: "" };
       keep();
       tick();
       changed();
     },
     undo() {
       if (!held || busy) return;
-      const text = held.text;
+      const { text, suggestion } = held;
       clearInterval(ticking);
       held = null;
       keep();
-      back(text, null);
+      back(text, null, suggestion);
       changed();
     },
     /** The other side has spoken: the officer decides again. */

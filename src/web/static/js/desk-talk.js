@@ -1,6 +1,7 @@
 // A conversation at the desk: transcript, what the bot knows, taking over, answering, notes, handing on, a case beside it.
 import { clockTime, dueTime, el, enterSends, icon, store, toast } from "./dom.js";
 import { HOLD, holdMessages } from "./desk-hold.js";
+import { openAssist } from "./desk-suggest.js";
 import { renderBody, renderMeta } from "./chat-message.js";
 
 const KNOWN = [
@@ -51,14 +52,15 @@ export function openTalk(box, { api, refreshList }) {
   const visitorSeq = (seen) => Math.max(0, ...(seen.messages || []).filter((message) => message.from === "visitor").map((message) => message.seq));
   const held = holdMessages({
     id,
-    send: (message, how) => api("POST", base + "/messages", { client_id: message.client_id, text: message.text, after_seq: message.after_seq }, null, how.leaving).then(() => (closed ? null : load())),
+    send: (message, how) => api("POST", base + "/messages", { client_id: message.client_id, text: message.text, after_seq: message.after_seq, suggestion: message.suggestion || null }, null, how.leaving).then(() => (closed ? null : load())),
     changed() {
       if (closed || !data) return;
       const line = held.waiting() && $("held-words");
       if (line) line.textContent = held.words();
       else drawLog(false);
     },
-    back(text, error) {
+    back(text, error, suggestion) {
+      if (suggestion) assist.again(suggestion);
       if (mode !== "out") setMode("out");
       input.value = input.value.trim() ? text + "\n" + input.value : text;
       store.set(draftKey("out"), input.value);
@@ -72,6 +74,8 @@ export function openTalk(box, { api, refreshList }) {
       input.focus();
     },
   });
+
+  const assist = openAssist({ api, base, box, input, write: () => { if (mode !== "out") setMode("out"); } });
 
   let again = 0;
   function catchUp() {
@@ -90,6 +94,7 @@ export function openTalk(box, { api, refreshList }) {
     $("talk-state").textContent = [words[data.state] || data.state_label, data.channel_label, data.topic_label, data.unit_name].filter(Boolean).join(" · ");
     drawLog(first);
     drawActs();
+    assist.draw(data, (data.allowed_actions || []).includes("messages"));
     drawSide();
     drawPresence(data.viewers || []);
     const may = data.allowed_actions || [];
@@ -215,7 +220,7 @@ export function openTalk(box, { api, refreshList }) {
       parts.push(el("section", {}, el("h2", {}, "说过要做的"), ...promises.map((promise) => el("p", {}, promise.text, el("br"), el("span", { class: "muted small" }, dueTime(promise.due_at) + " 前 "),
         el("button", { type: "button", class: "link", onclick: async () => { try { await api("POST", `/api/promises/${promise.id}/end`, { kept: true }); catchUp(); } catch (error) { toast(error.message); } } }, "已做到")))));
     }
-    side.replaceChildren(...parts);
+    side.replaceChildren(...parts, ...assist.nodes());
   }
 
   function drawPresence(viewers) {
@@ -376,16 +381,18 @@ export function openTalk(box, { api, refreshList }) {
   }
 
   function caseForm(form, text) {
+    const areas = [];
     const nodes = [el("p", { class: "muted" }, "提交后登记编号，回执直接发给企业，并开始计受理时间。")];
     const matters = (form.matters || []).map((matter) => {
       const area = el("textarea", { id: "cm-" + matter.n, rows: 3, class: "input" });
       area.value = matter.demand || "";
+      areas.push(area);
       const types = el("select", { id: "ct-" + matter.n, class: "input" }, ...(form.types || []).map((type) => el("option", { value: type.value }, type.label)));
       types.value = matter.type;
       const skip = el("input", { type: "checkbox" });
       nodes.push(el("fieldset", { class: "panel" }, el("legend", {}, `第 ${matter.n} 件 ${matter.topic_label || ""}`),
         el("div", { class: "field" }, el("label", { for: "ct-" + matter.n }, "类型"), types),
-        el("div", { class: "field" }, el("label", { for: "cm-" + matter.n }, "要解决什么"), area),
+        el("div", { class: "field" }, el("label", { for: "cm-" + matter.n }, "要解决什么"), area, (form.matters || []).length > 1 ? "" : assist.demand(area)),
         matter.lead_hint ? el("p", { class: "muted small" }, "拟办单位：" + matter.lead_hint) : "",
         (form.matters || []).length > 1 ? el("label", { class: "check small" }, skip, "不提交这件") : ""));
       return () => ({ n: matter.n, keep: !skip.checked, type: types.value || matter.type, topic: matter.topic, demand: area.value.trim() });
@@ -402,6 +409,7 @@ export function openTalk(box, { api, refreshList }) {
       const body = { fields: Object.fromEntries(fields.map((read) => read())), matters: matters.map((read) => read()), confirm: true };
       if (text) body.text = text;
       const answer = await api("POST", base + "/case", body);
+      areas.forEach(assist.filed);
       toast("已登记 " + (answer.cases || []).map((item) => item.number).join("、"));
     });
   }
@@ -462,13 +470,19 @@ export function openTalk(box, { api, refreshList }) {
       return;
     }
     button.disabled = true;
+    if (mode === "out" && !(await assist.seen())) {
+      $("reply-hint").textContent = "下面标出了您改动的地方，再按一次发送。";
+      button.disabled = false;
+      return;
+    }
     try {
       const after = newest();
+      const suggestion = mode === "out" ? assist.take() : "";
       if (mode === "note") await api("POST", base + "/notes", { text });
       input.value = "";
       store.del(draftKey(mode));
       if (mode === "note") await load();
-      else await held.begin(text, after);
+      else await held.begin(text, after, suggestion);
     } catch (error) {
       $("reply-hint").textContent = error.status ? error.message : "没有记下，文字还在，请再按一次。";
     }

@@ -3,6 +3,7 @@ import { el, newId, toast } from "./dom.js";
 import { openStream } from "./stream.js";
 import { openTalk } from "./desk-talk.js";
 import { openKeys } from "./desk-keys.js";
+import { reviewed, suggestionOf, watchCase } from "./desk-suggest.js";
 
 const meta = (name) => (document.querySelector(`meta[name="${name}"]`) || {}).content || "";
 
@@ -322,10 +323,13 @@ document.addEventListener("submit", async (event) => {
     return;
   }
   button.disabled = true;
+  if (!(await reviewed(form))) { button.disabled = false; return; }
   button.setAttribute("aria-busy", "true");
   problem.hidden = true;
+  const body = bodyOf(form);
+  if (suggestionOf(form)) body.suggestion = suggestionOf(form);
   try {
-    await api("POST", `/api/cases/${encodeURIComponent(box.dataset.case)}/actions/${form.dataset.action}`, bodyOf(form), { "Idempotency-Key": dialog.dataset.key || newId() });
+    await api("POST", `/api/cases/${encodeURIComponent(box.dataset.case)}/actions/${form.dataset.action}`, body, { "Idempotency-Key": dialog.dataset.key || newId() });
     dialog.close();
     toast("已办理：" + form.querySelector("h2").textContent);
     await refreshCase();
@@ -378,5 +382,6 @@ openStream({
   },
 });
 openKeys({ api });
+watchCase(api);
 window.addEventListener("pagehide", () => { if (talk) talk.close(); });
 entered();
