@@ -26,6 +26,7 @@ pub mod message;
 pub mod message_view;
 pub mod metrics;
 pub mod model;
+pub mod model_console;
 pub mod notices;
 pub mod officer;
 pub mod outbox;

@@ -250,7 +250,7 @@ pub async fn log_switch(
 /// `Database`.
 pub async fn switch_log(tx: &mut Tx, limit: i64) -> Result<Vec<SwitchLine>, StoreError> {
     const SQL: &str = "SELECT l.stopped, l.reason, o.name AS officer, l.at FROM model_switch_log l \
-        JOIN officers o ON o.id = l.officer_id ORDER BY l.id DESC LIMIT $1";
+        JOIN officers o ON o.id = l.officer_id ORDER BY l.at DESC, l.id DESC LIMIT $1";
     Ok(on_backend!(tx, |conn| sqlx::query_as(SQL).bind(limit).fetch_all(conn).await?))
 }
 

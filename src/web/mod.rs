@@ -2,6 +2,7 @@
 //! choose a view.
 
 pub mod admin;
+pub mod admin_model;
 pub mod api;
 pub mod auth;
 pub mod chat;

@@ -23,7 +23,7 @@ use axum::{
 use tower_http::timeout::RequestBodyTimeoutLayer;
 
 use super::{
-    admin, api,
+    admin, admin_model, api,
     auth::{Access, Client, Gate, guard},
     chat, desk,
     error::{Problem, Refused, problem_for_status, problem_response},
@@ -102,6 +102,7 @@ pub fn all() -> Vec<Route> {
     routes.extend(track::routes());
     routes.extend(desk::routes());
     routes.extend(admin::routes());
+    routes.extend(admin_model::routes());
     routes.extend(wechat::routes());
     routes.extend(api::me::routes());
     routes.extend(api::cases::routes());
@@ -114,6 +115,7 @@ pub fn all() -> Vec<Route> {
     routes.extend(api::admin::routes());
     routes.extend(api::undelivered::routes());
     routes.extend(api::suggestions::routes());
+    routes.extend(api::model::routes());
     routes.extend(api::openapi::routes());
     routes.push(get("/api/events/stream", Access::Officer(Permission::FollowEvents), api::stream::console));
     routes

@@ -21,6 +21,7 @@ mod pages;
 mod retrieval;
 mod rules;
 mod sla;
+mod suggestions;
 mod support;
 mod tidy;
 mod upkeep;

@@ -70,7 +70,7 @@ impl Desk<'_> {
     async fn reply(&self, subject: &Subject) -> Result<Written, AppError> {
         let near = canned_from(self.content, self.app, &subject.query, 2 * MAX_SOURCES);
         let rules = near.iter().filter(|answer| !answer.draft);
-        let mut sources: Vec<Source> = rules
+        let sources: Vec<Source> = rules
             .filter_map(|answer| self.content.rules.rule(&answer.rule_id))
             .filter_map(Source::of_rule)
             .take(MAX_SOURCES)

@@ -10,6 +10,7 @@ pub mod conversation_view;
 pub mod conversations;
 pub mod deputies;
 pub mod me;
+pub mod model;
 pub mod notices;
 pub mod openapi;
 mod openapi_strict;

@@ -96,6 +96,10 @@ pub fn routes() -> Vec<Route> {
         super::suggestions::of_conversation,
         super::suggestions::compare,
         super::suggestions::end,
+        super::model::overview,
+        super::model::exchanges,
+        super::model::exchange,
+        super::model::turn,
     ),
     components(schemas(crate::web::error::Problem, super::conversation_view::StaleProblem,))
 )]

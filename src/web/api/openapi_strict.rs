@@ -16,6 +16,7 @@ use crate::{
         suggestion::{SuggestionKind, SuggestionOutcome},
         text::ChangeKind,
     },
+    ports::model::EndpointHealth,
 };
 
 /// The words of a vocabulary.
@@ -72,6 +73,9 @@ fn vocabularies() -> Vec<(&'static str, &'static str, Vec<&'static str>)> {
         ("ProposalView", "urgency", words!(Urgency)),
         ("DifferenceView", "outcome", words!(SuggestionOutcome)),
         ("ChangeView", "kind", words!(ChangeKind)),
+        ("ModelEndpointView", "health", words!(EndpointHealth)),
+        ("ModelBudgetView", "period", vec!["day", "month"]),
+        ("ModelBudgetView", "unit", vec!["token", "yuan"]),
     ]
 }
 

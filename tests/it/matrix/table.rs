@@ -35,6 +35,8 @@ pub(super) const NOT_SEALED: &str = "front_desk dispatcher verifier unit_clerk h
 pub(super) const FILE: &str = "front_desk dispatcher foreign_desk";
 pub(super) const FOLLOW: &str = "front_desk dispatcher verifier unit_clerk handler unit_leader supervisor leader discipline rule_editor rule_publisher admin foreign_clerk foreign_handler foreign_leader foreign_desk";
 
+pub(super) const ALL_STAFF: &str = "front_desk dispatcher verifier unit_clerk handler unit_leader supervisor leader discipline rule_editor rule_publisher admin auditor foreign_clerk foreign_handler foreign_leader foreign_desk";
+
 /// A file in a form, as a browser sends it.
 const FORM: &str = "--matrix\r\nContent-Disposition: form-data; name=\"client_id\"\r\n\r\nf1\r\n--matrix\r\n\
     Content-Disposition: form-data; name=\"file\"; filename=\"a.pdf\"\r\nContent-Type: application/pdf\r\n\r\n\
@@ -221,6 +223,15 @@ pub(super) fn rows() -> Vec<Row> {
             .through("front_desk dispatcher")
             .hidden("foreign_desk"),
         row("GET /admin", "/admin").through("admin auditor"),
+        row("GET /admin/model", "/admin/model").through("admin auditor"),
+        row("GET /admin/model/exchanges/{id}", "/admin/model/exchanges/{promise}").through("").hidden("admin auditor"),
+        row("POST /admin/model/switch", "/admin/model/switch").body("stopped=false").through("admin"),
+        row("GET /api/admin/model", "/api/admin/model").through("admin auditor"),
+        row("GET /api/admin/model/exchanges", "/api/admin/model/exchanges").through("admin auditor"),
+        row("GET /api/admin/model/exchanges/{id}", "/api/admin/model/exchanges/{promise}")
+            .through("")
+            .hidden("admin auditor"),
+        row("POST /api/admin/model/switch", "/api/admin/model/switch").body(r#"{"stopped":false}"#).through("admin"),
         row("GET /api/cases", "/api/cases").through(READERS).shows("{case}", SEE_CASE),
         row("GET /api/cases", "/api/cases?q={sealed}").through(READERS).shows("{sealed}", "discipline"),
         row("GET /api/cases", "/api/cases?unit=zjj&q=厂门口").through(READERS).shows("{case}", SEE_CASE),
@@ -238,6 +249,27 @@ pub(super) fn rows() -> Vec<Row> {
         row("GET /api/conversations/{id}", CONVERSATION)
             .through("front_desk dispatcher")
             .hidden("foreign_desk"),
+        row("GET /api/conversations/{id}/help", "/api/conversations/{conversation}/help")
+            .through("front_desk dispatcher")
+            .hidden("foreign_desk"),
+        row("POST /api/conversations/{id}/suggestions", "/api/conversations/{conversation}/suggestions")
+            .body(r#"{"kind":"summary"}"#)
+            .through("front_desk dispatcher")
+            .hidden("foreign_desk"),
+        row("POST /api/cases/{number}/suggestions", "/api/cases/{case}/suggestions")
+            .body(r#"{"kind":"summary"}"#)
+            .through("front_desk dispatcher verifier unit_clerk handler unit_leader supervisor leader foreign_desk")
+            .hidden(NOT_CASE),
+        row("POST /api/cases/{number}/suggestions", "/api/cases/{sealed}/suggestions")
+            .body(r#"{"kind":"summary"}"#)
+            .through("discipline")
+            .hidden("front_desk dispatcher verifier unit_clerk handler unit_leader supervisor leader foreign_clerk foreign_handler foreign_leader foreign_desk"),
+        // A suggestion is its officer's alone.
+        row("POST /api/suggestions/{id}/difference", "/api/suggestions/{promise}/difference")
+            .body(r#"{"text":"好"}"#)
+            .through("")
+            .hidden(ALL_STAFF),
+        row("POST /api/suggestions/{id}/end", "/api/suggestions/{promise}/end").through("").hidden(ALL_STAFF),
         row("GET /api/canned", "/api/canned?q=注册").through(FILE),
         row("GET /api/promises", "/api/promises").through(FILE).shows("{promise}", "front_desk dispatcher"),
         row("GET /api/notices", "/api/notices").any_officer().shows("{notice}", "unit_clerk"),

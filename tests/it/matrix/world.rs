@@ -163,6 +163,7 @@ impl World {
             ("admin", "/api/deputies"),
             ("admin", "/api/admin/users"),
             ("admin", "/api/admin/tokens"),
+            ("admin", "/api/admin/model"),
         ] {
             let mut seen = self.get(who, &self.fill(path)).await.expect(200).json();
             for item in seen["items"].as_array_mut().into_iter().flatten() {
