@@ -16,6 +16,7 @@ mod ladder;
 mod main_path;
 mod markup;
 mod matrix;
+mod model_flow;
 mod notices;
 mod pages;
 mod retrieval;

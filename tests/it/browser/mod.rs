@@ -5,3 +5,4 @@ mod desk;
 mod enterprise;
 mod harness;
 mod markup;
+mod model;

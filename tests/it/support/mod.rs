@@ -1,5 +1,6 @@
 //! The real router on a real database with a clock that stands: what tests talk to.
 
+pub(crate) mod model;
 pub(crate) mod program;
 
 use std::sync::Arc;
@@ -26,7 +27,7 @@ use zhitong::{
         access::Role,
         ids::{OfficerId, TokenId},
     },
-    ports::IdGen as _,
+    ports::{IdGen as _, model::ModelClient},
     store::{
         Db,
         officers::{self, NewOfficer},
@@ -95,6 +96,13 @@ impl TestApp {
         let test = testing::sqlite().await;
         let db = test.db.clone();
         Self::on(db, Some(test), change)
+    }
+
+    /// On SQLite with a language model.
+    pub(crate) async fn with_model(model: Arc<dyn ModelClient>) -> Self {
+        let test = Self::start().await;
+        test.app.model.connect(model);
+        test
     }
 
     /// On PostgreSQL, if a server is there.
