@@ -167,3 +167,55 @@ pub async fn of_conversation(tx: &mut Tx, conversation: ConversationId) -> Resul
         FROM model_tasks WHERE conversation_id = $1 ORDER BY ticket, id";
     Ok(on_backend!(tx, |conn| sqlx::query_as(SQL).bind(conversation.to_string()).fetch_all(conn).await?))
 }
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::{
+        domain::ids::VisitorId,
+        store::conversations::{self, NewVisitor},
+        store_test,
+    };
+
+    store_test! {
+        async fn a_question_is_claimed_by_one_and_ends_once(db: Db) {
+            let at = |ms| Timestamp::from_millisecond(ms).unwrap();
+            let conversation = ConversationId::from_uuid(Uuid::from_u128(2));
+            let visitor = NewVisitor {
+                id: VisitorId::from_uuid(Uuid::from_u128(1)), conversation, token_hash: "h", user_id: None, name: None,
+                locale: None, channel: "web", external_id: None, dialogue: "{}", expires_at: at(9_000),
+            };
+            let mut tx = db.write().await.unwrap();
+            conversations::insert(&mut tx, &visitor, at(1)).await.unwrap();
+            let new = NewTask { id: "a", kind: "answer", conversation, ticket: 1, question: "问" };
+            assert!(!is_any_open(&mut tx, "answer").await.unwrap());
+            assert!(insert(&mut tx, &new, at(1)).await.unwrap());
+            assert!(!insert(&mut tx, &NewTask { id: "b", ..new.clone() }, at(1)).await.unwrap(), "one for each ticket");
+            assert!(insert(&mut tx, &NewTask { id: "c", kind: "classify", ..new }, at(2)).await.unwrap());
+            assert!(is_any_open(&mut tx, "answer").await.unwrap());
+
+            let first = claim(&mut tx, "answer", at(10), at(20), 9).await.unwrap();
+            assert_eq!(first.iter().map(|t| (t.id.as_str(), t.tries)).collect::<Vec<_>>(), [("a", 1)]);
+            assert_eq!(claim(&mut tx, "answer", at(19), at(29), 9).await.unwrap(), []);
+            assert!(renew(&mut tx, "a", 1, at(30)).await.unwrap());
+            assert_eq!(claim(&mut tx, "answer", at(29), at(39), 9).await.unwrap(), []);
+            let second = claim(&mut tx, "answer", at(30), at(40), 9).await.unwrap();
+            assert_eq!(second[0].tries, 2, "the lease is over");
+            assert!(!renew(&mut tx, "a", 1, at(99)).await.unwrap(), "the first claim is worth nothing any more");
+            give_back(&mut tx, "a", 1).await.unwrap();
+            assert_eq!(claim(&mut tx, "answer", at(31), at(41), 9).await.unwrap(), []);
+            give_back(&mut tx, "a", 2).await.unwrap();
+            assert_eq!(claim(&mut tx, "answer", at(31), at(41), 9).await.unwrap().len(), 1);
+            assert_eq!(give_all_back(&mut tx).await.unwrap(), 1);
+            assert!(finish(&mut tx, "a", "answered", at(50)).await.unwrap());
+            assert!(!finish(&mut tx, "a", "dropped", at(51)).await.unwrap());
+            assert_eq!(claim(&mut tx, "answer", at(99), at(109), 9).await.unwrap(), []);
+            let rows = of_conversation(&mut tx, conversation).await.unwrap();
+            assert_eq!((rows[0].state.as_str(), rows[0].outcome.as_deref()), ("done", Some("answered")));
+            assert_eq!(rows[1].kind, "classify");
+            tx.commit().await.unwrap();
+        }
+    }
+}
