@@ -18,6 +18,7 @@ use crate::domain::{
     rules::{AnswerHit, AnswerMode, Input, Matter, Rule, RuleKind, RuleSet, Status},
     sla::{Schedule, chinese_date, due_in_words},
     taxonomy::Taxonomy,
+    text::find_personal,
 };
 
 /// Regions that rule files may be limited to, as people call them.
@@ -246,8 +247,13 @@ impl Knowledge for Shipped<'_> {
     fn sources(&self, text: &str, channel: Channel, area: Option<&str>, today: Date) -> Vec<Suggestion> {
         let Some(index) = self.index.filter(|_| self.model) else { return Vec::new() };
         let filter = Filter { today, region: area, channel: Some(channel), drafts: false };
+        // A telephone number tells nothing of the matter and no source knows it.
+        let mut words = text.to_owned();
+        for personal in find_personal(text).into_iter().rev() {
+            words.replace_range(personal.span, "，");
+        }
         index
-            .sources(text, &filter)
+            .sources(&words, &filter)
             .into_iter()
             .map(|hit| Suggestion {
                 rule_id: hit.rule_id.to_string(),
