@@ -13,7 +13,7 @@ use super::{
     figures::uncovered,
     file::{RawGroup, RawRule},
     model::{AnswerMode, OnExpired, Rule, RuleKind, Status},
-    pairs,
+    pairs, promises,
     source::{FileText, nearest},
 };
 use crate::domain::{
@@ -69,54 +69,6 @@ fn system_value(name: &str) -> &'static str {
         _ => "",
     }
 }
-
-/// Words that promise a result or judge a case.
-const PROMISES: &[&str] = &[
-    "保证",
-    "一定能",
-    "一定会",
-    "一定可以",
-    "包过",
-    "包批",
-    "必定获批",
-    "必定",
-    "必然获批",
-    "肯定违法",
-    "肯定能",
-    "肯定会",
-    "肯定可以",
-    "绝对",
-    "百分之百",
-    "100%通过",
-    "打包票",
-    "稳过",
-    "必过",
-];
-
-/// Where those words promise nothing.
-const NO_PROMISES: &[&str] = &[
-    "保证金",
-    "不保证",
-    "不能保证",
-    "无法保证",
-    "质量保证",
-    "保证人",
-    "保证书",
-    "保证质量",
-    "连带保证",
-    "保证担保",
-    "保证责任",
-    "不一定能",
-    "不一定会",
-    "不一定可以",
-    "不绝对",
-    "绝对值",
-    "应当保证",
-    "保证合同",
-    "保证保险",
-    "履约保证",
-    "保证制度",
-];
 
 /// Collects findings about one rule.
 struct Report<'a> {
@@ -399,24 +351,13 @@ fn answer(report: &mut Report<'_>, rendered: Option<&(String, Option<String>)>, 
                 );
             }
         }
-        for word in PROMISES {
-            let promised = text.match_indices(word).any(|(at, _)| {
-                !NO_PROMISES.iter().any(|allowed| {
-                    allowed.match_indices(word).any(|(inner, _)| {
-                        at.checked_sub(inner)
-                            .and_then(|start| text.get(start..))
-                            .is_some_and(|t| t.starts_with(allowed))
-                    })
-                })
-            });
-            if promised {
-                report.error(
-                    "E019",
-                    field,
-                    format!("答案里有许诺或定性的词“{word}”"),
-                    Some("改成有条件的说法，如“符合条件的可以”"),
-                );
-            }
+        for word in promises::found(text) {
+            report.error(
+                "E019",
+                field,
+                format!("答案里有许诺或定性的词“{word}”"),
+                Some("改成有条件的说法，如“符合条件的可以”"),
+            );
         }
         // Passive replies of WeChat hold 2048 bytes.
         if text.len() > 2048 && mode == AnswerMode::Direct {

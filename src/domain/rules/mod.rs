@@ -19,6 +19,7 @@ mod lint;
 mod matcher;
 mod model;
 mod pairs;
+pub(in crate::domain) mod promises;
 mod set;
 pub(in crate::domain) mod source;
 mod split;
