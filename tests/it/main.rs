@@ -10,6 +10,7 @@ mod conversations;
 mod desk;
 mod disk;
 mod durability;
+mod evaluation;
 mod forms;
 mod gateways;
 mod ladder;

@@ -7,13 +7,15 @@ use serde_json::{Value, json};
 
 use crate::domain::grounding::{Breach, BreachKind, Draft, Limits, SentenceGate, Source, Status};
 
-/// Sources as the prompts hand them over: a JSON array of `{id, 标题, 正文, 依据}`.
+/// Sources as the prompts hand them over: a JSON array of `{id, 标题, 正文, 通俗说法, 依据}`.
 pub fn sources_json(sources: &[Source]) -> String {
-    let items: Vec<Value> = sources
-        .iter()
-        .map(|source| json!({"id": source.id, "标题": source.title, "正文": source.text, "依据": source.references()}))
-        .collect();
-    Value::from(items).to_string()
+    let item = |source: &Source| {
+        json!({
+            "id": source.id, "标题": source.title, "正文": source.text, "通俗说法": source.plain,
+            "依据": source.references(),
+        })
+    };
+    Value::from(sources.iter().map(item).collect::<Vec<_>>()).to_string()
 }
 
 /// Texts as a JSON array.
@@ -419,6 +421,11 @@ impl AnswerStream {
         self.gate.as_mut().map_or_else(Vec::new, |gate| gate.push(&text))
     }
 
+    /// The text is over; hands out the last sentence.
+    pub fn finish(&mut self) -> Vec<String> {
+        self.gate.as_mut().map_or_else(Vec::new, SentenceGate::finish)
+    }
+
     /// Whether a sentence failed: nothing comes out any more, and the whole answer will fail as well.
     pub fn is_closed(&self) -> bool {
         self.gate.as_ref().is_some_and(SentenceGate::is_closed)
@@ -427,5 +434,114 @@ impl AnswerStream {
     /// Why it closed.
     pub fn breaches(&self) -> &[Breach] {
         self.gate.as_ref().map_or(&[], SentenceGate::breaches)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SAID: &str = r#"{"status":"answered","cites":["a"],"answer":"自用工之日起30日内办理登记。\n“材料”见\u003f\ud83d\ude00","confidence":0.9}"#;
+
+    fn source() -> Source {
+        Source::of_text("a", "参保", "自用工之日起30日内办理登记。每人补贴1500元。")
+    }
+
+    #[test]
+    fn the_contract_is_read_whatever_stands_around_it() {
+        let good = draft(SAID).expect("it reads");
+        assert_eq!(good.answer, "自用工之日起30日内办理登记。\n“材料”见?😀");
+        assert_eq!((good.status, good.cites.as_slice()), (Status::Answered, &["a".to_owned()][..]));
+        for text in [
+            format!("```json\n{SAID}\n```"),
+            format!("好的，答复如下：\n{SAID}\n以上。"),
+            format!("{{这里不是对象}} {SAID}"),
+            SAID.replace("[\"a\"]", "\"a\""),
+            SAID.replace("[\"a\"]", "[{\"id\":\"a\",\"quote\":\"…\"}, \"a\"]"),
+            SAID.replace("0.9", "\"0.9\""),
+            SAID.replace("answered", "已答复"),
+        ] {
+            assert_eq!(
+                draft(&text).map(|d| (d.cites, d.answer)),
+                Ok((good.cites.clone(), good.answer.clone())),
+                "{text}"
+            );
+        }
+        let silent = draft(r#"{"status":"not_found","cites":[],"answer":null}"#).expect("it reads");
+        assert_eq!((silent.status, silent.answer.as_str(), silent.confidence), (Status::NotFound, "", None));
+    }
+
+    #[test]
+    fn what_is_no_contract_is_malformed() {
+        for text in [
+            "",
+            "自用工之日起30日内。",
+            "<html>502</html>",
+            "{\"status\":\"answered\"",
+            r#"{"cites":["a"],"answer":"x"}"#,
+            r#"{"status":"yes","cites":["a"],"answer":"x"}"#,
+            r#"{"status":"answered","cites":["a"]}"#,
+            r#"{"status":"answered","cites":["a"],"answer":["x"]}"#,
+            r#"{"status":"answered","cites":[1],"answer":"x"}"#,
+            &format!("{SAID}{SAID}"),
+        ] {
+            assert_eq!(draft(text).map_err(|b| b.kind), Err(BreachKind::Malformed), "{text}");
+        }
+    }
+
+    #[test]
+    fn other_outputs_are_read() {
+        assert_eq!(
+            titled("{\"title\":\" 停水 \",\"demand\":\"希望供水\"}"),
+            Ok(Titled { title: "停水".into(), demand: "希望供水".into() })
+        );
+        assert!(titled("{\"title\":\"\",\"demand\":\"希望\"}").is_err());
+        let proposal =
+            classified(r#"{"type":"stuck","topic":null,"slots":{"amount":5,"place":"","x":[1]}}"#).expect("it reads");
+        assert_eq!(proposal.case_type.as_deref(), Some("stuck"));
+        assert_eq!((proposal.topic, proposal.slots), (None, vec![("amount".to_owned(), "5".to_owned())]));
+        let told = summary(r#"{"summary":"停水三天","facts":["停水"],"open":"哪个园区"}"#).expect("it reads");
+        assert_eq!((told.facts.len(), told.asked.len(), told.open), (1, 0, vec!["哪个园区".to_owned()]));
+    }
+
+    #[test]
+    fn the_answer_grows_as_it_is_written_and_only_behind_its_sources() {
+        let whole = draft(SAID).expect("it reads").answer;
+        for size in 1..SAID.chars().count() {
+            let mut reader = AnswerReader::default();
+            let chars: Vec<char> = SAID.chars().collect();
+            let read: String = chars.chunks(size).map(|piece| reader.push(&piece.iter().collect::<String>())).collect();
+            assert_eq!(read, whole, "pieces of {size}");
+        }
+        for early in [
+            r#"{"answer":"自用工之日起30日内。","status":"answered","cites":["a"]}"#,
+            r#"{"status":"not_found","cites":["a"],"answer":"自用工之日起30日内。"}"#,
+            r#"{"status":"answered","answer":"自用工之日起30日内。","cites":["a"]}"#,
+            r#"{"note":"{\"status\":\"answered\",\"cites\":[\"a\"],\"answer\":\"x\"}","status":"handoff","cites":[],"answer":"y"}"#,
+        ] {
+            assert_eq!(AnswerReader::default().push(early), "", "{early}");
+        }
+    }
+
+    #[test]
+    fn a_stream_hands_out_sentences_that_pass_and_stops_at_the_first_that_fails() {
+        let mut stream = AnswerStream::new(&[source()], &Limits::default());
+        assert!(stream.push(r#"```json {"status": "answered", "cites": ["a"], "answer": "自用工之日起30"#).is_empty());
+        let mut shown = stream.push("日内办理登记。每人补贴150");
+        shown.extend(stream.push("00元。自用工之日起30日内办理登记。\"}"));
+        shown.extend(stream.finish());
+        assert_eq!(shown, ["自用工之日起30日内办理登记。"]);
+        assert!(stream.is_closed());
+        assert_eq!(stream.breaches().first().map(|b| b.kind), Some(BreachKind::Amount));
+        let mut unknown = AnswerStream::new(&[source()], &Limits::default());
+        assert!(unknown.push(&SAID.replace("[\"a\"]", "[\"zz\"]")).is_empty() && unknown.finish().is_empty());
+        assert!(unknown.is_closed());
+    }
+
+    #[test]
+    fn sources_and_texts_are_handed_over_as_json() {
+        let value: Value = serde_json::from_str(&sources_json(&[source()])).expect("JSON");
+        assert_eq!(value.pointer("/0/id"), Some(&Value::from("a")));
+        assert_eq!(texts_json(&["说\"完\""]), r#"["说\"完\""]"#);
     }
 }

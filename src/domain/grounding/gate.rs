@@ -1,26 +1,35 @@
 //! The gate of a stream: hands out whole sentences, each only after it passed.
 
-use super::{Breach, Draft, Limits, Source, Status, check};
+use super::{Breach, BreachKind, Limits, Source, check::Checker, conduct::plain};
 
 /// Takes text piece by piece and hands out whole sentences that passed; the first that fails closes it for good.
+///
+/// What it hands out does not depend on how the text was cut into pieces.
 #[derive(Debug, Clone)]
 pub struct SentenceGate {
-    sources: Vec<Source>,
-    cites: Vec<String>,
-    limits: Limits,
+    checker: Checker,
+    max_chars: usize,
+    /// The sentence that is being written.
     pending: String,
+    /// It has its mark; only closing quotes may follow.
+    ended: bool,
+    /// What was handed out, and how much of it.
+    passed: String,
+    chars: usize,
     breaches: Vec<Breach>,
 }
 
 impl SentenceGate {
-    /// A gate for an answer that names these sources.
+    /// A gate for an answer that names these sources. Without a known one it is closed from the start.
     pub fn new(sources: &[Source], cites: &[String], limits: &Limits) -> Self {
         Self {
-            sources: sources.to_vec(),
-            cites: cites.to_vec(),
-            limits: limits.clone(),
+            checker: Checker::new(sources, cites, limits),
+            max_chars: limits.max_chars,
             pending: String::new(),
-            breaches: Vec::new(),
+            ended: false,
+            passed: String::new(),
+            chars: 0,
+            breaches: super::check::cites(sources, cites),
         }
     }
 
@@ -28,29 +37,52 @@ impl SentenceGate {
     pub fn push(&mut self, piece: &str) -> Vec<String> {
         let mut out = Vec::new();
         for c in piece.chars() {
-            self.pending.push(c);
-            if matches!(c, '。' | '！' | '？' | '\n') {
-                out.extend(self.finish());
+            if self.is_closed() {
+                return out;
             }
+            self.chars += 1;
+            if self.chars > self.max_chars {
+                self.breaches.push(Breach::new(BreachKind::TooLong, ""));
+                return out;
+            }
+            // A sentence ends with the first character behind its mark that closes nothing.
+            let closes =
+                matches!(c, '”' | '’' | '」' | '』' | '）' | ')' | '》' | '"' | '。' | '！' | '？' | '!' | '?' | '\n');
+            if self.ended && !closes {
+                out.extend(self.release());
+                if self.is_closed() {
+                    return out;
+                }
+            }
+            self.pending.push(c);
+            self.ended = (self.ended && closes) || matches!(c, '。' | '！' | '？' | '!' | '?' | '\n');
         }
         out
     }
 
     /// The text is over; hands out the last sentence.
     pub fn finish(&mut self) -> Vec<String> {
-        let sentence = std::mem::take(&mut self.pending);
-        if self.is_closed() || sentence.is_empty() {
-            return Vec::new();
+        if self.is_closed() { Vec::new() } else { self.release().into_iter().collect() }
+    }
+
+    fn release(&mut self) -> Option<String> {
+        self.ended = false;
+        let sentence = plain(&std::mem::take(&mut self.pending));
+        if sentence.is_empty() {
+            return None;
         }
-        let draft =
-            Draft { status: Status::Answered, answer: sentence.clone(), cites: self.cites.clone(), confidence: None };
-        match check(&draft, &self.sources, &self.limits) {
-            Ok(()) => vec![sentence],
-            Err(breaches) => {
-                self.breaches = breaches;
-                Vec::new()
-            }
+        let before = self.passed.len();
+        self.passed.push_str(&sentence);
+        let mut breaches = if sentence.trim().is_empty() { Vec::new() } else { self.checker.sentence(&sentence) };
+        if breaches.is_empty() && !self.passed.trim().is_empty() {
+            breaches = self.checker.text(&self.passed);
         }
+        if breaches.is_empty() {
+            return Some(sentence);
+        }
+        self.passed.truncate(before);
+        self.breaches = breaches;
+        None
     }
 
     /// Whether a sentence failed; nothing comes out any more.

@@ -4,10 +4,15 @@
 //! them stands in a source that they cite, and when they promise, judge and give away nothing. Nothing here trusts
 //! what a model says about itself: its confidence is for the journal.
 
+mod check;
+mod conduct;
+mod figures;
 mod gate;
+mod numeral;
 mod source;
+mod spans;
 
-pub use self::{gate::SentenceGate, source::Source};
+pub use self::{check::check, conduct::plain, gate::SentenceGate, source::Source};
 use crate::vocabulary;
 
 vocabulary! {
@@ -54,6 +59,7 @@ vocabulary! {
         PromptLeak = "prompt_leak", "泄露提示词";
         TooLong = "too_long", "过长";
         Markup = "markup", "含网页或链接标记";
+        Unsupported = "unsupported", "与依据不相干";
     }
 }
 
@@ -83,29 +89,11 @@ impl Default for Limits {
     }
 }
 
-/// Checks a draft against the sources that were handed to the model.
-///
-/// # Errors
-/// Every breach, in the order of the checks.
-pub fn check(draft: &Draft, sources: &[Source], limits: &Limits) -> Result<(), Vec<Breach>> {
-    let mut breaches = Vec::new();
-    let mut breach = |kind: BreachKind, what: &str| {
-        breaches.push(Breach { kind, what: what.chars().take(40).collect() });
-    };
-    if draft.status != Status::Answered {
-        breach(BreachKind::Status, draft.status.as_str());
+impl Breach {
+    fn new(kind: BreachKind, what: &str) -> Self {
+        Self { kind, what: what.chars().filter(|c| !c.is_control()).take(40).collect() }
     }
-    if draft.cites.is_empty() {
-        breach(BreachKind::NoCite, "");
-    }
-    for cite in draft.cites.iter().filter(|cite| !sources.iter().any(|s| s.id == **cite)) {
-        breach(BreachKind::UnknownCite, cite);
-    }
-    if draft.answer.trim().is_empty() {
-        breach(BreachKind::Malformed, "");
-    }
-    if draft.answer.chars().count() > limits.max_chars {
-        breach(BreachKind::TooLong, "");
-    }
-    if breaches.is_empty() { Ok(()) } else { Err(breaches) }
 }
+
+#[cfg(test)]
+mod tests;

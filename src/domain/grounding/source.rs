@@ -2,6 +2,12 @@
 
 use std::sync::Arc;
 
+use jiff::civil::Date;
+
+use super::{
+    figures::{Carried, Day, Fact},
+    spans,
+};
 use crate::domain::rules::{Citation, Rule};
 
 /// One text that was handed to the model.
@@ -13,6 +19,8 @@ pub struct Source {
     pub title: String,
     /// The text.
     pub text: String,
+    /// The same in plain words.
+    pub plain: Option<String>,
     /// What it rests on.
     pub citations: Arc<[Citation]>,
 }
@@ -25,13 +33,20 @@ impl Source {
             id: rule.id.clone(),
             title: rule.title.clone(),
             text: answer.text.clone(),
+            plain: answer.plain.clone(),
             citations: Arc::clone(&rule.citations),
         })
     }
 
     /// A text that is its own source, such as an official reply that is put into plain words.
     pub fn of_text(id: &str, title: &str, text: &str) -> Self {
-        Self { id: id.to_owned(), title: title.to_owned(), text: text.to_owned(), citations: Arc::from([]) }
+        Self {
+            id: id.to_owned(),
+            title: title.to_owned(),
+            text: text.to_owned(),
+            plain: None,
+            citations: Arc::from([]),
+        }
     }
 
     /// The documents it rests on, each in one line: 《title》 number article (address).
@@ -48,4 +63,52 @@ impl Source {
             })
             .collect()
     }
+
+    /// Adds every figure that it carries.
+    pub(super) fn carry(&self, carried: &mut Carried) {
+        carried.text(&self.title);
+        carried.text(&self.text);
+        carried.text(self.plain.as_deref().unwrap_or_default());
+        for cite in self.citations.iter() {
+            carried.fact(Fact::Title(spans::title(&crate::domain::text::normalised(&cite.title))));
+            for text in [Some(&cite.title), cite.doc_no.as_ref(), cite.clause.as_ref()].into_iter().flatten() {
+                carried.text(text);
+            }
+            for figure in &cite.supports {
+                carried.support(figure);
+            }
+            if let Some(url) = &cite.url {
+                carried.fact(Fact::Url(spans::address(&crate::domain::text::normalised(url))));
+            }
+            for date in [cite.effective_from, cite.effective_until].into_iter().flatten() {
+                carried.fact(Fact::Date(day(date)));
+            }
+        }
+    }
+
+    /// Adds its words.
+    pub(super) fn words(&self, words: &mut String) {
+        for text in [&self.title, &self.text].into_iter().chain(&self.plain) {
+            words.push_str(text);
+            words.push('\n');
+        }
+        for cite in self.citations.iter() {
+            let parts = [
+                Some(&cite.title),
+                cite.doc_no.as_ref(),
+                cite.issuer.as_ref(),
+                cite.clause.as_ref(),
+                cite.url.as_ref(),
+            ];
+            for part in parts.into_iter().flatten().chain(&cite.supports) {
+                words.push_str(part);
+                words.push('\n');
+            }
+        }
+    }
+}
+
+fn day(date: Date) -> Day {
+    let part = |n: i8| u32::try_from(n).ok();
+    Day { year: u32::try_from(date.year()).ok(), month: part(date.month()), day: part(date.day()) }
 }

@@ -1,0 +1,170 @@
+//! Facts of a text in one spelling: numbers with their units, dates, documents, addresses, phones.
+//!
+//! Answer and source go through the same reading, so what matters is that equal things read equally (5万元 and
+//! 50000元, 百分之三十 and 30%, 三个月 and 3个月) and that different things do not (3日 and 3个工作日).
+
+use super::{
+    BreachKind,
+    numeral::{self, Scan},
+    spans::{self, Fixed},
+};
+use crate::domain::text;
+
+/// A value in millionths.
+pub(super) type Micro = i128;
+
+/// One thing that must not be invented.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Fact {
+    /// A number and its unit in one spelling; no unit: it stands alone.
+    Number { value: Micro, unit: &'static str },
+    /// A day, month or year.
+    Date(Day),
+    /// 月底, 周一, 次日.
+    Day(String),
+    /// Minutes since midnight.
+    Time(u32),
+    /// A document number: issuer's short name, year, number.
+    Document { issuer: String, year: u32, number: u32 },
+    /// A title in 《》.
+    Title(String),
+    /// 第三条.
+    Article(String),
+    /// An address on the net, or an account, without scheme.
+    Url(String),
+    /// Digits of a phone number.
+    Phone(String),
+}
+
+/// A date of which parts may be open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Day {
+    pub(super) year: Option<u32>,
+    pub(super) month: Option<u32>,
+    pub(super) day: Option<u32>,
+}
+
+/// A fact and the words it stands in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Found {
+    pub(super) fact: Fact,
+    pub(super) words: String,
+}
+
+/// Numbers that everybody may be told.
+const PUBLIC: &[&str] = &["12345", "110", "119", "120", "122"];
+
+/// Circled and bracketed numbers count items; in front of a unit they are numbers.
+fn uncircle(text: &str) -> String {
+    text.chars()
+        .map(|c| match c {
+            '\u{2460}'..='\u{249B}' | '\u{24EA}'..='\u{24FF}' | '\u{2776}'..='\u{2793}' | '\u{3220}'..='\u{3229}' => {
+                '；'
+            }
+            // A full-width point between digits is no full stop.
+            '．' => '.',
+            _ => c,
+        })
+        .collect()
+}
+
+/// Every fact of a text, in the order of its kinds.
+pub(super) fn facts(text: &str) -> Vec<Found> {
+    let mut found = Vec::new();
+    let untitled = spans::titles(text, &mut found);
+    let folded = numeral::plain_digits(&text::normalised(&uncircle(&untitled)));
+    let Fixed { found: fixed, rest } = spans::fixed(&folded);
+    found.extend(fixed);
+    Scan::new(&rest).run(&mut found);
+    found
+}
+
+impl Fact {
+    /// The breach it is when nothing carries it.
+    pub(super) fn breach(&self) -> BreachKind {
+        match self {
+            Self::Number { unit, value } => match *unit {
+                "元" | "美元" => BreachKind::Amount,
+                "日" | "工作日" | "月" | "分" | "秒" | "周" | "季度" | "年度" => BreachKind::Deadline,
+                "" if *value >= 10_000_000_000 => BreachKind::Amount,
+                _ => BreachKind::Figure,
+            },
+            Self::Date(_) | Self::Day(_) | Self::Time(_) => BreachKind::Date,
+            Self::Document { .. } | Self::Title(_) | Self::Article(_) => BreachKind::DocNo,
+            Self::Url(_) => BreachKind::Url,
+            Self::Phone(_) => BreachKind::Phone,
+        }
+    }
+
+    /// Whether this fact of a source carries `wanted`.
+    fn carries(&self, wanted: &Self) -> bool {
+        match (self, wanted) {
+            (Self::Number { value, unit }, Self::Number { value: wanted, unit: asked }) => {
+                value == wanted && (unit == asked || asked.is_empty())
+            }
+            (Self::Date(day), Self::Date(asked)) => day.covers(*asked),
+            (Self::Date(day), Self::Number { value, unit: "" }) => {
+                [day.year, day.month, day.day].into_iter().flatten().any(|part| Micro::from(part) * 1_000_000 == *value)
+            }
+            (Self::Document { issuer, year, number }, Self::Document { issuer: asked, year: y, number: n }) => {
+                year == y && number == n && (asked.ends_with(issuer.as_str()) || issuer.ends_with(asked.as_str()))
+            }
+            (Self::Title(title), Self::Title(asked)) => {
+                title == asked || (asked.chars().count() >= 4 && title.ends_with(asked.as_str()))
+            }
+            (Self::Url(url), Self::Url(asked)) => url == asked || url.split('/').next() == Some(asked.as_str()),
+            (Self::Phone(phone), Self::Phone(asked)) => {
+                phone == asked || (asked.len() >= 7 && phone.ends_with(asked.as_str()))
+            }
+            (Self::Phone(phone), Self::Number { value, unit: "" }) => {
+                phone.len() >= 5 && phone.parse::<Micro>().is_ok_and(|p| p * 1_000_000 == *value)
+            }
+            _ => self == wanted,
+        }
+    }
+}
+
+impl Day {
+    /// Whether every part that the other names is the same here.
+    fn covers(self, asked: Self) -> bool {
+        let same = |mine: Option<u32>, asked: Option<u32>| asked.is_none() || mine == asked;
+        same(self.year, asked.year) && same(self.month, asked.month) && same(self.day, asked.day)
+    }
+}
+
+/// What the cited sources carry.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Carried {
+    facts: Vec<Fact>,
+    /// Figures that stand without a unit in `supports`: they carry any unit.
+    bare: Vec<Micro>,
+}
+
+impl Carried {
+    /// Adds a text of a source.
+    pub(super) fn text(&mut self, text: &str) {
+        self.facts.extend(facts(text).into_iter().map(|found| found.fact));
+    }
+
+    /// Adds a figure that a citation supports.
+    pub(super) fn support(&mut self, figure: &str) {
+        for found in facts(figure) {
+            if let Fact::Number { value, unit: "" } = found.fact {
+                self.bare.push(value);
+            }
+            self.facts.push(found.fact);
+        }
+    }
+
+    /// Adds a fact.
+    pub(super) fn fact(&mut self, fact: Fact) {
+        self.facts.push(fact);
+    }
+
+    /// Whether something carries the fact.
+    pub(super) fn carries(&self, wanted: &Fact) -> bool {
+        let public = matches!(wanted, Fact::Phone(phone) if PUBLIC.contains(&phone.as_str()));
+        let bare = matches!(wanted, Fact::Number { value, .. } if self.bare.contains(value));
+        public || bare || self.facts.iter().any(|fact| fact.carries(wanted))
+    }
+}
