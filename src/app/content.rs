@@ -657,6 +657,51 @@ not_match = [{ text = "人工费怎么算", expect = "none" }]
         }
     }
 
+    crate::store_test! {
+        async fn prompts_are_taken_up_and_refused_like_rules(db: Db) {
+            let dir = folder(GOOD);
+            let prompts = tempfile::tempdir().expect("temp dir");
+            for file in shipped_prompts() {
+                std::fs::write(prompts.path().join(file.path.trim_start_matches(PROMPTS)), &file.text).unwrap();
+            }
+            let mut config = config(dir.path());
+            config.content.prompts_dir = prompts.path().display().to_string();
+            let store = ContentStore::open(&config, &db, at(0)).await.unwrap();
+            let version = |store: &ContentStore| store.load().prompts.of("rewrite").map(|p| p.version.clone());
+            assert_eq!(version(&store).as_deref(), Some("1"));
+
+            let path = prompts.path().join("rewrite.md");
+            let good = std::fs::read_to_string(&path).unwrap();
+            std::fs::write(&path, good.replace("version = \"1\"", "version = \"12\"")).unwrap();
+            assert!(store.refresh(&db, at(1)).await.unwrap());
+            assert_eq!(version(&store).as_deref(), Some("12"));
+
+            std::fs::write(&path, good.replace("{{原文|json}}", "{{原文}} ")).unwrap();
+            assert!(!store.refresh(&db, at(2)).await.unwrap());
+            assert_eq!(version(&store).as_deref(), Some("12"));
+            let status = store.status();
+            let places: Vec<_> = status.errors.iter().map(|e| (e.code, e.file.as_str())).collect();
+            assert_eq!(places, [("P006", "prompts/rewrite.md")]);
+
+            // A restart over the broken folder serves the last good set, prompts included.
+            let restarted = ContentStore::open(&config, &db, at(3)).await.unwrap();
+            assert_eq!((restarted.load().origin, version(&restarted).as_deref()), (Origin::LastGood, Some("12")));
+
+            let schema = std::fs::read_to_string(prompts.path().join("title.md")).unwrap();
+            std::fs::write(prompts.path().join("title.md"), schema.replace("\"type\": \"object\",", "\"type\": object,")).unwrap();
+            std::fs::write(&path, &good).unwrap();
+            assert!(!store.refresh(&db, at(4)).await.unwrap());
+            assert_eq!(store.status().errors.iter().map(|e| e.code).collect::<Vec<_>>(), ["P008"]);
+        }
+    }
+
+    #[test]
+    fn sets_without_prompts_have_the_shipped_ones() {
+        let built = build(&shipped_files(), &TimeConfig::default(), at(0), Origin::Shipped, false);
+        let content = built.content.expect("the shipped content loads");
+        assert_eq!(content.prompts.all().count(), shipped_prompts().len());
+    }
+
     #[test]
     fn the_shipped_content_has_no_errors() {
         let built = build(&shipped_files(), &TimeConfig::default(), at(0), Origin::Shipped, false);

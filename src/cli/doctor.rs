@@ -15,7 +15,7 @@ use crate::{
     },
     config::{Config, ConfigError},
     domain::{
-        rules::Level,
+        rules::{Diagnostic, Level},
         sla::{ProfileKind, chinese_date},
     },
     ports::Clock,
@@ -210,9 +210,16 @@ fn rules(config: &Config, now: Timestamp, findings: &mut Findings) {
         );
     }
     let built = content::build(&files, &config.time, now, origin, false);
-    let count = |level: Level| built.diagnostics.iter().filter(|d| d.level == level).count();
+    let of_prompts = |d: &&Diagnostic| d.level == Level::Error && d.code.starts_with('P');
+    let wrong: Vec<&Diagnostic> = built.diagnostics.iter().filter(of_prompts).collect();
+    if let Some(first) = wrong.first() {
+        let what = format!("{} 个错误，例如 {first}", wrong.len());
+        findings.add("提示词", Grade::Error, what, "对照 prompts/README.md 改正；运行中的服务仍用上一套好的");
+    }
+    let count =
+        |level: Level| built.diagnostics.iter().filter(|d| d.level == level && !d.code.starts_with('P')).count();
     let (errors, warnings) = (count(Level::Error), count(Level::Warning));
-    if let Some(first) = built.diagnostics.iter().find(|d| d.level == Level::Error) {
+    if let Some(first) = built.diagnostics.iter().find(|d| d.level == Level::Error && !d.code.starts_with('P')) {
         let what = format!("{errors} 个错误，例如 {first}");
         findings.add(AREA, Grade::Error, what, "执行 zhitong rules check 看全部；运行中的服务仍用上一套好的规则");
     }
@@ -220,6 +227,7 @@ fn rules(config: &Config, now: Timestamp, findings: &mut Findings) {
         findings.add(AREA, Grade::Note, format!("{warnings} 个警告"), "执行 zhitong rules check 看明细");
     }
     let Some(content) = built.content else { return };
+    prompts(config, &content, findings);
     findings.fine(AREA, format!("{} 条规则，{} 个时限口径", content.rules.rules().len(), content.book.profiles.len()));
     if content.book.profile(&config.sla.policy).is_none() {
         let known: Vec<_> = content.book.profiles.iter().map(|p| p.name.as_str()).collect();
@@ -229,6 +237,11 @@ fn rules(config: &Config, now: Timestamp, findings: &mut Findings) {
     let today = content.schedule.civil(now).date();
     expiry(&content, today, findings);
     calendars(&content, today, findings);
+}
+
+fn prompts(config: &Config, content: &Content, findings: &mut Findings) {
+    let from = if Path::new(&config.content.prompts_dir).is_dir() { "" } else { "（程序自带）" };
+    findings.fine("提示词", format!("{} 份{from}", content.prompts.all().count()));
 }
 
 /// Days until a date, negative when it is past.
