@@ -1,5 +1,6 @@
 //! `zhitong doctor`: looks at everything an operator is responsible for and says what to do about each finding.
 
+mod model;
 mod wechat;
 
 use std::{io::Write, path::Path, process::ExitCode};
@@ -22,12 +23,12 @@ use crate::{
     store::{Db, backup, migrations},
 };
 
-/// 体检：配置、数据库、规则、日历、渠道，逐项说明怎么处理
+/// 体检：配置、数据库、规则、日历、渠道、模型，逐项说明怎么处理
 #[derive(Debug, clap::Args)]
 #[command(after_help = "示例：
   zhitong doctor
   zhitong doctor --json
-  zhitong doctor --offline       # 不连接微信平台
+  zhitong doctor --offline       # 不连接微信平台和模型
   zhitong doctor --verify        # 同时检查整个数据库和每件诉求的审计链（数据多时较慢）
 
 退出码：0 没有错误，1 有错误要处理，2 无法检查")]
@@ -38,7 +39,7 @@ pub struct Args {
     /// 同时检查整个数据库
     #[arg(long)]
     verify: bool,
-    /// 不连接微信平台
+    /// 不连接微信平台和模型
     #[arg(long)]
     offline: bool,
 }
@@ -119,6 +120,7 @@ pub fn run(args: &Args, global: &Global) -> anyhow::Result<ExitCode> {
             if !args.offline {
                 runtime.block_on(wechat::look(&config, &mut findings));
             }
+            runtime.block_on(model::look(&config, !args.offline, &mut findings));
         }
         Err(ConfigError::Problems(problems)) => {
             for problem in problems {
@@ -345,23 +347,6 @@ fn channels(config: &Config, findings: &mut Findings) {
         if target.url.starts_with("http://") {
             let advice = "推送含诉求信息，除本机调试外请用 https";
             findings.add(AREA, Grade::Warning, format!("推送目标“{}”不是 https", target.name), advice);
-        }
-    }
-    match &config.model {
-        None => findings.fine("模型", "没有配置模型，只用规则应答"),
-        Some(model) => {
-            let key = model.api_key_file.as_deref();
-            match key {
-                Some(file) if !Path::new(file).exists() => {
-                    findings.add(
-                        "模型",
-                        Grade::Error,
-                        format!("密钥文件 {file} 不存在"),
-                        "改正 [model] api_key_file，或去掉 [model] 只用规则",
-                    );
-                }
-                Some(_) | None => findings.fine("模型", format!("配置了 {}", model.model)),
-            }
         }
     }
 }

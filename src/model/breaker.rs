@@ -226,7 +226,7 @@ mod tests {
         assert!(run(&mut breaker, Outcome::Hard, now));
         assert_eq!(breaker.health(now), EndpointHealth::Hard);
         assert!(!breaker.ready(now + Duration::from_secs(599)));
-        assert!(breaker.ready(now + Duration::from_secs(600)));
+        assert!(breaker.ready(now + Duration::from_mins(10)));
     }
 
     #[test]
@@ -238,7 +238,7 @@ mod tests {
         let later = now + Duration::from_secs(20);
         assert!(run(&mut breaker, Outcome::Paused(Duration::from_hours(10)), later));
         assert!(!breaker.ready(later + Duration::from_secs(299)));
-        assert!(breaker.ready(later + Duration::from_secs(300)), "five minutes at most");
+        assert!(breaker.ready(later + Duration::from_mins(5)), "five minutes at most");
     }
 
     #[test]

@@ -29,7 +29,7 @@ const REFUSAL_BODY: Duration = Duration::from_secs(2);
 /// How long the usage chunk and the end of the stream are waited for after the content has ended.
 const LINGER: Duration = Duration::from_secs(1);
 /// How long the end of the connection's answer is waited for, so that the connection can be used again.
-const DRAIN: Duration = Duration::from_millis(10);
+const DRAIN: Duration = Duration::from_millis(50);
 /// Bytes of the stream for one byte of content at most: a chunk has some 300 bytes for a character, and thinking.
 const WRAPPING: usize = 128;
 /// Bytes of a whole answer for one byte of content at most.
@@ -38,6 +38,8 @@ const WHOLE_WRAPPING: usize = 16;
 const WORTH_WAITING: Duration = Duration::from_secs(2);
 /// Pause before another try when none was asked for; some of it by chance.
 const SHORT_PAUSE_MS: std::ops::Range<u64> = 100..400;
+/// Why an answer of thinking alone is none.
+pub(super) const ONLY_THINKING: &str = "only thinking";
 /// Token counts above this are no counts.
 const MOST_TOKENS: u64 = 100_000_000;
 
@@ -246,6 +248,7 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 }
 
 /// An answer on its way in.
+#[expect(clippy::struct_excessive_bools, reason = "each was said or not, independently of the others")]
 struct Reading<'a> {
     on_text: &'a mut OnText<'a>,
     stream: bool,
@@ -485,7 +488,7 @@ impl<'a> Reading<'a> {
             let detail = if self.tools {
                 "only a call of a tool"
             } else if self.filter.found || self.seen.thinking > 0 {
-                "only thinking"
+                ONLY_THINKING
             } else {
                 "blank"
             };

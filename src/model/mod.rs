@@ -10,6 +10,7 @@ mod endpoint;
 mod exchange;
 mod failure;
 mod pin;
+mod probe;
 mod profile;
 mod sse;
 mod thinking;
@@ -18,6 +19,7 @@ mod wire;
 use std::time::Duration;
 
 pub use client::HttpModel;
+pub use probe::{ProbeCheck, ProbeFinding, ProbeReport, ProbeVerdict, greet, probe};
 pub use profile::{JsonMode, Profile};
 use secrecy::SecretString;
 

@@ -34,7 +34,7 @@ impl Filter {
         loop {
             if self.thinking {
                 let Some(at) = rest.find(CLOSE) else {
-                    self.held = tail(rest, &[CLOSE]).to_owned();
+                    tail(rest, &[CLOSE]).clone_into(&mut self.held);
                     break;
                 };
                 self.thinking = false;
@@ -60,7 +60,7 @@ impl Filter {
                 (_, None) => {
                     let held = tail(rest, &[OPEN, CLOSE]);
                     out.push_str(rest.get(..rest.len() - held.len()).unwrap_or_default());
-                    self.held = held.to_owned();
+                    held.clone_into(&mut self.held);
                     break;
                 }
             }

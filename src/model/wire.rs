@@ -195,13 +195,11 @@ impl Complaint {
             Some(401 | 403 | 407) => K::Unauthorised,
             Some(402) => K::Unpaid,
             Some(429) => K::Limited,
-            Some(408) => K::Unavailable,
-            Some(300..=499) => K::Rejected,
-            Some(_) => K::Unavailable,
+            Some(300..=407 | 409..=499) => K::Rejected,
             None if any(&["invalid_request", "badrequest", "not_found", "unsupported", "context_length"]) => {
                 K::Rejected
             }
-            None => K::Unavailable,
+            Some(_) | None => K::Unavailable,
         }
     }
 

@@ -18,6 +18,7 @@ mod main_path;
 mod markup;
 mod matrix;
 mod model_flow;
+mod model_api;
 mod notices;
 mod pages;
 mod retrieval;
