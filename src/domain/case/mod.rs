@@ -7,9 +7,11 @@
 
 pub mod action;
 mod apply;
+mod clock;
 mod clocks;
 mod closing;
 mod dispatching;
+mod error;
 pub mod event;
 mod handling;
 pub mod input;
