@@ -1,23 +1,27 @@
 //! The lint list of RULES 2.2, as far as it needs neither history nor a compiled set.
 //!
 //! Findings about examples (E007, E009, E010, W110) come from `examples.rs`. Each check is a function over one
-//! rule; checks that compare rules are at the end.
+//! rule; checks of the answer and checks that compare rules have files of their own.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+mod across;
+mod answer;
+
+use std::collections::{BTreeSet, HashMap};
+
+pub(super) use across::{groups, is_built_in_reply, overlaps};
 
 use regex::RegexBuilder;
 
 use super::{
     compile::{CompileEnv, REGEX_SIZE_LIMIT, fold},
     diagnostic::{Diagnostic, Level},
-    figures::uncovered,
-    file::{RawGroup, RawRule},
-    model::{AnswerMode, OnExpired, Rule, RuleKind, Status},
-    pairs, promises,
+    file::RawRule,
+    model::{AnswerMode, OnExpired, RuleKind, Status},
+    pairs,
     source::{FileText, nearest},
 };
 use crate::domain::{
-    kinds::{CaseType, Command},
+    kinds::CaseType,
     text::{self, PersonalKind, find_personal},
 };
 
@@ -108,8 +112,8 @@ pub(super) fn rules(
             words(&mut report, expanded);
             never(&mut report, expanded);
             expressions(&mut report, expanded);
-            let rendered = template(&mut report);
-            answer(&mut report, rendered.as_ref(), env);
+            let rendered = answer::template(&mut report);
+            answer::answer(&mut report, rendered.as_ref(), env);
             dates(&mut report, env);
             references(&mut report, env);
             personal(&mut report);
@@ -121,7 +125,7 @@ pub(super) fn rules(
             answer.plain = plain;
         }
     }
-    duplicates(rules, texts, out);
+    across::duplicates(rules, texts, out);
     pairs::check(rules, texts, env, out);
 }
 
@@ -268,169 +272,6 @@ fn touches_boundary(pattern: &str) -> bool {
         let after = pattern.get(at + 2..).and_then(|t| t.chars().next());
         before.is_some_and(text::is_han) || after.is_some_and(text::is_han)
     })
-}
-
-/// E012; gives back the rendered text and plain text.
-fn template(report: &mut Report<'_>) -> Option<(String, Option<String>)> {
-    let answer = report.raw.rule.answer.clone()?;
-    let vars = report.raw.vars.clone();
-    let mut used: BTreeSet<String> = BTreeSet::new();
-    let text = render(&answer.text, &vars, &mut used, report, "answer.text");
-    let plain = answer.plain.as_ref().map(|plain| render(plain, &vars, &mut used, report, "answer.plain"));
-    for name in vars.keys().filter(|name| !used.contains(*name)) {
-        report.error(
-            "E012",
-            &format!("answer.vars.{name}"),
-            format!("变量“{name}”没有用到"),
-            Some("删掉它，或在答案里写 {{变量}}"),
-        );
-    }
-    Some((text, plain))
-}
-
-fn render(
-    text: &str,
-    vars: &BTreeMap<String, String>,
-    used: &mut BTreeSet<String>,
-    report: &mut Report<'_>,
-    field: &str,
-) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(open) = rest.find("{{") {
-        let (before, tail) = rest.split_at(open);
-        out.push_str(before);
-        let tail = tail.get(2..).unwrap_or_default();
-        let Some(close) = tail.find("}}") else {
-            report.error("E012", field, "“{{”没有对应的“}}”".into(), None);
-            rest = tail;
-            continue;
-        };
-        let name = tail.get(..close).unwrap_or_default().trim();
-        rest = tail.get(close + 2..).unwrap_or_default();
-        let in_link = out.rsplit(char::is_whitespace).next().is_some_and(|word| word.contains("://"));
-        if in_link {
-            report.error("E012", field, format!("变量“{name}”写在网址里"), Some("网址要写完整，不能拼接"));
-        }
-        match vars.get(name) {
-            Some(value) => {
-                used.insert(name.to_owned());
-                // Values are plain text: one that looks like a variable is not filled in again.
-                out.push_str(value);
-            }
-            None if SYSTEM_VARS.contains(&name) => out.push_str(system_value(name)),
-            None => {
-                let known = vars.keys().map(String::as_str).chain(SYSTEM_VARS.iter().copied());
-                let help = nearest(name, known).map(|n| format!("是不是想写 {n}？"));
-                report.error("E012", field, format!("变量“{name}”没有定义"), help.as_deref());
-            }
-        }
-    }
-    out.push_str(rest);
-    out
-}
-
-/// E013, E014, E017, E019.
-fn answer(report: &mut Report<'_>, rendered: Option<&(String, Option<String>)>, env: &CompileEnv) {
-    let rule = &report.raw.rule;
-    let Some((text, plain)) = rendered else { return };
-    let citations = std::sync::Arc::clone(&rule.citations);
-    let kind = rule.kind;
-    let mode = rule.answer.as_ref().map_or(AnswerMode::Direct, |a| a.mode);
-    let live = matches!(rule.status, Status::Active | Status::Shadow);
-    for (field, text) in [("answer.text", Some(text)), ("answer.plain", plain.as_ref())] {
-        let Some(text) = text else { continue };
-        if kind == RuleKind::Answer {
-            let missing = uncovered(text, &citations);
-            if !missing.is_empty() {
-                report.error(
-                    "E013",
-                    field,
-                    format!("答案里的“{}”没有依据支撑", missing.join("”“")),
-                    Some("写进对应 [[rule.cite]] 的 supports，或从答案里去掉"),
-                );
-            }
-        }
-        for word in promises::found(text) {
-            report.error(
-                "E019",
-                field,
-                format!("答案里有许诺或定性的词“{word}”"),
-                Some("改成有条件的说法，如“符合条件的可以”"),
-            );
-        }
-        // Passive replies of WeChat hold 2048 bytes.
-        if text.len() > 2048 && mode == AnswerMode::Direct {
-            report.error(
-                "E017",
-                field,
-                format!("答案 {} 字节，超过微信文本的 2048 字节", text.len()),
-                Some("缩短，细节放进链接或追问"),
-            );
-        }
-    }
-    if kind != RuleKind::Answer {
-        return;
-    }
-    let rule = &report.raw.rule;
-    let valid_until = rule.valid_until;
-    if live
-        && rule.case_type == Some(CaseType::Consultation)
-        && mode == AnswerMode::Direct
-        && rule.topic.is_some()
-        && citations.is_empty()
-    {
-        report.error(
-            "E014",
-            "answer",
-            "咨询类直接作答必须有依据".into(),
-            Some("加一节 [[rule.cite]]，写明文件、文号、条款"),
-        );
-    }
-    for (n, cite) in citations.iter().enumerate() {
-        let at = format!("cite[{n}]");
-        if cite.title.is_empty() {
-            report.error("E014", &at, "依据没有标题 title".into(), None);
-        }
-        if let (Some(until), Some(valid)) = (cite.effective_until, valid_until)
-            && until < valid
-        {
-            report.error(
-                "E014",
-                &format!("{at}.effective_until"),
-                format!("依据 {until} 失效，早于规则的有效期 {valid}"),
-                Some("把 valid_until 提前到依据失效之前"),
-            );
-        } else if let (Some(until), None) = (cite.effective_until, valid_until) {
-            report.error(
-                "E014",
-                &format!("{at}.effective_until"),
-                format!("依据 {until} 失效，规则却没有有效期"),
-                Some(&format!("加一行：valid_until = {until}")),
-            );
-        }
-        if let Some(url) = &cite.url
-            && !is_allowed_url(url, &env.allowed_domains)
-        {
-            report.error(
-                "E014",
-                &format!("{at}.url"),
-                format!("依据的网址不在允许的网站之内：{url}"),
-                Some("只用政府网站等官方来源"),
-            );
-        }
-    }
-}
-
-/// `https://host/…` with the host among the allowed ones or below one of them.
-fn is_allowed_url(url: &str, allowed: &[String]) -> bool {
-    let Some(rest) = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://")) else { return false };
-    let host = rest.split(['/', '?', '#', ':']).next().unwrap_or_default().to_ascii_lowercase();
-    if host.is_empty() || rest.contains('@') {
-        return false;
-    }
-    allowed.is_empty()
-        || allowed.iter().any(|a| host == *a || host.strip_suffix(a.as_str()).is_some_and(|h| h.ends_with('.')))
 }
 
 /// E015.
@@ -623,187 +464,4 @@ fn habits(report: &mut Report<'_>, env: &CompileEnv) {
 /// Whether the line of a field has a comment.
 fn has_comment(report: &Report<'_>, field: &str) -> bool {
     report.file.line(report.raw.spot(field)).contains('#')
-}
-
-/// E003 and E008: the same id, the same conditions.
-fn duplicates(rules: &[(RawRule, Expanded)], texts: &[FileText<'_>], out: &mut Vec<Diagnostic>) {
-    let mut ids: HashMap<&str, &Rule> = HashMap::new();
-    let mut conditions: HashMap<String, Vec<&Rule>> = HashMap::new();
-    let mut priorities: BTreeMap<(&str, u8), (usize, &RawRule)> = BTreeMap::new();
-    for (raw, expanded) in rules {
-        let Some(file) = texts.get(raw.file) else { continue };
-        let rule = &raw.rule;
-        let mut report = Report { raw, file, out };
-        if !rule.id.is_empty() {
-            match ids.get(rule.id.as_str()) {
-                Some(first) => {
-                    let why = if first.status == Status::Retired {
-                        "是一条停用规则的编号，不能再用"
-                    } else {
-                        "已经用过"
-                    };
-                    report.error(
-                        "E003",
-                        "id",
-                        format!("编号“{}”{why}：{}:{}", rule.id, first.file, first.line),
-                        Some("换一个新编号"),
-                    );
-                }
-                None => {
-                    ids.insert(&rule.id, rule);
-                }
-            }
-        }
-        if !matches!(rule.status, Status::Active | Status::Shadow) {
-            continue;
-        }
-        let key = condition_key(rule, expanded);
-        let same = conditions.entry(key).or_default();
-        if let Some(twin) = same.iter().find(|other| overlaps(rule, other) && other.id != rule.id) {
-            report.error(
-                "E008",
-                "when",
-                format!("条件与规则“{}”（{}:{}）完全相同", twin.id, twin.file, twin.line),
-                Some("合并两条规则，或让条件有区别"),
-            );
-        }
-        same.push(rule);
-        if let (RuleKind::Answer, Some(topic)) = (rule.kind, &rule.topic) {
-            let entry = priorities.entry((topic, rule.priority)).or_insert((0, raw));
-            entry.0 += 1;
-        }
-    }
-    for ((topic, priority), (count, raw)) in priorities {
-        if count > 20
-            && let Some(file) = texts.get(raw.file)
-        {
-            Report { raw, file, out }.warn(
-                "W108",
-                "priority",
-                format!("主题“{topic}”有 {count} 条规则都是优先级 {priority}"),
-                None,
-            );
-        }
-    }
-}
-
-fn condition_key(rule: &Rule, expanded: &Expanded) -> String {
-    let sorted = |lists: &[Vec<String>], flat: bool| {
-        if flat {
-            let mut words: Vec<&str> = lists.iter().flatten().map(String::as_str).collect();
-            words.sort_unstable();
-            words.dedup();
-            return words.join("\u{1}");
-        }
-        let mut joined: Vec<String> = lists.iter().map(|list| list.join("\u{1}")).collect();
-        joined.sort();
-        joined.join("\u{2}")
-    };
-    format!(
-        "{}|{}|{}|{}|{}|{:?}|{}|{}|{:?}|{:?}|{}",
-        // Two votes for different topics or types may share their words.
-        rule.kind,
-        sorted(&expanded.all, false),
-        sorted(&expanded.any, true),
-        sorted(&expanded.none, true),
-        sorted(&expanded.ignore, true),
-        rule.when.regex,
-        rule.when.scope,
-        rule.when.allow_negated,
-        rule.when.min_chars,
-        rule.when.max_chars,
-        if rule.kind == RuleKind::Topic || rule.kind == RuleKind::Type {
-            format!("{:?}{:?}", rule.topic, rule.case_type)
-        } else {
-            String::new()
-        },
-    )
-}
-
-/// Whether two rules can be in force for the same message.
-pub(super) fn overlaps(a: &Rule, b: &Rule) -> bool {
-    let dates = a.valid_from.zip(b.valid_until).is_none_or(|(from, until)| from <= until)
-        && b.valid_from.zip(a.valid_until).is_none_or(|(from, until)| from <= until);
-    let channels = a.channels.is_empty() || b.channels.is_empty() || a.channels.iter().any(|c| b.channels.contains(c));
-    let near = |x: &String, y: &String| {
-        let (x, y) = (x.trim_end_matches("00"), y.trim_end_matches("00"));
-        x.starts_with(y) || y.starts_with(x)
-    };
-    let areas = a.areas.is_empty() || b.areas.is_empty() || a.areas.iter().any(|x| b.areas.iter().any(|y| near(x, y)));
-    dates && channels && areas
-}
-
-/// W103 and groups that nobody uses.
-pub(super) fn groups(raw: &[RawGroup], used: &BTreeSet<&str>, texts: &[FileText<'_>], out: &mut Vec<Diagnostic>) {
-    let mut owner: HashMap<String, &str> = HashMap::new();
-    let referenced: BTreeSet<&str> = raw
-        .iter()
-        .flat_map(|g| &g.members)
-        .filter_map(|(m, _)| m.strip_prefix('@'))
-        .chain(used.iter().copied())
-        .collect();
-    for group in raw {
-        let Some(file) = texts.get(group.file) else { continue };
-        if !referenced.contains(group.name.as_str()) {
-            out.push(file.finding(
-                "W103",
-                Level::Info,
-                group.at,
-                format!("同义词组“{}”没有规则用到", group.name),
-                None,
-            ));
-        }
-        let mut own: BTreeSet<String> = BTreeSet::new();
-        for (member, at) in &group.members {
-            if member.starts_with('@') {
-                continue;
-            }
-            let word = text::normalised(member);
-            if word != *member && word.chars().ne(member.chars().flat_map(char::to_lowercase)) && !word.is_empty() {
-                let help = format!("改成：\"{word}\"");
-                out.push(file.finding("W102", Level::Warning, *at, format!("“{member}”会按“{word}”匹配"), Some(help)));
-            }
-            if !own.insert(word.clone()) {
-                out.push(file.finding(
-                    "W103",
-                    Level::Warning,
-                    *at,
-                    format!("“{member}”在组“{}”里写了两次", group.name),
-                    Some("删掉一个".into()),
-                ));
-            } else if word.chars().count() >= 2
-                && let Some(other) = owner.insert(word, &group.name)
-                && other != group.name
-            {
-                out.push(file.finding(
-                    "W103",
-                    Level::Info,
-                    *at,
-                    format!("“{member}”同时在组“{other}”和“{}”里", group.name),
-                    None,
-                ));
-            }
-        }
-    }
-}
-
-/// Whether a quick reply is one that the dialogue itself understands.
-pub(super) fn is_built_in_reply(reply: &str) -> bool {
-    Command::ALL.iter().any(|c| c.label() == reply)
-        || matches!(
-            reply,
-            "转人工"
-                | "人工"
-                | "查进度"
-                | "提交"
-                | "取消"
-                | "没解决"
-                | "已解决"
-                | "返回"
-                | "重新说"
-                | "都不是"
-                | "我要反映问题"
-                | "反映问题"
-                | "提交诉求"
-        )
 }
