@@ -19,7 +19,10 @@ use crate::{
         case::{CaseNumber, CaseStatus, ClockState, Stage},
         kinds::CaseType,
     },
-    web::api::case_view::{CaseListView, CaseView, TimelineView},
+    web::api::{
+        case_list_view::{CaseListView, TimelineView},
+        case_view::CaseView,
+    },
 };
 
 /// 查看诉求件

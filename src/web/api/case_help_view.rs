@@ -4,7 +4,7 @@ use jiff::tz::TimeZone;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{case_view::rfc3339, conversation_view::CannedJson};
+use super::{case_view::rfc3339, desk_view::CannedJson};
 use crate::app::case_help::{CaseHelp, SimilarCase};
 
 /// What helps an officer with a case. Nothing of it was sent to anybody.

@@ -12,7 +12,8 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::{
     case_help_view::CaseHelpView,
-    case_view::{CaseListView, CaseView, TimelineView, rfc3339},
+    case_list_view::{CaseListView, TimelineView},
+    case_view::{CaseView, rfc3339},
 };
 use crate::{
     app::{

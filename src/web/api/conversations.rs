@@ -16,10 +16,12 @@ use utoipa::{IntoParams, ToSchema};
 use super::{
     case_help_view::CaseHelpView,
     conversation_view::{
-        CannedJson, CannedListJson, CaseDraftJson, ColleagueJson, ColleaguesJson, ConversationChangedJson,
-        ConversationDetailJson, ConversationJson, ConversationListJson, DeskFormJson, FiledCaseJson, FiledCasesJson,
-        NoteJson, NotesJson, PromiseJson, PromiseListJson, PromisedJson, SentJson, StaffMessage, StaleProblem,
-        UnitNameJson, ViewerJson, ViewersJson,
+        ConversationChangedJson, ConversationDetailJson, ConversationJson, ConversationListJson, NoteJson, NotesJson,
+        PromiseJson, PromiseListJson, PromisedJson, SentJson, StaffMessage, StaleProblem, ViewerJson, ViewersJson,
+    },
+    desk_view::{
+        CannedJson, CannedListJson, CaseDraftJson, ColleagueJson, ColleaguesJson, DeskFormJson, FiledCaseJson,
+        FiledCasesJson, UnitNameJson,
     },
 };
 use crate::{

@@ -9,8 +9,8 @@ use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
 use super::{
-    case_view::TrackedCase,
     cases::{idempotency_key, slug_only},
+    track_view::TrackedCase,
 };
 use crate::{
     app::{
