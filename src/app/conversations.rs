@@ -20,7 +20,7 @@ pub(in crate::app) use canned::canned_from;
 pub use canned::{Canned, canned};
 pub use desk_case::{CaseInput, CaseMade, make_case};
 pub use files::{may_write, send_file};
-pub use handing::{Colleague, colleagues, transfer};
+pub use handing::{Colleague, colleagues, release, transfer};
 pub use idle::close_idle;
 pub use lists::{Detail, Item, Page, Query, detail, list, mine, tallies, waiting};
 pub use presence::{Presence, Viewer, be_present};
@@ -318,6 +318,18 @@ pub async fn take_over(
     claim(app, officer, id, fence).await
 }
 
+/// A conversation in a transaction, if the officer may hand it on.
+async fn to_be_moved(app: &App, officer: &Officer, id: ConversationId) -> Result<(Tx, ConversationRow), AppError> {
+    officer.require(Permission::Converse)?;
+    let mut tx = app.db.write().await?;
+    let row = load(&mut tx, officer, id).await?;
+    if let Err(refused) = may_move(officer, &row) {
+        tx.rollback().await?;
+        return Err(refused);
+    }
+    Ok((tx, row))
+}
+
 fn may_move(officer: &Officer, row: &ConversationRow) -> Result<(), AppError> {
     if row.state != "human" {
         return Err(conflict("not_in_service", "会话没有工作人员接入。", row, officer));
@@ -330,45 +342,6 @@ fn may_move(officer: &Officer, row: &ConversationRow) -> Result<(), AppError> {
         detail: Some("会话由别的工作人员接入，只有接入人或分派员可以移交。".to_owned()),
         allowed: allowed(officer, row).into_iter().map(str::to_owned).collect(),
     })
-}
-
-/// Gives a conversation back, to the queue or to the bot.
-///
-/// # Errors
-/// `NotFound`, `Conflict` (not in service, not one's own, changed in between).
-pub async fn release(
-    app: &App,
-    officer: &Officer,
-    id: ConversationId,
-    to: ReleaseTo,
-) -> Result<ConversationRow, AppError> {
-    officer.require(Permission::Converse)?;
-    let now = app.now();
-    retry(|| async {
-        let mut tx = app.db.write().await?;
-        let mut row = load(&mut tx, officer, id).await?;
-        if let Err(refused) = may_move(officer, &row) {
-            tx.rollback().await?;
-            return Err(refused);
-        }
-        let text = match to {
-            ReleaseTo::Queue => {
-                set_mode(&mut row, ConversationState::Queued);
-                row.queued_at = Some(now.as_millisecond());
-                "工作人员已将会话交回，请稍候，会有同事接入。"
-            }
-            ReleaseTo::Bot => {
-                let form = dialogue_codec::decode(&row.dialogue).form.is_some();
-                set_mode(&mut row, if form { ConversationState::Collecting } else { ConversationState::Bot });
-                row.queued_at = None;
-                "人工服务已结束，接下来由机器人应答。需要时可以再转人工。"
-            }
-        };
-        hand_over(&mut row, None, now);
-        let message = event_message(app, &mut row, text, now);
-        finish(app, tx, id, row, &[message], None).await
-    })
-    .await
 }
 
 /// Changes the owner: the fence moves, what the former owner sends is refused.

@@ -1,11 +1,12 @@
-//! Handing a conversation on: to a colleague, who has it at once and is told, or to a unit's queue.
+//! Handing a conversation on: back to the queue or the bot, to a colleague, who has it at once and is told, or to a
+//! unit's queue.
 
 use jiff::Timestamp;
 
-use super::{ConversationRow, TransferTo, event_message, finish, hand_over, load, may_move, retry, set_mode};
+use super::{ConversationRow, ReleaseTo, TransferTo, event_message, finish, hand_over, retry, set_mode, to_be_moved};
 use crate::{
     app::{
-        App, AppError, Officer,
+        App, AppError, Officer, dialogue_codec,
         notices::{self, Notice, NoticeKind, To, Told},
     },
     domain::{
@@ -15,6 +16,39 @@ use crate::{
     },
     store::{Tx, conversations, officers, units},
 };
+
+/// Gives a conversation back, to the queue or to the bot.
+///
+/// # Errors
+/// `NotFound`, `Conflict` (not in service, not one's own, changed in between).
+pub async fn release(
+    app: &App,
+    officer: &Officer,
+    id: ConversationId,
+    to: ReleaseTo,
+) -> Result<ConversationRow, AppError> {
+    let now = app.now();
+    retry(|| async {
+        let (tx, mut row) = to_be_moved(app, officer, id).await?;
+        let text = match to {
+            ReleaseTo::Queue => {
+                set_mode(&mut row, ConversationState::Queued);
+                row.queued_at = Some(now.as_millisecond());
+                "工作人员已将会话交回，请稍候，会有同事接入。"
+            }
+            ReleaseTo::Bot => {
+                let form = dialogue_codec::decode(&row.dialogue).form.is_some();
+                set_mode(&mut row, if form { ConversationState::Collecting } else { ConversationState::Bot });
+                row.queued_at = None;
+                "人工服务已结束，接下来由机器人应答。需要时可以再转人工。"
+            }
+        };
+        hand_over(&mut row, None, now);
+        let message = event_message(app, &mut row, text, now);
+        finish(app, tx, id, row, &[message], None).await
+    })
+    .await
+}
 
 /// Hands a conversation to a colleague or to a unit's queue; the old owner cannot write any more.
 ///
@@ -27,15 +61,9 @@ pub async fn transfer(
     to: &TransferTo,
     note: &str,
 ) -> Result<ConversationRow, AppError> {
-    officer.require(Permission::Converse)?;
     let now = app.now();
     retry(|| async {
-        let mut tx = app.db.write().await?;
-        let mut row = load(&mut tx, officer, id).await?;
-        if let Err(refused) = may_move(officer, &row) {
-            tx.rollback().await?;
-            return Err(refused);
-        }
+        let (mut tx, mut row) = to_be_moved(app, officer, id).await?;
         let (text, owner) = match to {
             TransferTo::Officer(target) => {
                 let account = officers::find(&mut tx, *target).await?.filter(|o| o.active);
