@@ -59,6 +59,14 @@ impl FaultPage {
         let detail = if detail.is_empty() { usual } else { detail };
         Self { site, icon, title, detail: detail.to_owned(), reference: reference.to_owned(), actions }
     }
+
+    /// The same for somebody at the desk: the way on leads back there.
+    #[must_use]
+    pub fn at_the_desk(mut self) -> Self {
+        self.actions.retain(|exit| exit.href == LOGIN.href);
+        self.actions.push(DESK);
+        self
+    }
 }
 
 #[cfg(test)]
@@ -73,5 +81,14 @@ mod tests {
                 FaultPage::new(Site::new(&BrandConfig::default()), status, "", "").render().expect("the page renders");
             assert!(page.contains("btn-primary"), "{status}");
         }
+    }
+
+    #[test]
+    fn from_the_desk_the_way_leads_back_to_the_desk() {
+        let page = |status| FaultPage::new(Site::new(&BrandConfig::default()), status, "", "").at_the_desk();
+        let ways = |status| page(status).actions.iter().map(|exit| exit.href).collect::<Vec<_>>();
+        assert_eq!(ways(404), ["/desk"]);
+        assert_eq!(ways(500), ["/desk"]);
+        assert_eq!(ways(401), ["/login", "/desk"]);
     }
 }

@@ -171,7 +171,7 @@ async fn finish(State(app): State<App>, mut request: Request, next: Next) -> Res
     }
     let status = response.status();
     if status.is_client_error() || status.is_server_error() {
-        response = shape_error(&app, response, is_api, wants_page);
+        response = shape_error(&app, response, uri.path(), is_api, wants_page);
     }
     secure_headers(&app, &uri, &mut response);
     if let Some(count) = app.metrics.responses.get(usize::from(response.status().as_u16() / 100)) {
@@ -183,7 +183,7 @@ async fn finish(State(app): State<App>, mut request: Request, next: Next) -> Res
     response
 }
 
-fn shape_error(app: &App, response: Response, is_api: bool, wants_page: bool) -> Response {
+fn shape_error(app: &App, response: Response, path: &str, is_api: bool, wants_page: bool) -> Response {
     let status = response.status();
     let problem = response.extensions().get::<Problem>().cloned();
     let has_own_body = response
@@ -196,8 +196,11 @@ fn shape_error(app: &App, response: Response, is_api: bool, wants_page: bool) ->
     let retry = response.headers().get(header::RETRY_AFTER).cloned();
     let allow = response.headers().get(header::ALLOW).cloned();
     let problem = problem.unwrap_or_else(|| problem_for_status(status));
-    let mut shaped =
-        if is_api || !wants_page { problem_response(status, problem) } else { page_error::page(app, status, &problem) };
+    let mut shaped = if is_api || !wants_page {
+        problem_response(status, problem)
+    } else {
+        page_error::page(app, path, status, &problem)
+    };
     for (name, value) in [(header::RETRY_AFTER, retry), (header::ALLOW, allow)] {
         if let Some(value) = value {
             shaped.headers_mut().insert(name, value);
