@@ -89,17 +89,17 @@ pub(super) fn titles(text: &str, found: &mut Vec<Found>) -> String {
 pub(super) fn fixed(folded: &str) -> Fixed {
     let p = patterns();
     let mut out = Fixed { found: Vec::new(), rest: folded.to_owned() };
-    out.blank(&p.placeholder, |_, _| Some(None));
-    out.blank(&p.account, |c, _| Some(Some(Fact::Url(c.name("id")?.as_str().to_owned()))));
-    out.blank(&p.spelt_address, |c, _| Some(Some(Fact::Url(address(&c[0].replace(['点', '。'], "."))))));
-    out.blank(&p.address, |c, _| Some(Some(Fact::Url(address(&c[0])))));
+    out.remove(&p.placeholder);
+    out.blank(&p.account, |c, _| Some(Fact::Url(c.name("id")?.as_str().to_owned())));
+    out.blank(&p.spelt_address, |c, _| Some(Fact::Url(address(&c[0].replace(['点', '。'], ".")))));
+    out.blank(&p.address, |c, _| Some(Fact::Url(address(&c[0]))));
     out.blank(&p.document, |c, _| {
         let number = |name| c.name(name)?.as_str().parse().ok();
         let issuer = issuer(c.name("issuer").map_or("", |m| m.as_str())).to_owned();
-        Some(Some(Fact::Document { issuer, year: number("year")?, number: number("number")? }))
+        Some(Fact::Document { issuer, year: number("year")?, number: number("number")? })
     });
     for phone in &p.phones {
-        out.blank(phone, |c, around| around.alone().then(|| Some(Fact::Phone(phone_digits(&c[0])))));
+        out.blank(phone, |c, around| around.alone().then(|| Fact::Phone(phone_digits(&c[0]))));
     }
     out.blank(&p.hotline, |c, around| {
         let unit = around
@@ -111,7 +111,7 @@ pub(super) fn fixed(folded: &str) -> Fixed {
                 && (digits.starts_with("12") || digits.starts_with("95") || digits.starts_with("96")))
             || (digits.len() == 6 && digits.starts_with("96"))
             || (matches!(digits.len(), 7 | 8) && digits.starts_with(['2', '3', '4', '5', '6', '7', '8']));
-        (short && !unit && around.alone() && !around.decimal).then(|| Some(Fact::Phone(digits.to_owned())))
+        (short && !unit && around.alone() && !around.decimal).then(|| Fact::Phone(digits.to_owned()))
     });
     for day in &p.days {
         // 2026年1月1日至3月31日: the year goes on behind 至.
@@ -130,12 +130,12 @@ pub(super) fn fixed(folded: &str) -> Fixed {
             if found.year.is_none() {
                 found.year = carried_year(folded, start);
             }
-            Some(Some(Fact::Date(found)))
+            Some(Fact::Date(found))
         });
     }
     out.blank(&p.clock, |c, around| {
         let (h, min): (u32, u32) = (c["h"].parse().ok()?, c["min"].parse().ok()?);
-        (h < 25 && min < 60 && around.alone()).then_some(Some(Fact::Time(h * 60 + min)))
+        (h < 25 && min < 60 && around.alone()).then_some(Fact::Time(h * 60 + min))
     });
     out.blank(&p.hour, |c, around| {
         let mut h: u32 = c["h"].parse().ok()?;
@@ -147,7 +147,7 @@ pub(super) fn fixed(folded: &str) -> Fixed {
         if matches!(c.name("half").map(|m| m.as_str()), Some("下午" | "晚上")) && h < 12 {
             h += 12;
         }
-        (h < 25 && min < 60 && around.before_digit_free()).then_some(Some(Fact::Time(h * 60 + min)))
+        (h < 25 && min < 60 && around.before_digit_free()).then_some(Fact::Time(h * 60 + min))
     });
     out.blank(&p.words, |c, around| {
         // 半年内, 3年内: a time, not a day.
@@ -157,7 +157,7 @@ pub(super) fn fixed(folded: &str) -> Fixed {
         if counted && word.starts_with(['年', '月']) {
             return None;
         }
-        Some(Some(Fact::Day(word.replace("星期", "周").replace("礼拜", "周").replace('天', "日"))))
+        Some(Fact::Day(word.replace("星期", "周").replace("礼拜", "周").replace('天', "日")))
     });
     out
 }
@@ -192,8 +192,14 @@ impl Around {
 }
 
 impl Fixed {
-    /// Takes out every match that `fact` judges to be one; `Some(None)` is taken out and no fact.
-    fn blank(&mut self, pattern: &Regex, mut fact: impl FnMut(&Captures<'_>, &Around) -> Option<Option<Fact>>) {
+    /// Takes out every match; none of them is a fact.
+    fn remove(&mut self, pattern: &Regex) {
+        let blank = |c: &Captures<'_>| BLANK.to_string().repeat(c[0].len());
+        self.rest = pattern.replace_all(&self.rest, blank).into_owned();
+    }
+
+    /// Takes out every match that `fact` judges to be one.
+    fn blank(&mut self, pattern: &Regex, mut fact: impl FnMut(&Captures<'_>, &Around) -> Option<Fact>) {
         let text = std::mem::take(&mut self.rest);
         let mut out = String::with_capacity(text.len());
         let mut at = 0;
@@ -206,10 +212,8 @@ impl Fixed {
                 after,
                 decimal: after == Some('.') && following.next().is_some_and(|c| c.is_ascii_digit()),
             };
-            let Some(judged) = fact(&captures, &around) else { continue };
-            if let Some(fact) = judged {
-                self.found.push(Found { fact, words: whole.as_str().to_owned() });
-            }
+            let Some(fact) = fact(&captures, &around) else { continue };
+            self.found.push(Found { fact, words: whole.as_str().to_owned() });
             out.push_str(text.get(at..whole.start()).unwrap_or_default());
             // As many blanks as bytes: offsets stay those of the folded text.
             out.extend(std::iter::repeat_n(BLANK, whole.len()));

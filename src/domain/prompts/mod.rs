@@ -245,6 +245,12 @@ impl Check<'_> {
             system,
             user,
         };
+        // JSON mode of some services is refused without the word.
+        let json = matches!(prompt.output, Output::Json { .. });
+        if json && !prompt.instructions().to_ascii_lowercase().contains("json") {
+            let at = front.output.span().start;
+            self.error("P009", at, "正文没有出现 JSON 这个词".to_owned(), "写明“只输出一个 JSON 对象”");
+        }
         for test in &front.tests {
             self.test(&prompt, test.get_ref(), test.span().start);
         }
@@ -261,12 +267,6 @@ impl Check<'_> {
                 for field in frame.fields.iter().filter(|f| !schema.get_ref().contains(&format!("\"{f}\""))) {
                     let message = format!("schema 里没有 \"{field}\"，网关要读这个字段");
                     self.error("P008", schema.span().start, message, "照发行包里的 schema 补上");
-                }
-                // JSON mode of some services is refused without the word.
-                let words = format!("{}{}", parts.system.1, parts.user.1);
-                if !words.to_ascii_lowercase().contains("json") {
-                    let at = front.output.span().start;
-                    self.error("P009", at, "正文没有出现 JSON 这个词".to_owned(), "写明“只输出一个 JSON 对象”");
                 }
                 if !frame.json {
                     self.error(

@@ -42,7 +42,7 @@ fn whatever_is_wrong_refuses_the_whole_set_and_names_the_line() {
     let swap = |from: &'static str, to: &'static str| move |text: &str| text.replacen(from, to, 1);
     for (change, expected) in [
         (swap("+++\nid", "id"), ("P001", 1)),
-        (swap("# user", "# nobody"), ("P001", 19)),
+        (swap("# user", "# nobody"), ("P001", 24)),
         (swap("id = \"rewrite\"", "id = “rewrite”"), ("P001", 2)),
         (swap("owner = \"企业综合服务中心\"\n", ""), ("P002", 2)),
         (swap("owner", "ower"), ("P002", 4)),
@@ -50,10 +50,10 @@ fn whatever_is_wrong_refuses_the_whole_set_and_names_the_line() {
         (swap("task = \"rewrite\"", "task = \"poem\""), ("P003", 5)),
         (swap("task = \"rewrite\"", "task = \"title\""), ("P004", 6)),
         (swap("[\"原文\"]", "[\"原文\", \"今天\"]"), ("P004", 6)),
-        (swap("[\"原文\"]", "[]"), ("P006", 37)),
-        (swap("{{原文|json}}", "{{原文}}"), ("P006", 37)),
-        (swap("{{原文|json}}", "{{原文|html}}"), ("P004", 37)),
-        (swap("{{原文|json}}", "{{原文|json"), ("P004", 37)),
+        (swap("[\"原文\"]", "[]"), ("P006", 41)),
+        (swap("{{原文|json}}", "{{原文}}"), ("P006", 41)),
+        (swap("{{原文|json}}", "{{原文|html}}"), ("P004", 41)),
+        (swap("{{原文|json}}", "{{原文|json"), ("P004", 41)),
         (swap("contains = [", "contains = [\"没有的话\", "), ("P005", 10)),
         (swap("lacks = [", "lacks = [\"文字助手\", "), ("P005", 10)),
         (swap("\"原文\" = \"依据有关规定", "\"来文\" = \"依据有关规定"), ("P005", 10)),
@@ -64,7 +64,7 @@ fn whatever_is_wrong_refuses_the_whole_set_and_names_the_line() {
         let line = codes.iter().find(|(code, _)| *code == expected.0).map(|(_, line)| *line);
         assert!(line.is_some_and(|line| line.abs_diff(expected.1) <= 2), "{expected:?}: {codes:?}");
     }
-    assert!(found("title", |text| text.replace("JSON", "对象").replace("json}}", "json}}")).contains(&("P009", 7)));
+    assert!(found("title", |text| text.replace("JSON", "对象")).contains(&("P009", 7)));
     assert!(found("title", |text| text.replace("\"demand\"", "\"wish\"")).iter().any(|(code, _)| *code == "P008"));
     let mut files = shipped();
     files.remove(0);
