@@ -19,7 +19,7 @@ pub(super) enum Fact {
     /// A number and its unit in one spelling; no unit: it stands alone.
     Number { value: Micro, unit: &'static str },
     /// A day, month or year.
-    Date(Day),
+    Date(CivilDate),
     /// 月底, 周一, 次日.
     Day(String),
     /// Minutes since midnight.
@@ -38,7 +38,7 @@ pub(super) enum Fact {
 
 /// A date of which parts may be open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Day {
+pub(super) struct CivilDate {
     pub(super) year: Option<u32>,
     pub(super) month: Option<u32>,
     pub(super) day: Option<u32>,
@@ -124,7 +124,7 @@ impl Fact {
     }
 }
 
-impl Day {
+impl CivilDate {
     /// Whether every part that the other names is the same here.
     fn covers(self, asked: Self) -> bool {
         let same = |mine: Option<u32>, asked: Option<u32>| asked.is_none() || mine == asked;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::civil::Date;
 
 use super::{
-    figures::{Carried, Day, Fact},
+    figures::{Carried, CivilDate, Fact},
     spans,
 };
 use crate::domain::rules::{Citation, Rule};
@@ -108,7 +108,7 @@ impl Source {
     }
 }
 
-fn day(date: Date) -> Day {
+fn day(date: Date) -> CivilDate {
     let part = |n: i8| u32::try_from(n).ok();
-    Day { year: u32::try_from(date.year()).ok(), month: part(date.month()), day: part(date.day()) }
+    CivilDate { year: u32::try_from(date.year()).ok(), month: part(date.month()), day: part(date.day()) }
 }

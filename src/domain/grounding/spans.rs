@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use regex::{Captures, Regex};
 
 use super::{
-    figures::{Day, Fact, Found},
+    figures::{CivilDate, Fact, Found},
     numeral,
 };
 use crate::domain::text;
@@ -120,7 +120,7 @@ pub(super) fn fixed(folded: &str) -> Fixed {
                 return None;
             }
             let part = |name| c.name(name).and_then(|m| m.as_str().parse::<u32>().ok());
-            let mut found = Day { year: part("y"), month: part("m"), day: part("d") };
+            let mut found = CivilDate { year: part("y"), month: part("m"), day: part("d") };
             let fits =
                 found.month.is_none_or(|m| (1..=12).contains(&m)) && found.day.is_none_or(|d| (1..=31).contains(&d));
             if !fits {

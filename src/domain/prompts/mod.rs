@@ -330,15 +330,15 @@ impl Check<'_> {
             }
         }
         for place in places {
-            let message = if !declared.contains(place.name.as_str()) {
-                format!("正文用了没有在 variables 里写明的变量“{}”", place.name)
-            } else {
+            let message = if declared.contains(place.name.as_str()) {
                 let raw = frame.variables.iter().any(|v| v.name == place.name && v.raw);
                 match (raw, place.json) {
                     (false, false) => format!("“{0}”是别人写的话，要写成 {{{{{0}|json}}}}", place.name),
                     (true, true) => format!("“{0}”已经是 JSON，写成 {{{{{0}}}}} 即可", place.name),
                     _ => continue,
                 }
+            } else {
+                format!("正文用了没有在 variables 里写明的变量“{}”", place.name)
             };
             self.findings.push(self.file.finding("P006", Level::Error, place.at, message, None));
         }

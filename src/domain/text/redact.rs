@@ -133,7 +133,7 @@ impl Redactor {
     fn find(&self, text: &str) -> Vec<(Hidden, Range<usize>)> {
         let mut found = Vec::new();
         let mut at = 0;
-        let ends = placeholders().find_iter(text).map(|hit| hit.range()).chain([text.len()..text.len()]);
+        let ends = placeholders().find_iter(text).map(|hit| hit.range()).chain(std::iter::once(text.len()..text.len()));
         for gap in ends {
             let piece = text.get(at..gap.start).unwrap_or_default();
             let spans = self.find_in(piece).into_iter();
