@@ -22,7 +22,7 @@ use crate::{
         Tx,
         cases::{self, events},
         conversations::{self, MessageRow},
-        timers,
+        timers, wechat_scenes,
     },
 };
 
@@ -257,6 +257,24 @@ async fn deliver(
         return Ok(());
     }
     let Some(conversation) = case.conversation else { return Ok(()) };
+    deliver_to(tx, app, setting, case, message, conversation, after).await?;
+    // A person who goes on elsewhere, because web and WeChat were joined, reads it there.
+    let elsewhere = wechat_scenes::goes_on_in(tx, conversation).await?;
+    match elsewhere.and_then(|id| id.parse().ok()) {
+        Some(elsewhere) => deliver_to(tx, app, setting, case, message, elsewhere, after).await,
+        None => Ok(()),
+    }
+}
+
+async fn deliver_to(
+    tx: &mut Tx,
+    app: &App,
+    setting: &Setting,
+    case: &Case,
+    message: &OutMessage,
+    conversation: ConversationId,
+    after: &mut AfterCommit,
+) -> Result<(), AppError> {
     let Some(mut row) = conversations::find(tx, conversation).await? else { return Ok(()) };
     let at = setting.now().as_millisecond();
     row.seq += 1;

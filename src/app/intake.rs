@@ -303,7 +303,7 @@ pub async fn known_cases(
     conversation: ConversationId,
     of: &OpenCasesOf,
 ) -> Result<Vec<KnownCase>, AppError> {
-    let mine = cases::of_conversation(tx, conversation).await?;
+    let mine = cases::of_person(tx, conversation).await?;
     let mut known: Vec<KnownCase> =
         mine.iter().filter(|case| case.status.is_open()).map(|case| known_case(case, true)).collect();
     if let Some(enterprise) = of.enterprise.as_deref().filter(|name| !name.is_empty()) {

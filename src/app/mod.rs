@@ -17,6 +17,7 @@ pub mod dialogue_codec;
 pub mod error;
 pub mod events;
 pub mod exchange;
+pub mod full_text;
 pub mod health;
 pub mod housekeeping;
 pub mod intake;

@@ -280,7 +280,7 @@ pub async fn progress_of_conversation(
     conversation: ConversationId,
 ) -> Result<Vec<ProgressView>, AppError> {
     let mut views = Vec::new();
-    for case in cases::of_conversation(tx, conversation).await?.into_iter().take(5) {
+    for case in cases::of_person(tx, conversation).await?.into_iter().take(5) {
         views.push(progress_view(tx, app, case).await?);
     }
     Ok(views)

@@ -10,11 +10,14 @@ use super::{App, AppError, hash_secret};
 use crate::{
     domain::ids::{ConversationId, VisitorId},
     domain::kinds::Channel,
-    store::conversations::{self, NewVisitor},
+    store::{
+        conversations::{self, NewVisitor},
+        wechat_oauth,
+    },
 };
 
 /// A token opens its conversation for this long.
-const TOKEN_LIFE: SignedDuration = SignedDuration::from_hours(90 * 24);
+pub(super) const TOKEN_LIFE: SignedDuration = SignedDuration::from_hours(90 * 24);
 /// Tokens remembered in memory, so that a message costs no look-up.
 const MOST_CACHED: usize = 50_000;
 
@@ -95,7 +98,10 @@ pub async fn authenticate(app: &App, token: &str) -> Result<(VisitorId, Conversa
     }
     let found = {
         let mut tx = app.db.read().await?;
-        conversations::find_by_token(&mut tx, &hash, now).await?
+        match conversations::find_by_token(&mut tx, &hash, now).await? {
+            Some(row) => Some(row),
+            None => wechat_oauth::find_by_token(&mut tx, &hash, now).await?,
+        }
     };
     let row = found.ok_or(AppError::Unauthenticated { code: "chat_not_started" })?;
     let bad = |_| AppError::Internal("id of a visitor".into());

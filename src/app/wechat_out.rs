@@ -14,7 +14,7 @@ pub use outcome::{delivered, failed, hold, progressed, refused_notice};
 use serde::Deserialize;
 
 use super::{
-    App, AppError, attachments,
+    App, AppError, attachments, full_text,
     message::{Message, MessageBody},
     wechat::{channel, render},
 };
@@ -30,6 +30,10 @@ use crate::{
     },
 };
 
+/// How long a word on the web page makes it the place of the answers, whether the page is open still or not.
+const ON_THE_WEB: SignedDuration = SignedDuration::from_mins(10);
+/// Time in which 企业微信 might take equal words for a double; longer than it is told.
+const EQUAL_WORDS: SignedDuration = SignedDuration::from_secs(150);
 /// Messages left below which the small talk of the system (who took over, who left) is not worth one.
 const SPARE: i64 = 3;
 
@@ -60,11 +64,32 @@ pub struct Delivery {
     pub to: WechatAddress,
     /// The conversation.
     pub conversation: ConversationId,
+    /// Number of the message.
+    pub seq: i64,
     /// What it says.
     pub content: Content,
+    /// Whether the same words were sent a moment ago: no platform may take them for a double.
+    pub again: bool,
     /// What the platform allows now.
     pub limits: Limits,
     user: WechatUser,
+}
+
+impl Delivery {
+    /// Pieces that may still be sent for it; `None`: as many as there are. What follows a passive reply leaves one for
+    /// an officer.
+    pub fn room(&self) -> Option<i64> {
+        let reserve = i64::from(self.row.event == wechat::EVENT_TEXT);
+        self.limits.left.map(|left| if left > 1 { left - reserve } else { left })
+    }
+}
+
+/// The address of the whole message, for the end of the last piece; `None` without a public address of the gateway.
+///
+/// # Errors
+/// `Store`.
+pub async fn link(app: &App, delivery: &Delivery) -> Result<Option<String>, AppError> {
+    full_text::link(app, delivery.conversation, delivery.seq).await
 }
 
 /// What is to be done with a claimed entry.
@@ -152,6 +177,14 @@ pub async fn plan(app: &App, row: DeliveryRow) -> Result<Plan, AppError> {
         let found = conversations::messages_after(&mut tx, conversation, payload.seq - 1, 1).await?;
         (user, row_of, found.into_iter().find(|message| message.seq == payload.seq))
     };
+    if let (Some(message), None) = (&message, &payload.text)
+        && !is_about_a_case(message)
+    {
+        let mut tx = app.db.read().await?;
+        if stays_on_the_web(&mut tx, app, conversation).await? {
+            return Ok(Plan::Drop);
+        }
+    }
     let Some(mut user) = user else { return Ok(Plan::Never("找不到对应的微信用户")) };
     let Ok(kind) = user.channel.parse::<WechatKind>() else { return Ok(Plan::Never("不认识的微信渠道")) };
     let spoke_here = row_of.filter(|row| row.channel == channel(kind).as_str()).and_then(|row| row.visitor_at);
@@ -187,8 +220,16 @@ pub async fn plan(app: &App, row: DeliveryRow) -> Result<Plan, AppError> {
         content = Content::Notice(notice);
         held = None;
     }
+    let again = if let (Content::Words(_), Some(message), WechatKind::Work) = (&content, &message, kind) {
+        let now = app.now();
+        let since = now.saturating_sub(EQUAL_WORDS).unwrap_or(now);
+        let mut tx = app.db.read().await?;
+        store::said_since(&mut tx, conversation, message.seq, &message.text, since).await?
+    } else {
+        false
+    };
     let to = WechatAddress { account, user: user.openid.clone() };
-    let delivery = Box::new(Delivery { row, to, conversation, content, limits, user });
+    let delivery = Box::new(Delivery { row, to, conversation, seq: payload.seq, content, again, limits, user });
     Ok(match held {
         Some(why) => Plan::Hold(delivery, why),
         None => Plan::Send(delivery),
@@ -197,7 +238,30 @@ pub async fn plan(app: &App, row: DeliveryRow) -> Result<Plan, AppError> {
 
 /// What the system says about the conversation itself, as against news of a case.
 fn is_small_talk(message: &MessageRow) -> bool {
-    message.kind == "event" && !message.body.as_deref().is_some_and(|body| body.contains("\"case\""))
+    message.kind == "event" && !is_about_a_case(message)
+}
+
+/// News of a case: it goes to WeChat wherever the person spoke last, for it may come days later.
+fn is_about_a_case(message: &MessageRow) -> bool {
+    message.body.as_deref().is_some_and(|body| body.contains("\"case\""))
+}
+
+/// Whether the person of a joined conversation spoke on the web last and is there still (its page is open, or the word
+/// is a few minutes old): answers are shown there, and WeChat stays silent.
+///
+/// # Errors
+/// `Store`.
+pub async fn stays_on_the_web(tx: &mut Tx, app: &App, conversation: ConversationId) -> Result<bool, AppError> {
+    let row = conversations::find(tx, conversation).await?;
+    if row.is_none_or(|row| row.channel.starts_with("wechat")) {
+        return Ok(false);
+    }
+    let Some((client_id, at)) = store::last_said(tx, conversation).await? else { return Ok(false) };
+    if client_id.is_some_and(|id| id.starts_with("wx-")) {
+        return Ok(false);
+    }
+    let since = app.now().saturating_sub(ON_THE_WEB).map_or(0, Timestamp::as_millisecond);
+    Ok(app.hub.is_followed(conversation) || at > since)
 }
 
 async fn file_content(

@@ -58,6 +58,10 @@ pub struct WechatOa {
     pub passive_budget_ms: Option<u64>,
     /// Notices of milestones by name (see [`WechatNotice::MILESTONES`]), sent when the account may not write otherwise.
     pub notices: BTreeMap<String, WechatNotice>,
+    /// Whether people may log in on the web with WeChat's OAuth: verified service accounts only.
+    pub oauth: bool,
+    /// `snsapi_base` (the default: no question to the user) or `snsapi_userinfo` (asks, and tells the unionid).
+    pub oauth_scope: String,
     /// Host of the platform.
     pub api_base: Option<String>,
 }
@@ -97,6 +101,11 @@ impl WechatOa {
     pub fn notice_of(&self, message: &str) -> Option<&WechatNotice> {
         let mut milestones = WechatNotice::MILESTONES.iter().filter(|(_, messages)| messages.contains(&message));
         milestones.find_map(|(name, _)| self.notices.get(*name))
+    }
+
+    /// What OAuth asks the user for.
+    pub fn scope(&self) -> &str {
+        if self.oauth_scope.is_empty() { "snsapi_base" } else { &self.oauth_scope }
     }
 
     /// Whether messages under the previous key are still taken on this day.
@@ -156,6 +165,11 @@ pub struct WechatKf {
     pub encoding_aes_key_file: Option<String>,
     /// The customer-service account.
     pub open_kfid: String,
+    /// Who serves whoever asks for a person: `desk` (our own desk, the default), `pool` (接待池 of 微信客服) or
+    /// `servicer` (one 接待人员).
+    pub handover: String,
+    /// UserID of the 接待人员 for `handover = "servicer"`.
+    pub servicer: String,
     /// Host of the platform.
     pub api_base: Option<String>,
 }

@@ -144,6 +144,15 @@ impl Config {
             if !["", "auto", "plain", "safe"].contains(&account.mode.as_str()) {
                 add(&format!("wechat.oa.{name}.mode"), "只能是 auto、plain 或 safe".into());
             }
+            if !["", "snsapi_base", "snsapi_userinfo"].contains(&account.oauth_scope.as_str()) {
+                add(&format!("wechat.oa.{name}.oauth_scope"), "只能是 snsapi_base 或 snsapi_userinfo".into());
+            }
+            if account.oauth && self.server.public_url.is_none() {
+                add(
+                    &format!("wechat.oa.{name}.oauth"),
+                    "网页授权要先填 server.public_url（回调要回到这个网址）".into(),
+                );
+            }
             for (milestone, notice) in &account.notices {
                 let place = format!("wechat.oa.{name}.notices.{milestone}");
                 if let Some(problem) = notice_problem(milestone, notice) {
@@ -152,6 +161,14 @@ impl Config {
             }
             if account.previous_aes_key_until.as_deref().is_some_and(|day| day.parse::<jiff::civil::Date>().is_err()) {
                 add(&format!("wechat.oa.{name}.previous_aes_key_until"), "要写成 2026-12-31 这样的日期".into());
+            }
+        }
+        for (name, account) in &self.wechat.kf {
+            if !["", "desk", "pool", "servicer"].contains(&account.handover.as_str()) {
+                add(&format!("wechat.kf.{name}.handover"), "只能是 desk、pool 或 servicer".into());
+            }
+            if account.handover == "servicer" && account.servicer.is_empty() {
+                add(&format!("wechat.kf.{name}.servicer"), "handover = \"servicer\" 时要填接待人员的 UserID".into());
             }
         }
         for (n, target) in self.webhooks.outbound.iter().enumerate() {
@@ -352,6 +369,17 @@ mod tests {
         assert!(problems(&file(wrong), &[])[0].contains("thing1"));
         let right = file("answered]\ntemplate_id = \"T\"\nfields = { thing1 = \"{title}已答复\" }\n");
         assert!(Config::from_parts(Some(("f", &right)), []).is_ok());
+    }
+
+    #[test]
+    fn what_wechat_needs_together_is_checked_together() {
+        let found = problems("[wechat.oa.main]\noauth = true\noauth_scope = \"all\"\n", &[]);
+        assert_eq!(found.len(), 2, "{found:?}");
+        let found = problems("[wechat.kf.main]\nhandover = \"servicer\"\n[wechat.kf.b]\nhandover = \"x\"\n", &[]);
+        assert_eq!(found.len(), 2, "{found:?}");
+        let right = "[server]\npublic_url = \"https://x.cn\"\n[wechat.oa.main]\noauth = true\n[wechat.kf.main]\n\
+            handover = \"servicer\"\nservicer = \"zhang\"\n";
+        assert!(Config::from_parts(Some(("f", right)), []).is_ok());
     }
 
     #[test]

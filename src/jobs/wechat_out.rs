@@ -21,6 +21,8 @@ const BATCH: i64 = 32;
 const AT_ONCE: usize = 8;
 /// How long a claimed message is nobody else's: longer than the slowest call.
 const LEASE: SignedDuration = SignedDuration::from_secs(40);
+/// Bytes that a piece may have.
+const MOST_BYTES: usize = 2_040;
 /// Said at the end of the last piece that the platform allows, when more would follow.
 const TO_BE_CONTINUED: &str = "\n（未完，回复任意内容接着看）";
 
@@ -109,6 +111,7 @@ async fn send(app: &App, api: &dyn WechatApi, delivery: &Delivery) -> Result<End
     let mut left = delivery.limits.left;
     let mut attempts = delivery.row.attempts;
     let done = usize::try_from(delivery.row.progress).unwrap_or(0);
+    let pieces = shortened(app, api, delivery, pieces, done).await?;
     for (n, piece) in pieces.iter().enumerate().skip(done) {
         if left == Some(0) {
             wechat_out::hold(app, delivery, Held::Allowance).await?;
@@ -118,9 +121,13 @@ async fn send(app: &App, api: &dyn WechatApi, delivery: &Delivery) -> Result<End
             Piece::Text(words) if left == Some(1) && n + 1 < pieces.len() => {
                 Piece::Text(format!("{words}{TO_BE_CONTINUED}"))
             }
-            Piece::Text(_) | Piece::Menu { .. } | Piece::Media(..) | Piece::Template(_) | Piece::Subscription(_) => {
-                piece.clone()
-            }
+            Piece::Text(words) if delivery.again => Piece::TextAgain(words.clone()),
+            Piece::Text(_)
+            | Piece::TextAgain(_)
+            | Piece::Menu { .. }
+            | Piece::Media(..)
+            | Piece::Template(_)
+            | Piece::Subscription(_) => piece.clone(),
         };
         let once = format!("{}:{n}", delivery.row.id);
         if let Err(failure) = api.send(&delivery.to, &piece, &once).await {
@@ -132,6 +139,30 @@ async fn send(app: &App, api: &dyn WechatApi, delivery: &Delivery) -> Result<End
     }
     wechat_out::delivered(app, &delivery.row.id, Some(delivery)).await?;
     Ok(End::Sent)
+}
+
+/// Words that need more pieces than the platform allows end, at the last one, with the address of the whole; without a
+/// public address they go on when the user has written.
+async fn shortened(
+    app: &App,
+    api: &dyn WechatApi,
+    delivery: &Delivery,
+    mut pieces: Vec<Piece>,
+    done: usize,
+) -> Result<Vec<Piece>, AppError> {
+    let Some(room) = delivery.room().and_then(|room| usize::try_from(room).ok()).filter(|room| *room > 0) else {
+        return Ok(pieces);
+    };
+    if pieces.len() <= done + room {
+        return Ok(pieces);
+    }
+    let Some(link) = wechat_out::link(app, delivery).await? else { return Ok(pieces) };
+    pieces.truncate(done + room);
+    if let Some(Piece::Text(last)) = pieces.last_mut() {
+        let tail = format!("\n（未完，全文：{link} ）");
+        *last = format!("{}{tail}", api.begin(last, MOST_BYTES.saturating_sub(tail.len())));
+    }
+    Ok(pieces)
 }
 
 /// A notice needs no window and counts against no allowance. One that the platform refuses leaves the words waiting.

@@ -147,6 +147,8 @@ pub struct TemplateMessage {
 pub enum Piece {
     /// Words, at most 2,048 bytes.
     Text(String),
+    /// Words that the same user was told a moment ago: to be delivered nevertheless, so no double is dropped.
+    TextAgain(String),
     /// Choices to tap.
     Menu {
         /// Words above.
@@ -249,6 +251,17 @@ pub struct WechatMedia {
     pub bytes: Vec<u8>,
 }
 
+/// Whom an OAuth code stands for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OauthUser {
+    /// The user's id at the account.
+    pub openid: String,
+    /// The user's id across the accounts of one subject, if the scope tells it.
+    pub unionid: Option<String>,
+    /// A virtual account of WeChat's snapshot pages: nobody in particular.
+    pub snapshot: bool,
+}
+
 /// A page of 微信客服 messages.
 #[derive(Debug, Clone, PartialEq)]
 pub struct KfPage {
@@ -265,6 +278,9 @@ pub struct KfPage {
 pub trait WechatApi: Send + Sync {
     /// Cuts words into pieces that the platform takes.
     fn cut(&self, text: &str) -> Vec<String>;
+
+    /// As much of the words as fits into so many bytes: the first part of a cut.
+    fn begin(&self, text: &str, most_bytes: usize) -> String;
 
     /// Sends one message. `once` names it for ever: where the platform can, it drops a double.
     async fn send(&self, to: &WechatAddress, piece: &Piece, once: &str) -> Result<(), WechatFailure>;
@@ -296,11 +312,20 @@ pub trait WechatApi: Send + Sync {
     /// State of a 微信客服 session: 0 new, 1 bot, 2 waiting, 3 with a person, 4 ended.
     async fn kf_state(&self, to: &WechatAddress) -> Result<i64, WechatFailure>;
 
-    /// Moves a 微信客服 session to another state; `servicer` for state 3.
-    async fn kf_move(&self, to: &WechatAddress, state: i64, servicer: Option<&str>) -> Result<(), WechatFailure>;
+    /// Moves a 微信客服 session to another state; `servicer` for state 3. Gives the code under which one message may
+    /// still be said ([`WechatApi::kf_on_event`]).
+    async fn kf_move(
+        &self,
+        to: &WechatAddress,
+        state: i64,
+        servicer: Option<&str>,
+    ) -> Result<Option<String>, WechatFailure>;
 
     /// Answers an event of 微信客服 within its 20 seconds (welcome, end of session).
     async fn kf_on_event(&self, account: &WechatAccount, code: &str, text: &str) -> Result<(), WechatFailure>;
+
+    /// Exchanges a code of 公众号 OAuth; a code counts once.
+    async fn oauth(&self, account: &WechatAccount, code: &str) -> Result<OauthUser, WechatFailure>;
 
     /// What a QR code of 公众号 says that carries this scene to the account for so many seconds.
     async fn qr_scene(&self, account: &WechatAccount, scene: &str, seconds: i64) -> Result<String, WechatFailure>;

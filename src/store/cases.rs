@@ -309,6 +309,19 @@ pub async fn of_conversation(tx: &mut Tx, conversation: ConversationId) -> Resul
     rows.into_iter().map(CaseRow::read).collect()
 }
 
+/// The cases of the person of a conversation: its own and those of conversations that were joined to it, newest first.
+///
+/// # Errors
+/// `Database`, `Inconsistent`.
+pub async fn of_person(tx: &mut Tx, conversation: ConversationId) -> Result<Vec<Case>, StoreError> {
+    const SQL: &str = "SELECT id, number, query_code, version, original_words, detail FROM cases \
+        WHERE conversation_id = $1 OR conversation_id IN \
+            (SELECT former_id FROM conversation_joins WHERE into_id = $1) ORDER BY number DESC LIMIT 50";
+    let rows: Vec<CaseRow> =
+        on_backend!(tx, |conn| sqlx::query_as(SQL).bind(conversation.to_string()).fetch_all(conn).await?);
+    rows.into_iter().map(CaseRow::read).collect()
+}
+
 /// Open cases of the same enterprise, newest first: where duplicates are looked for.
 ///
 /// # Errors

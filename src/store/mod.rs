@@ -18,6 +18,7 @@ pub mod deputies;
 mod error;
 pub mod idempotency;
 pub mod instance;
+pub mod message_links;
 pub mod migrations;
 pub mod model;
 pub mod model_console;
@@ -36,6 +37,7 @@ pub mod units;
 pub mod upkeep;
 pub mod wechat;
 pub mod wechat_in;
+pub mod wechat_oauth;
 pub mod wechat_out;
 pub mod wechat_scenes;
 

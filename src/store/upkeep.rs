@@ -78,12 +78,18 @@ pub async fn delete_conversations(
         AND NOT EXISTS (SELECT 1 FROM cases WHERE cases.conversation_id = conversations.id)";
     const FILES: &str =
         "SELECT file FROM attachments WHERE conversation_id IN (SELECT value ->> 'id' FROM json_each($1))";
-    const GO: [&str; 14] = [
+    const GO: [&str; 20] = [
         "DELETE FROM attachments WHERE conversation_id IN (SELECT value ->> 'id' FROM json_each($1))",
         "DELETE FROM answer_feedback WHERE conversation_id IN (SELECT value ->> 'id' FROM json_each($1))",
         "DELETE FROM unanswered WHERE conversation_id IN (SELECT value ->> 'id' FROM json_each($1))",
         "DELETE FROM conversation_notes WHERE conversation_id IN (SELECT value ->> 'id' FROM json_each($1))",
         "DELETE FROM promises WHERE conversation_id IN (SELECT value ->> 'id' FROM json_each($1))",
+        "DELETE FROM conversation_joins WHERE former_id IN (SELECT value ->> 'id' FROM json_each($1))",
+        "DELETE FROM conversation_joins WHERE into_id IN (SELECT value ->> 'id' FROM json_each($1))",
+        "DELETE FROM message_links WHERE conversation_id IN (SELECT value ->> 'id' FROM json_each($1))",
+        "DELETE FROM wechat_oauth WHERE conversation_id IN (SELECT value ->> 'id' FROM json_each($1))",
+        "DELETE FROM wechat_oauth WHERE joined_id IN (SELECT value ->> 'id' FROM json_each($1))",
+        "DELETE FROM visitor_tokens WHERE conversation_id IN (SELECT value ->> 'id' FROM json_each($1))",
         "DELETE FROM wechat_scenes WHERE conversation_id IN (SELECT value ->> 'id' FROM json_each($1))",
         "DELETE FROM wechat_users WHERE conversation_id IN (SELECT value ->> 'id' FROM json_each($1))",
         "DELETE FROM outbox WHERE target = 'wechat' \

@@ -220,6 +220,42 @@ pub async fn bounced(tx: &mut Tx, id: &str, reason: &str, now: Timestamp) -> Res
     Ok(done > 0)
 }
 
+/// Client id and time (milliseconds UTC) of the visitor's last message: those that came through WeChat have an id of
+/// ours, which begins with `wx-`.
+///
+/// # Errors
+/// `Database`.
+pub async fn last_said(tx: &mut Tx, conversation: ConversationId) -> Result<Option<(Option<String>, i64)>, StoreError> {
+    const SQL: &str = "SELECT client_id, at FROM messages WHERE conversation_id = $1 AND sender = 'visitor' \
+        ORDER BY seq DESC LIMIT 1";
+    Ok(on_backend!(tx, |conn| sqlx::query_as(SQL).bind(conversation.to_string()).fetch_optional(conn).await?))
+}
+
+/// Whether another message with these words was sent into the conversation since this moment.
+///
+/// # Errors
+/// `Database`.
+pub async fn said_since(
+    tx: &mut Tx,
+    conversation: ConversationId,
+    seq: i64,
+    text: &str,
+    since: Timestamp,
+) -> Result<bool, StoreError> {
+    const SQL: &str = "SELECT COUNT(*) FROM outbox o JOIN messages m ON m.conversation_id = $1 \
+        AND o.key = m.conversation_id || ':' || CAST(m.seq AS TEXT) WHERE o.target = 'wechat' \
+        AND substr(o.key, 1, 36) = $1 AND o.progress > 0 AND (o.done_at IS NULL OR o.done_at > $4) \
+        AND m.seq <> $2 AND m.text = $3";
+    let row: (i64,) = on_backend!(tx, |conn| sqlx::query_as(SQL)
+        .bind(conversation.to_string())
+        .bind(seq)
+        .bind(text)
+        .bind(since.as_millisecond())
+        .fetch_one(conn)
+        .await?);
+    Ok(row.0 > 0)
+}
+
 /// A message to hand over to WeChat.
 #[derive(Debug, Clone)]
 pub struct ToDeliver<'a> {

@@ -137,7 +137,8 @@ pub fn visitor_token(headers: &HeaderMap, secure: bool) -> Option<String> {
     bearer(headers).or_else(|| read_cookie(headers, visitor_cookie(secure))).filter(|token| token.starts_with("zv_"))
 }
 
-fn read_cookie(headers: &HeaderMap, name: &str) -> Option<String> {
+/// The value of a cookie on a request.
+pub fn read_cookie(headers: &HeaderMap, name: &str) -> Option<String> {
     headers
         .get_all(header::COOKIE)
         .iter()

@@ -9,7 +9,7 @@ use axum::{
 
 use crate::{
     app::App,
-    config::{BrandConfig, TimeConfig},
+    config::{BrandConfig, TimeConfig, WechatConfig},
     web::{
         auth::Access,
         error::WebError,
@@ -31,7 +31,7 @@ pub fn routes() -> Vec<Route> {
 
 async fn page(State(app): State<App>, RawQuery(query): RawQuery) -> Result<Html<String>, WebError> {
     let embed = query.is_some_and(|query| query.split('&').any(|pair| pair == "embed=1"));
-    render(&ChatPage::new(&app.config.brand, &app.config.time, embed))
+    render(&ChatPage::new(&app.config.brand, &app.config.time, embed).with_wechat(&app.config.wechat))
 }
 
 async fn widget(headers: HeaderMap) -> Response {
@@ -60,6 +60,10 @@ pub struct ChatPage {
     pub hours_text: String,
     /// Shown inside another site by `/widget.js`.
     pub embed: bool,
+    /// Whether a 公众号 is there to go on in.
+    pub wechat: bool,
+    /// Where a browser within WeChat logs in; empty when it cannot.
+    pub wechat_login: String,
 }
 
 impl ChatPage {
@@ -73,7 +77,16 @@ impl ChatPage {
             privacy: brand.privacy.clone(),
             hours_text: hours_text(time),
             embed,
+            wechat: false,
+            wechat_login: String::new(),
         }
+    }
+
+    /// The same with the way to WeChat, where there is one.
+    #[must_use]
+    pub fn with_wechat(self, wechat: &WechatConfig) -> Self {
+        let login = wechat.oa.iter().find(|(_, oa)| oa.oauth).map(|(name, _)| format!("/wechat/oa/{name}/oauth"));
+        Self { wechat: !wechat.oa.is_empty(), wechat_login: login.unwrap_or_default(), ..self }
     }
 }
 
@@ -85,6 +98,21 @@ fn hours_text(time: &TimeConfig) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_way_to_wechat_is_shown_where_there_is_one() {
+        let page = |wechat: &WechatConfig| {
+            let page = ChatPage::new(&BrandConfig::default(), &TimeConfig::default(), false).with_wechat(wechat);
+            page.render().expect("the page renders")
+        };
+        let mut wechat = WechatConfig::default();
+        assert!(!page(&wechat).contains("微信"));
+        wechat.oa.entry("main".into()).or_default();
+        let with_code = page(&wechat);
+        assert!(with_code.contains("在微信继续") && !with_code.contains("/oauth"));
+        wechat.oa.entry("main".into()).or_default().oauth = true;
+        assert!(page(&wechat).contains("data-login=\"/wechat/oa/main/oauth\""));
+    }
 
     #[test]
     fn names_of_the_house_are_escaped_and_no_script_or_style_is_inline() {

@@ -27,7 +27,7 @@ use super::{
     auth::{Access, Client, Gate, guard},
     chat, desk,
     error::{Problem, Refused, problem_for_status, problem_response},
-    health, login, page_error, static_files, track, wechat,
+    health, login, page_error, static_files, track, wechat, wechat_pages,
 };
 use crate::{
     app::{App, health as health_of_store},
@@ -104,6 +104,7 @@ pub fn all() -> Vec<Route> {
     routes.extend(admin::routes());
     routes.extend(admin_model::routes());
     routes.extend(wechat::routes());
+    routes.extend(wechat_pages::routes());
     routes.extend(api::me::routes());
     routes.extend(api::cases::routes());
     routes.extend(api::track::routes());

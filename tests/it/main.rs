@@ -32,5 +32,6 @@ mod wechat;
 mod wechat_api;
 mod wechat_fuzz;
 mod wechat_kf;
+mod wechat_oauth;
 mod wechat_passive;
 mod wechat_probe;

@@ -11,6 +11,7 @@ use zhitong::{
         crypto::{self, AesKey},
         envelope::Fields,
     },
+    config::Config,
     domain::ids::ConversationId,
     jobs::wechat_out,
     ports::wechat::{WechatAccount, WechatKind},
@@ -35,6 +36,19 @@ struct Stage {
 
 impl Stage {
     async fn start() -> Self {
+        Self::with("", "").await
+    }
+
+    async fn with(handover: &str, servicer: &str) -> Self {
+        Self::configured(|config| {
+            let kf = config.wechat.kf.entry("main".into()).or_default();
+            kf.handover = handover.into();
+            kf.servicer = servicer.into();
+        })
+        .await
+    }
+
+    async fn configured(change: impl FnOnce(&mut Config)) -> Self {
         let platform = Platform::start().await;
         let app = TestApp::with(|config| {
             let kf = config.wechat.kf.entry("main".into()).or_default();
@@ -43,6 +57,7 @@ impl Stage {
             kf.token = "token".to_owned().into();
             kf.encoding_aes_key = KEY.to_owned().into();
             config.wechat.oa.entry("main".into()).or_default().token = "token".to_owned().into();
+            change(config);
         })
         .await;
         let access = |kind| Access {
@@ -181,14 +196,125 @@ async fn history_and_the_words_of_others_are_no_work() {
 }
 
 #[tokio::test]
-async fn the_bot_is_silent_while_a_person_has_the_session() {
+async fn while_a_person_of_the_platform_serves_all_is_kept_and_the_bot_is_silent() {
     let stage = Stage::start().await;
     stage.callback("t1").await.expect(200);
-    stage.platform.lists(STATE, json!({"errcode": 0, "service_state": 3}));
-    stage.platform.script(STATE, [Act::Raw("application/json", br#"{"errcode":0,"service_state":3}"#.to_vec())]);
-    stage.platform.pages([Stage::page("c1", 0, &[stage.text("m1", "找刚才那位"), stage.text("m2", "您好")])]);
+    stage.platform.pages([Stage::page("c1", 0, &[stage.text("m0", "简易注销要公示多久")])]);
     stage.fetch().await;
-    assert_eq!(stage.said().await, ["您好"]);
+    wechat_out::run_once(&stage.app.app, &*stage.client).await.expect("sent");
+    let before = stage.platform.texts("wm1").len();
+    stage.platform.lists(STATE, json!({"errcode": 0, "service_state": 3}));
+    let mut png = b"\x89PNG\r\n\x1a\n".to_vec();
+    png.extend(b"\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\x02\0\0\0\x90wS\xde\0\0\0\0IEND\xaeB`\x82");
+    stage.platform.script(GET, [Act::Raw("image/png", png), Act::Code(40_007, "invalid media_id")]);
+    let mut servicer = stage.text("m2", "我来处理");
+    servicer["origin"] = json!(5);
+    servicer["servicer_userid"] = json!("zhang");
+    let picture = stage.message("m3", "image", &json!({"media_id": "MID"}));
+    let lost = stage.message("m4", "voice", &json!({"media_id": "GONE"}));
+    let ended = json!({"event_type": "session_status_change", "external_userid": "wm1", "change_type": 3});
+    let mut ended = stage.message("m5", "event", &ended);
+    ended["origin"] = json!(4);
+    let page = [stage.text("m1", "找刚才那位"), servicer, picture, lost, ended];
+    // The same page again, as after a restart before its cursor was stored.
+    for token in ["t2", "t3"] {
+        stage.callback(token).await.expect(200);
+        stage.platform.pages([Stage::page(token, 0, &page)]);
+        stage.fetch().await;
+    }
+    let all = stage.messages("kf", "wm1").await;
+    let kept: Vec<(&str, &str, &str)> =
+        all.iter().skip(2).map(|(from, kind, text)| (from.as_str(), kind.as_str(), text.as_str())).collect();
+    assert_eq!(
+        kept,
+        [
+            ("visitor", "text", "找刚才那位"),
+            ("officer", "text", "我来处理"),
+            ("visitor", "image", "image.png"),
+            ("visitor", "text", "（发来一个文件，没有取到）"),
+            ("system", "event", "微信客服的人工接待已经结束，对方再来消息由机器人接待"),
+        ]
+    );
+    wechat_out::run_once(&stage.app.app, &*stage.client).await.expect("sent");
+    assert_eq!(stage.platform.texts("wm1").len(), before, "nothing of it is answered or sent");
+    // The session is over: the bot answers again.
+    stage.platform.lists(STATE, json!({"errcode": 0, "service_state": 0}));
+    stage.callback("t4").await.expect(200);
+    stage.platform.pages([Stage::page("c9", 0, &[stage.text("m9", "公司注册资本要几年缴足")])]);
+    stage.fetch().await;
+    wechat_out::run_once(&stage.app.app, &*stage.client).await.expect("sent");
+    assert_eq!(stage.platform.texts("wm1").len(), before + 1);
+}
+
+const MOVE: &str = "/cgi-bin/kf/service_state/trans";
+const ON_EVENT: &str = "/cgi-bin/kf/send_msg_on_event";
+
+/// State of the conversation of `wm1`, and what of it waits in the outbox.
+async fn standing(stage: &Stage) -> (String, i64) {
+    let mut tx = stage.app.app.db.read().await.expect("a reader");
+    let user = wechat::find(&mut tx, "kf", "main", "wm1").await.expect("a look-up").expect("a user");
+    let id: ConversationId = user.conversation_id.parse().expect("an id");
+    let row = conversations::find(&mut tx, id).await.expect("a look-up").expect("a conversation");
+    (row.state, wechat::waiting(&mut tx, id).await.expect("a count"))
+}
+
+#[tokio::test]
+async fn whoever_asks_for_a_person_goes_to_the_pool_of_the_platform() {
+    let stage = Stage::with("pool", "").await;
+    stage.callback("t1").await.expect(200);
+    stage.platform.pages([Stage::page("c1", 0, &[stage.text("m1", "转人工"), stage.text("m2", "我这事很急")])]);
+    stage.fetch().await;
+    let moved = stage.platform.calls(MOVE);
+    assert_eq!(moved.len(), 1);
+    assert_eq!((&moved[0].json["service_state"], &moved[0].json["external_userid"]), (&json!(2), &json!("wm1")));
+    assert!(moved[0].json.get("servicer_userid").is_none());
+    let told = stage.platform.calls(ON_EVENT);
+    assert_eq!((told.len(), &told[0].json["code"]), (1, &json!("MOVED")), "the answer goes with the code of the move");
+    assert_eq!(standing(&stage).await, ("bot".to_owned(), 0), "our own queue has nobody, and nothing is refused later");
+    let all = stage.messages("kf", "wm1").await;
+    assert!(all.iter().any(|(.., text)| text.contains("接待池")), "{all:?}");
+    assert_eq!(all.last().map(|(from, _, text)| (from.as_str(), text.as_str())), Some(("visitor", "我这事很急")));
+}
+
+#[tokio::test]
+async fn a_servicer_who_is_not_there_is_replaced_by_the_pool_and_the_pool_by_our_desk() {
+    let stage = Stage::with("servicer", "zhang").await;
+    stage.platform.script(MOVE, [Act::Code(95_014, "not servicer")]);
+    stage.callback("t1").await.expect(200);
+    stage.platform.pages([Stage::page("c1", 0, &[stage.text("m1", "转人工")])]);
+    stage.fetch().await;
+    let moved = stage.platform.calls(MOVE);
+    assert_eq!((&moved[0].json["service_state"], &moved[0].json["servicer_userid"]), (&json!(3), &json!("zhang")));
+    assert_eq!(moved[1].json["service_state"], 2);
+    assert_eq!(standing(&stage).await.0, "bot");
+
+    let stage = Stage::with("servicer", "zhang").await;
+    stage.platform.script(MOVE, [Act::Code(95_014, "not servicer"), Act::Status(502)]);
+    stage.callback("t1").await.expect(200);
+    stage.platform.pages([Stage::page("c1", 0, &[stage.text("m1", "转人工")])]);
+    stage.fetch().await;
+    assert_eq!(standing(&stage).await.0, "queued", "nobody is lost between the two");
+    wechat_out::run_once(&stage.app.app, &*stage.client).await.expect("sent");
+    assert_eq!(stage.platform.texts("wm1").len(), 1);
+}
+
+#[tokio::test]
+async fn what_a_session_in_other_hands_refuses_waits_until_the_customer_writes_again() {
+    let stage = Stage::start().await;
+    stage.callback("t1").await.expect(200);
+    stage.platform.pages([Stage::page("c1", 0, &[stage.text("m1", "简易注销要公示多久")])]);
+    stage.fetch().await;
+    stage.platform.script("/cgi-bin/kf/send_msg", [Act::Code(95_018, "send msg session status invalid")]);
+    wechat_out::run_once(&stage.app.app, &*stage.client).await.expect("held");
+    assert!(stage.platform.texts("wm1").is_empty());
+    wechat_out::run_once(&stage.app.app, &*stage.client).await.expect("nothing");
+    assert_eq!(stage.platform.calls("/cgi-bin/kf/send_msg").len(), 1, "not tried while it is known to fail");
+    stage.app.clock.advance(jiff::SignedDuration::from_secs(60));
+    stage.callback("t2").await.expect(200);
+    stage.platform.pages([Stage::page("c2", 0, &[stage.text("m2", "在吗")])]);
+    stage.fetch().await;
+    wechat_out::run_once(&stage.app.app, &*stage.client).await.expect("sent");
+    assert_eq!(stage.platform.texts("wm1").len(), 2);
 }
 
 #[tokio::test]
@@ -273,6 +399,76 @@ async fn a_fetch_that_a_restart_interrupted_is_taken_up() {
 }
 
 #[tokio::test]
+async fn whoever_waits_for_a_late_answer_sees_that_it_is_being_written() {
+    let slow = |config: &mut Config| {
+        config.wechat.oa.entry("main".into()).or_default().passive_budget_ms = Some(0);
+    };
+    let stage = Stage::configured(slow).await;
+    let path = "/cgi-bin/message/custom/typing";
+    // A platform that refuses it is nobody's trouble.
+    stage.platform.script(path, [Act::Code(45_080, "need send message within 30s")]);
+    for id in [1, 2] {
+        let said = stage.oa(&format!("<MsgType>text</MsgType><Content>您好</Content><MsgId>{id}</MsgId>")).await;
+        assert_eq!(said.text(), "success");
+    }
+    let seen = async {
+        while stage.platform.calls(path).is_empty() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(20), seen).await.expect("typing is shown");
+    let calls = stage.platform.calls(path);
+    assert_eq!((calls.len(), &calls[0].json["touser"]), (1, &json!("o1")));
+    wechat_out::run_once(&stage.app.app, &*stage.client).await.expect("sent");
+    assert_eq!(stage.platform.texts("o1").len(), 2, "the answers come");
+}
+
+/// Joins a web conversation with `o1`.
+async fn join(stage: &Stage, web: &str) {
+    stage.platform.lists("/cgi-bin/qrcode/create", json!({"url": "http://weixin.qq.com/q/x", "ticket": "t"}));
+    stage.app.post("/api/chat/wechat", web, json!({})).await.expect(201);
+    let calls = stage.platform.calls("/cgi-bin/qrcode/create");
+    let scene = calls[0].json["action_info"]["scene"]["scene_str"].as_str().expect("a scene");
+    let scan = format!("<MsgType>event</MsgType><Event>SCAN</Event><EventKey>{scene}</EventKey><Ticket>t</Ticket>");
+    assert!(stage.oa(&scan).await.text().contains("已接上"));
+}
+
+#[tokio::test]
+async fn an_officer_answers_where_the_person_spoke_last() {
+    let stage = Stage::start().await;
+    let web = stage.app.visitor().await;
+    stage.app.say(&web, "w1", "您好").await.expect(200);
+    join(&stage, &web).await;
+    let started = stage.app.post("/api/chat/sessions", &web, json!({})).await.expect(201).json();
+    let path = format!("/api/conversations/{}", started["conversation_id"].as_str().expect("an id"));
+    let officer = stage.app.officer("seat", &[(zhitong::domain::access::Role::FrontDesk, "")]).await;
+    stage.oa("<MsgType>text</MsgType><Content>在微信里问</Content><MsgId>5</MsgId>").await;
+    stage.app.post(&format!("{path}/claim"), &officer, json!({})).await.expect(200);
+    let says = async |n: u32, text: &str| {
+        let body = json!({"client_id": format!("s{n}"), "text": text});
+        stage.app.post(&format!("{path}/messages"), &officer, body).await.expect(200);
+        stage.app.clock.advance(jiff::SignedDuration::from_secs(20));
+        wechat_out::run_once(&stage.app.app, &*stage.client).await.expect("a run");
+    };
+    let got = |text: &str| stage.platform.texts("o1").iter().any(|told| told.contains(text));
+    says(1, "答在微信").await;
+    assert!(got("答在微信"));
+    stage.app.say(&web, "w2", "我回到网页了").await.expect(200);
+    says(2, "答在网页").await;
+    assert!(!got("答在网页"), "{:?}", stage.platform.texts("o1"));
+    let history = stage.app.get("/api/chat/messages", &web).await.expect(200).text();
+    assert!(history.contains("答在网页") && history.contains("答在微信"), "the web shows all of it");
+    stage.oa("<MsgType>text</MsgType><Content>又回到微信</Content><MsgId>6</MsgId>").await;
+    says(3, "再答在微信").await;
+    assert!(got("再答在微信") && !got("答在网页"), "{:?}", stage.platform.texts("o1"));
+    // Whoever has left the web page is told in WeChat.
+    stage.app.say(&web, "w3", "网页上最后一句").await.expect(200);
+    stage.app.clock.advance(jiff::SignedDuration::from_mins(11));
+    says(4, "人已离开网页").await;
+    assert!(got("人已离开网页"), "{:?}", stage.platform.texts("o1"));
+}
+
+#[tokio::test]
 async fn a_scanned_code_makes_one_history_of_web_and_wechat() {
     let stage = Stage::start().await;
     let web = stage.app.visitor().await;
@@ -281,6 +477,7 @@ async fn a_scanned_code_makes_one_history_of_web_and_wechat() {
     stage.platform.lists("/cgi-bin/qrcode/create", json!({"url": "http://weixin.qq.com/q/x", "ticket": "t"}));
     let code = stage.app.post("/api/chat/wechat", &web, json!({})).await.expect(201).json();
     assert_eq!((code["url"].as_str(), code["account"].as_str()), (Some("http://weixin.qq.com/q/x"), Some("main")));
+    assert!(code["image"].as_str().is_some_and(|image| image.starts_with("data:image/svg+xml;base64,")), "{code}");
     let calls = stage.platform.calls("/cgi-bin/qrcode/create");
     let scene = calls[0].json["action_info"]["scene"]["scene_str"].as_str().expect("a scene");
     assert!(scene.len() <= 64);
@@ -288,6 +485,8 @@ async fn a_scanned_code_makes_one_history_of_web_and_wechat() {
     for _ in 0..2 {
         assert!(stage.oa(&scan).await.text().contains("已接上"));
     }
+    let told = stage.app.get("/api/chat/messages", &web).await.expect(200).text();
+    assert_eq!(told.matches("已接上微信").count(), 1, "the web page is told, once: {told}");
     stage.oa("<MsgType>text</MsgType><Content>还有一件事</Content><MsgId>2</MsgId>").await;
     let history = stage.app.get("/api/chat/messages", &web).await.expect(200).json();
     let said: Vec<_> = history["items"].as_array().expect("a list").iter().map(|item| &item["text"]).collect();

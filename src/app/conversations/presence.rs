@@ -8,6 +8,7 @@ use crate::{
     app::{
         App, AppError, Officer,
         events::{ChatEvent, Scope, StaffEvent},
+        wechat,
     },
     domain::{
         access::Permission,
@@ -79,6 +80,7 @@ pub async fn be_present(
     app.hub.tell_present(id, &viewer);
     let viewers = app.presence.note(id, viewer);
     if typing && owns(officer, &row) {
+        wechat::officer_types(app, id);
         app.hub.tell_visitor(id, ChatEvent::Typing { who: officer.name.clone() });
     }
     let names: Vec<Value> = viewers.iter().map(|v| json!({"name": v.name, "typing": v.typing})).collect();

@@ -7,7 +7,12 @@ use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Decided, NO_FILE, NO_WORDS, passive::Leaving, people};
+use super::{
+    Decided, NO_FILE, NO_WORDS,
+    keep::{self, Kept},
+    passive::Leaving,
+    people,
+};
 use crate::{
     app::{
         App, AppError, attachments,
@@ -34,6 +39,9 @@ pub(super) struct Wanted {
     what: String,
     name: Option<String>,
     client_id: String,
+    /// A person of the platform has the session: the file is kept and nothing is said.
+    #[serde(default)]
+    kept: bool,
 }
 
 impl Wanted {
@@ -53,7 +61,13 @@ impl Wanted {
             what: kind.as_str().to_owned(),
             name: name.map(str::to_owned),
             client_id,
+            kept: false,
         }
+    }
+
+    /// The same, to be kept only.
+    pub(super) fn kept(self) -> Self {
+        Self { kept: true, ..self }
     }
 
     fn account(&self) -> Option<WechatAccount> {
@@ -156,6 +170,20 @@ async fn hand_over(
         }
     };
     let image = attachment.as_ref().is_some_and(|file| file.mime.starts_with("image/"));
+    if wanted.kept {
+        if let Some(file) = attachment {
+            let kept = Kept {
+                client_id: wanted.client_id.clone(),
+                sender: "visitor",
+                kind: if image { "image" } else { "file" },
+                text: file.name.clone(),
+                attachment: Some(file),
+                author: None,
+            };
+            keep::keep(app, &person, &kept).await?;
+        }
+        return Ok(Decided::Silent);
+    }
     let (id, name) = attachment.as_ref().map(|file| (file.id.clone(), file.name.clone())).unwrap_or_default();
     let sent = Sent {
         conversation: person.conversation,

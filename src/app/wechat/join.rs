@@ -7,14 +7,24 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::people;
 use crate::{
-    app::{App, AppError, dialogue_codec},
-    domain::ids::ConversationId,
+    app::{
+        App, AppError, dialogue_codec,
+        events::{ChatEvent, Scope, StaffEvent},
+    },
+    domain::{access::Permission, dialogue::DialogueState, ids::ConversationId},
     ports::wechat::{WechatAccount, WechatKind},
-    store::{conversations, wechat, wechat_scenes},
+    store::{
+        Tx,
+        conversations::{self, ConversationRow, MessageRow},
+        wechat::{self, WechatUser},
+        wechat_scenes,
+    },
 };
 
 /// How long a QR code can be scanned.
 const LIFE: SignedDuration = SignedDuration::from_mins(10);
+/// Said in the conversation itself; the web page knows the code as scanned by it.
+const TOLD: &str = "已接上微信：在这里和在微信里说的，都在同一个对话里；回复会发到您最后说话的一边。";
 const JOINED: &str = "已接上您在网页上的对话，请继续说。";
 
 /// A QR code to show.
@@ -76,24 +86,95 @@ pub(super) async fn scanned(
         tx.rollback().await?;
         return Ok(Some(JOINED));
     }
-    if !wechat_scenes::join(&mut tx, scene, &user, &found.conversation_id, now).await? {
+    if !wechat_scenes::spend(&mut tx, scene, now).await? {
         tx.rollback().await?;
         return Ok(None);
     }
     let ids = [user.conversation_id.clone(), found.conversation_id.clone()];
     let rows = conversations::find_many(&mut tx, &ids).await?;
     let of = |id: &str| rows.iter().find(|row| row.id == id).cloned();
-    if let (Some(former), Some(mut joined)) = (of(&user.conversation_id), of(&found.conversation_id)) {
-        let cases = dialogue_codec::decode(&former.dialogue).cases;
-        if !cases.is_empty() {
-            let mut state = dialogue_codec::decode(&joined.dialogue);
-            let new: Vec<_> = cases.into_iter().filter(|case| !state.cases.contains(case)).collect();
-            state.cases.extend(new);
-            joined.dialogue = dialogue_codec::encode(&state);
-            conversations::save(&mut tx, std::slice::from_ref(&joined)).await?;
-        }
-    }
+    let (Some(former), Some(into)) = (of(&user.conversation_id), of(&found.conversation_id)) else {
+        tx.rollback().await?;
+        return Ok(None);
+    };
+    let (joined, _) = merge(&mut tx, app, &user, &former, into, now).await?;
     tx.commit().await?;
     people::unknown(app, account, openid);
+    tell(app, &joined);
     Ok(Some(JOINED))
+}
+
+/// Moves a user into a conversation with the cases of the former one, and says so there.
+///
+/// # Errors
+/// `Store`; `Conflict` inside it when somebody speaks there at this moment.
+pub(super) async fn merge(
+    tx: &mut Tx,
+    app: &App,
+    user: &WechatUser,
+    former: &ConversationRow,
+    mut into: ConversationRow,
+    now: Timestamp,
+) -> Result<(ConversationRow, MessageRow), AppError> {
+    wechat_scenes::move_user(tx, user, &into.id, now).await?;
+    wechat_scenes::goes_on(tx, &former.id, &into.id, now).await?;
+    if into.state == "closed" {
+        open_again(&mut into, now);
+    }
+    let cases = dialogue_codec::decode(&former.dialogue).cases;
+    if !cases.is_empty() {
+        let mut state = dialogue_codec::decode(&into.dialogue);
+        let new: Vec<_> = cases.into_iter().filter(|case| !state.cases.contains(case)).collect();
+        state.cases.extend(new);
+        into.dialogue = dialogue_codec::encode(&state);
+    }
+    into.seq += 1;
+    into.changed_at = now.as_millisecond();
+    let message = MessageRow {
+        conversation_id: into.id.clone(),
+        seq: into.seq,
+        id: app.ids.uuid(now).to_string(),
+        client_id: None,
+        reply_to: None,
+        sender: "system".to_owned(),
+        kind: "event".to_owned(),
+        text: TOLD.to_owned(),
+        body: None,
+        officer_id: None,
+        rule_id: None,
+        decision: None,
+        at: now.as_millisecond(),
+    };
+    conversations::save(tx, std::slice::from_ref(&into)).await?;
+    // The user hears of it in WeChat by the answer to the scan; this line is for the web and the desk.
+    conversations::insert_messages(tx, std::slice::from_ref(&message)).await?;
+    Ok((into, message))
+}
+
+/// A conversation that had ended begins anew, as with a visitor's next message.
+pub(super) fn open_again(row: &mut ConversationRow, now: Timestamp) {
+    let before = dialogue_codec::decode(&row.dialogue);
+    let state = DialogueState {
+        episode: before.episode + 1,
+        region: before.region,
+        cases: before.cases,
+        ..DialogueState::default()
+    };
+    row.dialogue = dialogue_codec::encode(&state);
+    state.mode.as_str().clone_into(&mut row.state);
+    row.closed_at = None;
+    row.fence += 1;
+    row.changed_at = now.as_millisecond();
+}
+
+/// Open pages and desks look at the conversation again.
+pub(super) fn tell(app: &App, row: &ConversationRow) {
+    let Ok(id) = row.id.parse::<ConversationId>() else { return };
+    app.hub.tell_visitor(id, ChatEvent::Messages { seq: row.seq });
+    app.hub.tell_visitor(id, ChatEvent::State);
+    app.hub.tell_staff(StaffEvent {
+        kind: "conversation",
+        scope: Scope::Permission(Permission::Converse),
+        data: serde_json::json!({"id": row.id, "state": row.state}).to_string(),
+    });
 }

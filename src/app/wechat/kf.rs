@@ -9,15 +9,25 @@ use std::{
 };
 
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 
-use super::{Decided, decide, files};
+use super::{
+    Decided, decide, files,
+    keep::{self, Kept},
+    passive::Leaving,
+    people,
+    people::Person,
+    render,
+};
 use crate::{
-    app::{App, AppError, wechat_out},
+    app::{App, AppError, dialogue_codec, wechat_out},
+    config::WechatKf,
+    domain::{dialogue::ConversationState, ids::ConversationId},
     ports::{
         push::{Push, What},
         wechat::{MediaKind, WechatAccount, WechatAddress, WechatApi, WechatKind},
     },
-    store::wechat as store,
+    store::{conversations, wechat as store},
 };
 
 /// Without a cursor older messages than this are history, not work: seconds.
@@ -26,8 +36,16 @@ const FIRST_LOOK_S: i64 = 10 * 60;
 const MOST_PAGES: usize = 200;
 /// The customer's own message.
 const FROM_CUSTOMER: i64 = 3;
+/// A person of the platform wrote it.
+const FROM_SERVICER: i64 = 5;
+/// The session waits in 接待池.
+const POOL: i64 = 2;
+/// A person of the platform has the session.
+const SERVICER: i64 = 3;
+/// Tries when somebody speaks in the conversation at the same moment.
+const TRIES: usize = 5;
 /// A session waits for a person, or has one: the bot says nothing.
-const WITH_PEOPLE: [i64; 2] = [2, 3];
+const WITH_PEOPLE: [i64; 2] = [POOL, SERVICER];
 
 /// Accounts that have something to fetch, with the token of the callback.
 #[derive(Debug, Default)]
@@ -100,7 +118,11 @@ async fn read(app: &App, api: &dyn WechatApi, name: &str, token: &str) -> Result
 /// One message of a page; whether it was a customer's.
 async fn one(app: &App, api: &dyn WechatApi, account: &WechatAccount, message: &Value) -> Result<bool, AppError> {
     if message["msgtype"] == "event" {
-        event(app, api, account, &message["event"]).await?;
+        event(app, api, account, message).await?;
+        return Ok(false);
+    }
+    if message["origin"].as_i64() == Some(FROM_SERVICER) {
+        of_servicer(app, account, message).await?;
         return Ok(false);
     }
     if message["origin"].as_i64() != Some(FROM_CUSTOMER) {
@@ -109,7 +131,10 @@ async fn one(app: &App, api: &dyn WechatApi, account: &WechatAccount, message: &
     let Some(push) = push(message) else { return Ok(false) };
     let to = WechatAddress { account: account.clone(), user: push.from.clone() };
     match api.kf_state(&to).await {
-        Ok(state) if WITH_PEOPLE.contains(&state) => return Ok(false),
+        Ok(state) if WITH_PEOPLE.contains(&state) => {
+            to_servicer(app, account, &push).await?;
+            return Ok(true);
+        }
         Ok(_) => {}
         // The answer may be refused later; the message must not be lost for that.
         Err(failure) => tracing::warn!(wechat.account = %account, reason = %failure.reason, "no state of a session"),
@@ -135,7 +160,7 @@ async fn one(app: &App, api: &dyn WechatApi, account: &WechatAccount, message: &
         | What::Other { .. } => return Ok(false),
     };
     match decided {
-        Decided::Answered(leaving) => leaving.let_go().await?,
+        Decided::Answered(leaving) => hand_over(app, api, &to, leaving).await?,
         Decided::Refused(words) => {
             // Nothing of it is stored, so there is nothing for the outbox; said once, not repeated.
             let piece = crate::ports::wechat::Piece::Text(words.to_owned());
@@ -151,7 +176,8 @@ async fn one(app: &App, api: &dyn WechatApi, account: &WechatAccount, message: &
 
 /// Events of a session: a welcome within its twenty seconds, and messages that did not arrive; the others are noted in
 /// the log.
-async fn event(app: &App, api: &dyn WechatApi, account: &WechatAccount, event: &Value) -> Result<(), AppError> {
+async fn event(app: &App, api: &dyn WechatApi, account: &WechatAccount, message: &Value) -> Result<(), AppError> {
+    let event = &message["event"];
     match event["event_type"].as_str().unwrap_or_default() {
         "enter_session" => {
             if let Some(code) = event["welcome_code"].as_str().filter(|code| !code.is_empty())
@@ -167,9 +193,172 @@ async fn event(app: &App, api: &dyn WechatApi, account: &WechatAccount, event: &
             let known = wechat_out::bounced(app, api, &to, text("fail_msgid"), kind).await?;
             tracing::warn!(wechat.account = %account, fail_type = kind, known, "微信客服 did not deliver a message");
         }
+        "session_status_change" => {
+            let text = |key: &str| event[key].as_str().unwrap_or_default();
+            let words = match event["change_type"].as_i64() {
+                Some(1) => format!("微信客服 {} 从接待池接入了会话", text("new_servicer_userid")),
+                Some(2) => format!("会话转给了微信客服 {}", text("new_servicer_userid")),
+                Some(3) => "微信客服的人工接待已经结束，对方再来消息由机器人接待".to_owned(),
+                _ => return Ok(()),
+            };
+            note(app, account, text("external_userid"), message, "event", words, None).await?;
+        }
         other => tracing::debug!(wechat.account = %account, event = other, "an event of 微信客服"),
     }
     Ok(())
+}
+
+/// What the customer says while a person of the platform has the session: kept, and answered by nobody here.
+async fn to_servicer(app: &App, account: &WechatAccount, push: &Push) -> Result<(), AppError> {
+    let id = super::client_id(account, push);
+    let text = match &push.what {
+        What::Text { content } => content.clone(),
+        What::Location { label, latitude, longitude } if label.is_empty() => format!("地点：{latitude},{longitude}"),
+        What::Location { label, .. } => format!("地点：{label}"),
+        What::Link { title, url, .. } => format!("{title}\n{url}"),
+        What::Media { kind, media_id, name, .. } => {
+            let wanted = files::Wanted::new(account, &push.from, id.clone(), *kind, media_id, name.as_deref());
+            match files::take(app, wanted.kept(), None).await? {
+                Decided::Refused(_) => "（发来一个文件，没有取到）".to_owned(),
+                Decided::Answered(..) | Decided::Silent => return Ok(()),
+            }
+        }
+        What::Subscribe { .. }
+        | What::Unsubscribe
+        | What::Scan { .. }
+        | What::Click { .. }
+        | What::Enter
+        | What::KfMessages { .. }
+        | What::Other { .. } => return Ok(()),
+    };
+    let person = people::person(app, account, &push.from).await?;
+    let text = text.chars().filter(|c| *c != '\0').collect();
+    let kept = Kept { client_id: id, sender: "visitor", kind: "text", text, attachment: None, author: None };
+    keep::keep(app, &person, &kept).await
+}
+
+/// What a person of the platform says to the customer: kept as an officer's words, for whoever reads the history.
+async fn of_servicer(app: &App, account: &WechatAccount, message: &Value) -> Result<(), AppError> {
+    let kind = message["msgtype"].as_str().unwrap_or_default();
+    let text = match kind {
+        "text" => message["text"]["content"].as_str().unwrap_or_default().to_owned(),
+        "image" => "（图片）".to_owned(),
+        "voice" => "（语音）".to_owned(),
+        "video" => "（视频）".to_owned(),
+        "file" => "（文件）".to_owned(),
+        _ => return Ok(()),
+    };
+    let author = message["servicer_userid"].as_str().unwrap_or("人工").to_owned();
+    let user = message["external_userid"].as_str().unwrap_or_default();
+    note(app, account, user, message, "text", text, Some(author)).await
+}
+
+/// Keeps a line about, or of, somebody at the platform.
+async fn note(
+    app: &App,
+    account: &WechatAccount,
+    user: &str,
+    message: &Value,
+    kind: &'static str,
+    text: String,
+    author: Option<String>,
+) -> Result<(), AppError> {
+    let Some(id) = message["msgid"].as_str().filter(|_| !user.is_empty() && !text.trim().is_empty()) else {
+        return Ok(());
+    };
+    let Some(person) = people::who(app, account, user).await? else { return Ok(()) };
+    let mut name = hex::encode(Sha256::digest(format!("{account}|{id}")));
+    name.truncate(40);
+    let sender = if author.is_some() { "officer" } else { "system" };
+    let text = text.chars().filter(|c| *c != '\0').collect();
+    let kept = Kept { client_id: format!("wx-{name}"), sender, kind, text, attachment: None, author };
+    keep::keep(app, &person, &kept).await
+}
+
+/// The answer leaves. Whoever asked for a person goes to the people of the platform, where the account is set up so: the
+/// session moves, the answer is said with the code of the move, and our own queue lets the conversation go. Our desk has
+/// it otherwise, also when the platform refuses to move it.
+async fn hand_over(app: &App, api: &dyn WechatApi, to: &WechatAddress, leaving: Box<Leaving>) -> Result<(), AppError> {
+    let queued = leaving.answer().conversation.state == ConversationState::Queued.as_str();
+    let config = app.config.wechat.kf.get(&to.account.name).filter(|_| queued);
+    let moved = match config {
+        Some(config) => moved(api, to, config).await,
+        None => None,
+    };
+    let Some((code, words)) = moved else { return leaving.let_go().await };
+    let conversation = leaving.conversation();
+    let id = leaving.answer().message.as_ref().map_or("handover", |message| message.id.as_str()).to_owned();
+    let said = api.begin(&render::words(&leaving.answer().replies), 2_040);
+    let told = match code.filter(|_| !said.is_empty()) {
+        Some(code) => api.kf_on_event(&to.account, &code, &said).await.map_err(|failure| {
+            tracing::warn!(wechat.account = %to.account, reason = %failure.reason, "a hand-over was not told");
+        }),
+        None => Err(()),
+    };
+    if told.is_ok() {
+        leaving.carry(None).await?;
+    } else {
+        leaving.let_go().await?;
+    }
+    let mut tries = 1;
+    loop {
+        match leave_queue(app, conversation).await {
+            Err(AppError::Store(error)) if error.is_transient() && tries < TRIES => tries += 1,
+            done => break done?,
+        }
+    }
+    let kept = Kept {
+        client_id: format!("wx-{id}"),
+        sender: "system",
+        kind: "event",
+        text: words,
+        attachment: None,
+        author: None,
+    };
+    let person = Person { account: to.account.clone(), openid: to.user.clone(), conversation };
+    keep::keep(app, &person, &kept).await
+}
+
+/// Moves the session to whom the account names; a 接待人员 who is not there is replaced by 接待池.
+async fn moved(api: &dyn WechatApi, to: &WechatAddress, config: &WechatKf) -> Option<(Option<String>, String)> {
+    let refused = |failure: &crate::ports::wechat::WechatFailure, where_to: &str| {
+        tracing::warn!(
+            wechat.account = %to.account, wechat.errcode = failure.code, reason = %failure.reason, where_to,
+            "a session was not handed over"
+        );
+    };
+    if config.handover == "servicer" {
+        match api.kf_move(to, SERVICER, Some(&config.servicer)).await {
+            Ok(code) => return Some((code, format!("已转给微信客服 {} 接待", config.servicer))),
+            Err(failure) => refused(&failure, "servicer"),
+        }
+    }
+    if matches!(config.handover.as_str(), "servicer" | "pool") {
+        match api.kf_move(to, POOL, None).await {
+            Ok(code) => return Some((code, "已转到微信客服的接待池，由微信客服的人员接待".to_owned())),
+            Err(failure) => refused(&failure, "pool"),
+        }
+    }
+    None
+}
+
+/// The conversation leaves our queue.
+async fn leave_queue(app: &App, conversation: ConversationId) -> Result<(), AppError> {
+    let now = app.now();
+    let mut tx = app.db.write().await?;
+    if let Some(mut row) = conversations::find(&mut tx, conversation).await?
+        && row.state == ConversationState::Queued.as_str()
+    {
+        let mut state = dialogue_codec::decode(&row.dialogue);
+        state.mode = ConversationState::Bot;
+        row.dialogue = dialogue_codec::encode(&state);
+        state.mode.as_str().clone_into(&mut row.state);
+        row.queued_at = None;
+        row.fence += 1;
+        row.changed_at = now.as_millisecond();
+        conversations::save(&mut tx, std::slice::from_ref(&row)).await?;
+    }
+    Ok(tx.commit().await?)
 }
 
 /// What a customer's message says.

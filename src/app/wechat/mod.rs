@@ -12,10 +12,13 @@
 mod files;
 mod fresh;
 mod join;
+mod keep;
 mod kf;
+pub mod oauth;
 mod passive;
 mod people;
 pub mod render;
+mod typing;
 
 use std::{
     sync::{Arc, OnceLock},
@@ -29,6 +32,7 @@ pub use kf::{due as kf_due, fetch as kf_fetch};
 pub use people::who;
 use sha2::{Digest as _, Sha256};
 use tokio::task::JoinHandle;
+pub use typing::officer_types;
 
 use self::passive::Leaving;
 use super::{
@@ -75,6 +79,7 @@ pub struct Wechat {
     people: people::Known,
     passive: passive::Marks,
     kf: kf::Due,
+    typing: typing::Shown,
 }
 
 impl Wechat {
@@ -132,7 +137,7 @@ pub async fn receive(app: &App, account: &WechatAccount, push: &Push, cut: Cut) 
                 files::Wanted::new(account, &push.from, client_id(account, push), *kind, media_id, name.as_deref());
             let (app_of_job, until) = (app.clone(), carried_until(app, account));
             let job = tokio::spawn(async move { files::take(&app_of_job, wanted, until).await });
-            answer(app, account, job, cut).await
+            answer(app, account, &push.from, job, cut).await
         }
         What::Click { key } => match entry(app, account, key) {
             Some(words) => say(app, account, push, &words, cut).await,
@@ -229,7 +234,7 @@ async fn say(app: &App, account: &WechatAccount, push: &Push, words: &str, cut: 
     let (app_of_job, account_of_job, push_of_job) = (app.clone(), account.clone(), push.clone());
     let until = carried_until(app, account);
     let job = tokio::spawn(async move { decide(&app_of_job, &account_of_job, &push_of_job, &words, until).await });
-    answer(app, account, job, cut).await
+    answer(app, account, &push.from, job, cut).await
 }
 
 /// A decision that is not there within the budget: the answer goes out by itself, and the platform hears `success` as
@@ -252,10 +257,12 @@ async fn late(mut job: JoinHandle<Result<Decided, AppError>>) -> Result<Reply, A
 async fn answer(
     app: &App,
     account: &WechatAccount,
+    from: &str,
     mut job: JoinHandle<Result<Decided, AppError>>,
     cut: Cut,
 ) -> Result<Reply, AppError> {
     let Ok(joined) = tokio::time::timeout(budget(app, account), &mut job).await else {
+        typing::late(app, account, from);
         return late(job).await;
     };
     let leaving = match joined.map_err(|_| AppError::Internal("a WeChat message ended without an answer".into()))?? {
@@ -278,9 +285,12 @@ async fn answer(
 
 /// As much as the platform lets an account send after one message, and where to read on.
 fn shortened(app: &App, parts: &[String]) -> String {
+    if app.config.server.public_url.is_some() {
+        // Whoever sends it ends with the address of the whole.
+        return parts.join("\n");
+    }
     let Some(sent) = parts.get(..MOST_PARTS).filter(|_| parts.len() > MOST_PARTS) else { return parts.join("\n") };
-    let place = app.config.server.public_url.as_deref().map(|url| format!("：{url}")).unwrap_or_default();
-    format!("{}\n（内容较长，余下部分请在网页上查看{place}）", sent.join("\n"))
+    format!("{}\n（内容较长，余下部分请在网页上查看）", sent.join("\n"))
 }
 
 /// What became of a message.

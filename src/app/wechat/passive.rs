@@ -46,6 +46,10 @@ impl Leaving {
         &self.answer
     }
 
+    pub(super) fn conversation(&self) -> ConversationId {
+        self.conversation
+    }
+
     /// The passive reply carries it; `rest` follows.
     ///
     /// # Errors

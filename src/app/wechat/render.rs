@@ -10,6 +10,11 @@ pub fn replies(replies: &[Message]) -> String {
     join(texts, options.map(|reply| reply.quick_replies.as_slice()))
 }
 
+/// The words of messages without their options: what there is to read of them.
+pub fn words(messages: &[Message]) -> String {
+    messages.iter().map(body).filter(|text| !text.is_empty()).collect::<Vec<_>>().join("\n\n")
+}
+
 /// One message with its options.
 pub fn message(message: &Message) -> String {
     let text = body(message);

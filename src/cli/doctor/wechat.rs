@@ -25,6 +25,7 @@ pub(super) async fn look(config: &Config, findings: &mut Findings) {
     for account in client.accounts() {
         let label = format!("{}“{}”", account.kind.label(), account.name);
         callback(config, &account, &label, findings);
+        oauth(config, &account, &label, findings);
         match client.probe_token(&account).await {
             Some(doubt) => {
                 findings.add("微信", Grade::Error, format!("{label}：{}", doubt.finding), doubt.advice);
@@ -87,6 +88,16 @@ fn callback(config: &Config, account: &WechatAccount, label: &str, findings: &mu
             let advice = format!("在 [server] 设置 public_url，再到 {place} 填写 URL（路径 {path}）");
             findings.add("微信", Grade::Warning, format!("{label}：没有设置 public_url，回调地址不明"), advice);
         }
+    }
+}
+
+/// What the console needs for OAuth.
+fn oauth(config: &Config, account: &WechatAccount, label: &str, findings: &mut Findings) {
+    let on = account.kind == WechatKind::Oa && config.wechat.oa.get(&account.name).is_some_and(|oa| oa.oauth);
+    if let (true, Some(url)) = (on, config.server.public_url.as_deref()) {
+        let host = url.split("://").nth(1).unwrap_or_default().split('/').next().unwrap_or_default();
+        let place = "公众平台 → 设置与开发 → 账号设置 → 功能设置 → 网页授权域名";
+        findings.fine("微信", format!("{label}：网页授权已开，{place} 要填 {host}（只有已认证的服务号可用）"));
     }
 }
 

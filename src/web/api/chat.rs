@@ -31,6 +31,7 @@ use crate::{
         auth::{Access, Caller, Client, Visitor, cookie, visitor_cookie, visitor_token},
         error::WebError,
         extract::{Arg, Body, Nothing, Params},
+        qr,
         router::{Route, get, no_content, post},
     },
 };
@@ -596,8 +597,10 @@ pub async fn typing(State(app): State<App>, visitor: Visitor, _: Nothing) -> Res
 pub struct WechatCode {
     /// Name of the 公众号 in the configuration.
     pub account: String,
-    /// What the QR code says; to be drawn by the front end.
+    /// What the QR code says.
     pub url: String,
+    /// The QR code drawn: an SVG picture as a `data:` address.
+    pub image: String,
     /// Until when it can be scanned, RFC 3339.
     pub expires_at: String,
 }
@@ -618,5 +621,6 @@ pub async fn wechat_code(
     count_message(&app, &visitor, &client)?;
     let code = wechat::code(&app, visitor.conversation).await?;
     let expires_at = app.rfc3339(code.expires_at);
-    Ok((StatusCode::CREATED, Json(WechatCode { account: code.account, url: code.url, expires_at })))
+    let image = qr::data_url(&code.url).map_err(|problem| WebError(AppError::Internal(problem)))?;
+    Ok((StatusCode::CREATED, Json(WechatCode { account: code.account, url: code.url, image, expires_at })))
 }

@@ -38,17 +38,23 @@ pub(super) struct Gateway {
     pub(super) url: String,
     port: u16,
     dir: tempfile::TempDir,
+    settings: Vec<(String, String)>,
     output: Arc<Mutex<Vec<String>>>,
 }
 
 impl Gateway {
     /// Starts `zhitong serve --demo` and waits until it is ready.
     pub(super) async fn demo() -> Self {
+        Self::with(Vec::new()).await
+    }
+
+    /// The same with settings from the environment.
+    pub(super) async fn with(settings: Vec<(String, String)>) -> Self {
         let dir = tempfile::tempdir().expect("temp dir");
         let port = free_port();
         let output = Arc::new(Mutex::new(Vec::new()));
-        let child = spawn(dir.path(), port, &output);
-        let gateway = Self { child, url: format!("http://127.0.0.1:{port}"), port, dir, output };
+        let child = spawn(dir.path(), port, &settings, &output);
+        let gateway = Self { child, url: format!("http://127.0.0.1:{port}"), port, dir, settings, output };
         gateway.ready().await;
         gateway
     }
@@ -57,7 +63,7 @@ impl Gateway {
     pub(super) async fn restart_after_kill(&mut self) {
         self.child.kill().expect("kill");
         self.child.wait().expect("reaped");
-        self.child = spawn(self.dir.path(), self.port, &self.output);
+        self.child = spawn(self.dir.path(), self.port, &self.settings, &self.output);
         self.ready().await;
     }
 
@@ -89,7 +95,7 @@ impl Gateway {
     }
 }
 
-fn spawn(dir: &Path, port: u16, output: &Arc<Mutex<Vec<String>>>) -> Child {
+fn spawn(dir: &Path, port: u16, settings: &[(String, String)], output: &Arc<Mutex<Vec<String>>>) -> Child {
     let rules = dir.join("rules");
     if !rules.exists() {
         copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("rules"), &rules);
@@ -99,6 +105,7 @@ fn spawn(dir: &Path, port: u16, output: &Arc<Mutex<Vec<String>>>) -> Child {
         .args(["serve", "--demo", "--listen", &format!("127.0.0.1:{port}")])
         .current_dir(dir)
         .env("ZHITONG__TIME__BUSINESS_HOURS", r#"["00:00-23:59"]"#)
+        .envs(settings.iter().cloned())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()

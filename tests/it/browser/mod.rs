@@ -6,3 +6,4 @@ mod enterprise;
 mod harness;
 mod markup;
 mod model;
+mod wechat;

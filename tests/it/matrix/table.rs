@@ -178,6 +178,10 @@ pub(super) fn rows() -> Vec<Row> {
         row("POST /wechat/work/{name}", "/wechat/work/main").signed(),
         row("GET /wechat/kf/{name}", "/wechat/kf/main").signed(),
         row("POST /wechat/kf/{name}", "/wechat/kf/main").signed(),
+        // OAuth of an account that is not configured, and a message that nobody has the address of.
+        row("GET /wechat/oa/{name}/oauth", "/wechat/oa/main/oauth").signed(),
+        row("GET /wechat/oa/{name}/oauth/callback", "/wechat/oa/main/oauth/callback?code=c&state=s").signed(),
+        row("GET /m/{token}", "/m/nobody").signed(),
         row("GET /readyz", "/readyz").public(),
         row("GET /metrics", "/metrics").through("admin auditor"),
         row("GET /login", "/login").public(),

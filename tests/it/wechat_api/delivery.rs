@@ -1,6 +1,9 @@
 //! Messages of officers and cases on their way to WeChat users: order, limits, faults, dead letters.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use jiff::SignedDuration;
 use serde_json::{Value, json};
@@ -17,7 +20,7 @@ use zhitong::{
     ports::wechat::{WechatAccount, WechatKind},
     store::{
         conversations::{self, NewVisitor},
-        wechat::{self, NewUser},
+        wechat::{self, Carried, Held, NewUser, Rest},
     },
 };
 
@@ -31,7 +34,7 @@ const KF: &str = "/cgi-bin/kf/send_msg";
 pub(super) struct Stage {
     pub(super) app: TestApp,
     pub(super) platform: Platform,
-    pub(super) client: WechatClient,
+    pub(super) client: Arc<WechatClient>,
     pub(super) officer: String,
     pub(super) conversation: ConversationId,
     kind: WechatKind,
@@ -64,7 +67,8 @@ impl Stage {
             file: std::time::Duration::from_millis(600),
         };
         let accounts = [WechatKind::Oa, WechatKind::Work, WechatKind::Kf].map(access);
-        let client = WechatClient::new(accounts, patience).expect("a client");
+        let client = Arc::new(WechatClient::new(accounts, patience).expect("a client"));
+        app.app.wechat.connect(client.clone());
         let conversation = ConversationId::from_uuid(app.app.ids.uuid(app.app.now()));
         let stage = Self { officer: String::new(), app, platform, client, conversation, kind };
         stage.add_user().await;
@@ -140,7 +144,7 @@ impl Stage {
 
     /// The job runs.
     pub(super) async fn run(&self) -> Summary {
-        wechat_out::run_once(&self.app.app, &self.client).await.expect("a run")
+        wechat_out::run_once(&self.app.app, &*self.client).await.expect("a run")
     }
 
     /// What the officer sees of the conversation.
@@ -319,6 +323,116 @@ async fn a_long_message_goes_in_pieces_and_continues_after_the_allowance() {
     assert_eq!(stage.run().await, Summary { sent: 1, ..Summary::default() });
     let whole: String = stage.texts()[1..].concat().replace("\n（未完，回复任意内容接着看）", "");
     assert_eq!(whole, text, "nothing twice, nothing missing");
+}
+
+/// The address at the end of a text.
+fn link_in(text: &str) -> &str {
+    let (_, rest) = text.rsplit_once("（未完，全文：https://zt.example.gov.cn").expect("an address");
+    rest.strip_suffix(" ）").expect("its end")
+}
+
+#[tokio::test]
+async fn what_does_not_fit_the_allowance_ends_with_the_address_of_the_whole() {
+    let public = |config: &mut Config| config.server.public_url = Some("https://zt.example.gov.cn/".into());
+    let stage = Stage::with(WechatKind::Oa, public).await;
+    let text = format!("{}最后一句。", "这是一段需要说明的办理要求。".repeat(280));
+    stage.says(&text).await;
+    assert_eq!(stage.run().await, Summary { sent: 1, ..Summary::default() }, "nothing waits for the user");
+    let got = stage.texts();
+    assert_eq!(got.len(), 5);
+    assert!(got.iter().all(|piece| piece.len() <= 2_040), "{:?}", got.iter().map(String::len).collect::<Vec<_>>());
+    let path = link_in(&got[4]).to_owned();
+    assert!(path.len() > 40, "{path}");
+    let answer = stage.app.call("GET", &path, None, None).await.expect(200);
+    assert_eq!(answer.headers["x-robots-tag"], "noindex, nofollow");
+    assert_eq!(answer.headers["referrer-policy"], "no-referrer");
+    let page = answer.text();
+    assert!(page.contains(&text) && page.contains("seat"), "{page}");
+    assert!(!page.contains("想问个事"), "only this message");
+    stage.app.call("GET", &path.replace("/m/", "/m/x"), None, None).await.expect(404);
+    stage.later(31 * 24 * 3_600);
+    stage.app.call("GET", &path, None, None).await.expect(404);
+}
+
+#[tokio::test]
+async fn what_follows_a_passive_reply_leaves_one_message_for_an_officer() {
+    let public = |config: &mut Config| config.server.public_url = Some("https://zt.example.gov.cn".into());
+    let stage = Stage::with(WechatKind::Oa, public).await;
+    stage.writes("请说详细些").await;
+    let now = stage.app.app.now();
+    let rest = Rest { id: "rest".into(), text: "答复很长，一条发不完。".repeat(400), next_at: now };
+    let carried = Held { id: "carried".into(), conversation: stage.conversation.to_string(), seq: 2, next_at: now };
+    let mut tx = stage.app.app.db.write().await.expect("a transaction");
+    wechat::carry(&mut tx, &[Carried { messages: vec![carried], rest: Some(rest) }], now).await.expect("carried");
+    tx.commit().await.expect("committed");
+    let before = stage.texts().len();
+    stage.run().await;
+    let got = stage.texts();
+    assert_eq!(got.len() - before, 4, "four of five");
+    stage.app.call("GET", link_in(&got[got.len() - 1]), None, None).await.expect(200);
+    stage.says("还有一句").await;
+    assert_eq!(stage.run().await, Summary { sent: 1, ..Summary::default() });
+}
+
+#[tokio::test]
+async fn equal_words_are_delivered_twice_and_a_repeat_of_ours_once() {
+    let stage = Stage::start(WechatKind::Work).await;
+    let path = "/cgi-bin/message/send";
+    for _ in 0..3 {
+        stage.says("好的").await;
+        assert_eq!(stage.run().await, Summary { sent: 1, ..Summary::default() });
+        stage.later(5);
+    }
+    assert_eq!(stage.texts().iter().filter(|text| *text == "好的").count(), 3);
+    // The answer to the first attempt is lost: the platform is asked to drop the double.
+    stage.platform.script(path, [Act::Late(std::time::Duration::from_secs(2))]);
+    stage.says("收到").await;
+    assert_eq!(stage.run().await, Summary { postponed: 1, ..Summary::default() });
+    stage.later(10);
+    assert_eq!(stage.run().await, Summary { sent: 1, ..Summary::default() });
+    assert_eq!(stage.texts().iter().filter(|text| *text == "收到").count(), 1);
+    let checks: Vec<i64> =
+        stage.platform.calls(path).iter().filter_map(|c| c.json["enable_duplicate_check"].as_i64()).collect();
+    assert_eq!(checks[checks.len() - 5..], [1, 0, 0, 1, 1], "off only where our own words come again");
+    // Long after it the check is on again.
+    stage.later(200);
+    stage.says("好的").await;
+    stage.run().await;
+    assert_eq!(stage.platform.calls(path).last().expect("a call").json["enable_duplicate_check"], 1);
+}
+
+const TYPING: &str = "/cgi-bin/message/custom/typing";
+
+/// Waits until the platform has seen so many signs of typing.
+async fn typed(stage: &Stage, times: usize) {
+    let seen = async {
+        while stage.platform.calls(TYPING).len() < times {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(20), seen).await.expect("typing is shown");
+}
+
+#[tokio::test]
+async fn the_user_sees_that_an_officer_types() {
+    let stage = Stage::start(WechatKind::Oa).await;
+    stage.platform.script(TYPING, [Act::Code(45_080, "need send message within 30s")]);
+    for seconds in [0, 3, 3, 3, 3] {
+        stage.later(seconds);
+        stage.act(&stage.officer, "presence", json!({"typing": true})).await.expect(200);
+        typed(&stage, 1).await;
+    }
+    typed(&stage, 2).await;
+    let calls = stage.platform.calls(TYPING);
+    assert_eq!(calls.len(), 2, "at most once in ten seconds");
+    assert_eq!((&calls[0].json["touser"], &calls[0].json["command"]), (&json!("u1"), &json!("Typing")));
+    stage.act(&stage.officer, "presence", json!({"typing": false})).await.expect(200);
+    let other = stage.app.officer("other", &[(Role::FrontDesk, "")]).await;
+    stage.later(60);
+    stage.act(&other, "presence", json!({"typing": true})).await.expect(200);
+    stage.says("好的").await;
+    stage.run().await;
+    assert_eq!(stage.platform.calls(TYPING).len(), 2, "only the officer who has the conversation");
 }
 
 const NOTICE: &str = "/cgi-bin/message/template/send";

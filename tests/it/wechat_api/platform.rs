@@ -194,6 +194,16 @@ fn well(book: &mut Book, call: &Call) -> Value {
         let token = book.valid.iter().next().cloned().unwrap_or_default();
         return json!({"access_token": token, "expires_in": book.expires_in});
     }
+    if call.path == "/sns/oauth2/access_token" {
+        // A code counts once; its user is named after it unless the test says otherwise.
+        let code = call.query.get("code").cloned().unwrap_or_default();
+        if !book.names.insert(format!("code:{code}")) {
+            return json!({"errcode": 40163, "errmsg": "code been used"});
+        }
+        let known = book.lists.get(&call.path).cloned();
+        return known
+            .unwrap_or_else(|| json!({"access_token": "user", "expires_in": 7200, "openid": format!("o-{code}")}));
+    }
     if !call.query.get("access_token").is_some_and(|token| book.valid.contains(token)) {
         return json!({"errcode": 42001, "errmsg": "access_token expired rid: 1"});
     }
@@ -203,8 +213,23 @@ fn well(book: &mut Book, call: &Call) -> Value {
             .pages
             .pop_front()
             .unwrap_or_else(|| json!({"errcode": 0, "next_cursor": "", "has_more": 0, "msg_list": []})),
-        "/cgi-bin/kf/service_state/get" => json!({"errcode": 0, "errmsg": "ok", "service_state": 1}),
         path if book.lists.contains_key(path) => book.lists[path].clone(),
+        "/cgi-bin/kf/service_state/get" => json!({"errcode": 0, "errmsg": "ok", "service_state": 1}),
+        "/cgi-bin/kf/service_state/trans" => {
+            let state = json!({"errcode": 0, "service_state": call.json["service_state"]});
+            book.lists.insert("/cgi-bin/kf/service_state/get".to_owned(), state);
+            json!({"errcode": 0, "errmsg": "ok", "msg_code": "MOVED"})
+        }
+        "/cgi-bin/message/send" => {
+            // Equal words to the same member are dropped where the message asks for it.
+            let name = format!("{}:{}", call.json["touser"], call.json["text"]);
+            let known = !book.names.insert(name);
+            if !(known && call.json["enable_duplicate_check"] == 1) {
+                let user = call.json["touser"].as_str().unwrap_or_default().to_owned();
+                book.delivered.push((user, call.json.clone()));
+            }
+            json!({"errcode": 0, "errmsg": "ok"})
+        }
         path if path.contains("/send") || path.ends_with("bizsend") => {
             let name = call.json["msgid"].as_str().or(call.json["client_msg_id"].as_str());
             let double = name.is_some_and(|name| !book.names.insert(name.to_owned()));

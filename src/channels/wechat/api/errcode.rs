@@ -92,6 +92,23 @@ const TOKEN_REQUEST: &[Line] = &[
     (89507, Verdict::Operator, true, "管理员拒绝了这个 IP"),
 ];
 
+/// What the exchange of an OAuth code may answer.
+const OAUTH: &[Line] = &[
+    (-1, Verdict::Retry, false, "平台繁忙"),
+    (40029, Verdict::GiveUp, false, "授权码无效"),
+    (40163, Verdict::GiveUp, false, "授权码已经用过"),
+    (42003, Verdict::GiveUp, false, "授权码已经过期"),
+    (40013, Verdict::Operator, true, "AppID 不对"),
+    (40125, Verdict::Operator, true, "密钥（AppSecret）不对"),
+    (40001, Verdict::Operator, true, "密钥（AppSecret）不对"),
+    (41002, Verdict::Operator, true, "没有填写 AppID"),
+    (41004, Verdict::Operator, true, "没有填写密钥"),
+    (41008, Verdict::GiveUp, false, "没有授权码"),
+    (48001, Verdict::Operator, true, "账号没有网页授权的权限（需要已认证的服务号）"),
+    (45011, Verdict::NextMinute, false, "接口调用太频繁"),
+    (50002, Verdict::Operator, true, "账号被平台限制"),
+];
+
 /// Whether the code asks for a fresh token.
 pub(super) fn wants_token(code: i64) -> bool {
     TOKEN.contains(&code)
@@ -105,6 +122,11 @@ pub(super) fn of_call(code: i64, errmsg: &str) -> WechatFailure {
 /// The decision about a request for a token.
 pub(super) fn of_token_request(code: i64, errmsg: &str) -> WechatFailure {
     look_up(TOKEN_REQUEST, code, errmsg)
+}
+
+/// The decision about the exchange of an OAuth code.
+pub(super) fn of_oauth(code: i64, errmsg: &str) -> WechatFailure {
+    look_up(OAUTH, code, errmsg)
 }
 
 fn look_up(table: &[Line], code: i64, errmsg: &str) -> WechatFailure {
@@ -166,7 +188,7 @@ mod tests {
 
     #[test]
     fn no_code_stands_twice_in_a_table() {
-        for table in [CALL, TOKEN_REQUEST] {
+        for table in [CALL, TOKEN_REQUEST, OAUTH] {
             let mut codes: Vec<i64> = table.iter().map(|line| line.0).collect();
             codes.sort_unstable();
             assert!(codes.windows(2).all(|pair| pair[0] != pair[1]));

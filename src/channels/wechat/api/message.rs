@@ -8,8 +8,8 @@ use sha2::{Digest as _, Sha256};
 use super::Access;
 use crate::ports::wechat::{MediaKind, Piece, TemplateMessage, WechatKind};
 
-/// Seconds in which 企业微信 drops a message of the same words to the same member. Long enough for our own repeats,
-/// short enough that an officer may say the same thing again.
+/// Seconds in which 企业微信 drops a message of the same words to the same member: long enough for our own repeats.
+/// Whoever says the same thing again within it sends [`Piece::TextAgain`], without the check.
 const DOUBLE_WITHIN_S: u64 = 120;
 
 /// Path and body of a message; `None` when this kind of account has no such message.
@@ -28,7 +28,7 @@ fn official(user: &str, piece: &Piece, once: &str) -> Option<(&'static str, Valu
         Some(("/cgi-bin/message/custom/send", body))
     };
     match piece {
-        Piece::Text(text) => custom("text", json!({"content": text})),
+        Piece::Text(text) | Piece::TextAgain(text) => custom("text", json!({"content": text})),
         Piece::Menu { head, choices, tail } => {
             let list: Vec<_> = choices.iter().map(|c| json!({"id": c.id, "content": c.content})).collect();
             custom("msgmenu", json!({"head_content": head, "list": list, "tail_content": tail}))
@@ -64,24 +64,27 @@ fn templated(user: &str, message: &TemplateMessage) -> Value {
 
 fn member(access: &Access, user: &str, piece: &Piece) -> Option<Value> {
     let (kind, content) = match piece {
-        Piece::Text(text) => ("text", json!({"content": text})),
+        Piece::Text(text) | Piece::TextAgain(text) => ("text", json!({"content": text})),
         Piece::Menu { head, choices, tail } => ("text", json!({"content": listed(head, choices, tail)})),
         Piece::Media(kind, id) => (kind.as_str(), json!({"media_id": id})),
         Piece::Template(_) | Piece::Subscription(_) => return None,
     };
     // The platform wants a number; a name that is none goes through as it is and is refused with a code.
     let agent = access.agent_id.parse::<i64>().map_or_else(|_| json!(access.agent_id), |id| json!(id));
-    let mut body = json!({
-        "touser": user, "msgtype": kind, "agentid": agent, "safe": 0,
-        "enable_duplicate_check": 1, "duplicate_check_interval": DOUBLE_WITHIN_S,
-    });
+    let mut body = json!({"touser": user, "msgtype": kind, "agentid": agent, "safe": 0});
+    if matches!(piece, Piece::TextAgain(_)) {
+        body["enable_duplicate_check"] = json!(0);
+    } else {
+        body["enable_duplicate_check"] = json!(1);
+        body["duplicate_check_interval"] = json!(DOUBLE_WITHIN_S);
+    }
     body[kind] = content;
     Some(body)
 }
 
 fn customer(access: &Access, user: &str, piece: &Piece, once: &str) -> Option<Value> {
     let (kind, content) = match piece {
-        Piece::Text(text) => ("text", json!({"content": text})),
+        Piece::Text(text) | Piece::TextAgain(text) => ("text", json!({"content": text})),
         Piece::Menu { head, choices, tail } => {
             let list: Vec<_> =
                 choices.iter().map(|c| json!({"type": "click", "click": {"id": c.id, "content": c.content}})).collect();

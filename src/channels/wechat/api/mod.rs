@@ -21,7 +21,8 @@ use serde_json::{Value, json};
 use self::token::{Fresh, Token};
 use super::cut::cut;
 use crate::ports::wechat::{
-    KfPage, MediaKind, Piece, Verdict, WechatAccount, WechatAddress, WechatApi, WechatFailure, WechatKind, WechatMedia,
+    KfPage, MediaKind, OauthUser, Piece, Verdict, WechatAccount, WechatAddress, WechatApi, WechatFailure, WechatKind,
+    WechatMedia,
 };
 
 /// Bytes of a piece: the platform's 2,048 with some room.
@@ -303,6 +304,10 @@ impl WechatApi for WechatClient {
         if text.len() <= PIECE { vec![text.to_owned()] } else { cut(text, PIECE_OF_MANY) }
     }
 
+    fn begin(&self, text: &str, most_bytes: usize) -> String {
+        cut(text, most_bytes).into_iter().next().unwrap_or_default()
+    }
+
     async fn send(&self, to: &WechatAddress, piece: &Piece, once: &str) -> Result<(), WechatFailure> {
         let slot = self.slot(&to.account)?;
         let (path, body) = message::write(&slot.access, &to.user, piece, once)
@@ -317,8 +322,12 @@ impl WechatApi for WechatClient {
 
     fn drops_doubles(&self, account: &WechatAccount, piece: &Piece) -> bool {
         match (account.kind, piece) {
+            (WechatKind::Work, Piece::TextAgain(_))
+            | (
+                WechatKind::Oa,
+                Piece::Text(_) | Piece::TextAgain(_) | Piece::Menu { .. } | Piece::Media(..) | Piece::Subscription(_),
+            ) => false,
             (WechatKind::Work | WechatKind::Kf, _) | (WechatKind::Oa, Piece::Template(_)) => true,
-            (WechatKind::Oa, Piece::Text(_) | Piece::Menu { .. } | Piece::Media(..) | Piece::Subscription(_)) => false,
         }
     }
 
@@ -408,6 +417,29 @@ impl WechatApi for WechatClient {
         url.ok_or_else(|| failure(Verdict::Retry, false, "平台没有给出二维码"))
     }
 
+    async fn oauth(&self, account: &WechatAccount, code: &str) -> Result<OauthUser, WechatFailure> {
+        let slot = self.slot(account)?;
+        let query = vec![
+            ("appid", slot.access.id.as_str()),
+            ("secret", slot.access.secret.expose_secret()),
+            ("code", code),
+            ("grant_type", "authorization_code"),
+        ];
+        // The token in this answer is the user's, not the account's; nothing here needs it.
+        let raw = self.transfer(slot, &Call::get("/sns/oauth2/access_token", query), None).await?;
+        let answer = read_json(&raw)?;
+        if let Some((code, errmsg)) = error_of(&answer) {
+            return Err(errcode::of_oauth(code, errmsg));
+        }
+        let openid = answer["openid"].as_str().filter(|openid| !openid.is_empty());
+        let openid = openid.ok_or_else(|| failure(Verdict::Unknown, false, "平台没有给出 openid"))?;
+        Ok(OauthUser {
+            openid: openid.to_owned(),
+            unionid: answer["unionid"].as_str().filter(|id| !id.is_empty()).map(str::to_owned),
+            snapshot: answer["is_snapshotuser"].as_i64() == Some(1),
+        })
+    }
+
     async fn kf_state(&self, to: &WechatAddress) -> Result<i64, WechatFailure> {
         let slot = self.slot(&to.account)?;
         let body = json!({"open_kfid": slot.access.open_kfid, "external_userid": to.user});
@@ -415,14 +447,19 @@ impl WechatApi for WechatClient {
         answer["service_state"].as_i64().ok_or_else(|| failure(Verdict::Retry, false, "平台没有给出会话状态"))
     }
 
-    async fn kf_move(&self, to: &WechatAddress, state: i64, servicer: Option<&str>) -> Result<(), WechatFailure> {
+    async fn kf_move(
+        &self,
+        to: &WechatAddress,
+        state: i64,
+        servicer: Option<&str>,
+    ) -> Result<Option<String>, WechatFailure> {
         let slot = self.slot(&to.account)?;
         let mut body = json!({"open_kfid": slot.access.open_kfid, "external_userid": to.user, "service_state": state});
         if let Some(servicer) = servicer {
             body["servicer_userid"] = json!(servicer);
         }
-        self.call(slot, &Call::post("/cgi-bin/kf/service_state/trans", body)).await?;
-        Ok(())
+        let answer = self.call(slot, &Call::post("/cgi-bin/kf/service_state/trans", body)).await?;
+        Ok(answer["msg_code"].as_str().filter(|code| !code.is_empty()).map(str::to_owned))
     }
 
     async fn kf_on_event(&self, account: &WechatAccount, code: &str, text: &str) -> Result<(), WechatFailure> {

@@ -4,6 +4,7 @@ import { openStream } from "./stream.js";
 import { generatedBubble, renderBody, renderMeta } from "./chat-message.js";
 import { renderForm } from "./chat-form.js";
 import { pickFiles } from "./chat-files.js";
+import { offerWechat } from "./chat-wechat.js";
 
 const API = "/api/chat";
 const $ = (id) => document.getElementById(id);
@@ -104,6 +105,7 @@ function add(message) {
     showTyping(null);
     dropDraft();
   }
+  lookForWechat(message);
   refresh();
   if (near || message.from === "visitor") toEnd();
   else $("more-below").hidden = false;
@@ -574,5 +576,12 @@ function resume() {
     setTimeout(resume, 4000);
   });
 }
-if (session) resume();
+const lookForWechat = offerWechat({ call, ready: () => (session ? Promise.resolve() : begin()) });
+// Back from WeChat's login: the cookie tells which conversation it is, whatever was kept here before.
+if (new URLSearchParams(location.search).has("wechat")) {
+  session = null;
+  store.del("zt.session");
+  history.replaceState(null, "", location.pathname);
+  resume();
+} else if (session) resume();
 window.addEventListener("online", () => { if (stream) stream.kick(); else if (session) resume(); retryFresh(); });
