@@ -108,6 +108,13 @@ else
   leave_out "WeChat peer from npm" "no node and npm found; install Debian's packages nodejs and npm"
 fi
 
+step "the model endpoint, played by an independent server"
+if command -v python3 >/dev/null && python3 -c 'import venv, ensurepip' 2>/dev/null || install python3-venv; then
+  bash tests/model_peer.sh target/debug/zhitong
+else
+  leave_out "model peer" "no python3 with venv found"
+fi
+
 step "done"
 if [ ${#left_out[@]} -gt 0 ]; then
   echo "Left out on this machine:"

@@ -98,7 +98,10 @@ fn write_report(out: &mut impl Write, report: &ProbeReport) -> io::Result<()> {
     writeln!(out, "端点“{}”  {}  {}  {}{said}", report.endpoint, report.host, report.profile, report.model)?;
     for finding in &report.findings {
         let ms = finding.total_ms.map_or_else(String::new, |ms| format!("{ms} 毫秒"));
-        let line = [finding.check.label(), finding.verdict.label(), &ms, &finding.detail];
+        // A speed is neither supported nor not.
+        let measured = finding.check == ProbeCheck::Speed && finding.verdict == ProbeVerdict::Works;
+        let verdict = if measured { "" } else { finding.verdict.label() };
+        let line = [finding.check.label(), verdict, &ms, &finding.detail];
         let words: Vec<&str> = line.into_iter().filter(|word| !word.is_empty()).collect();
         writeln!(out, "  {}", words.join("  "))?;
     }
