@@ -11,12 +11,10 @@ fn with_a_model() -> Talk {
 }
 
 fn asked(talk: &Talk) -> Option<u32> {
-    talk.effects.iter().find_map(|effect| match effect {
-        Effect::AskModel { ticket, question } => {
-            assert!(!question.is_empty());
-            Some(*ticket)
-        }
-        _ => None,
+    talk.effects.iter().find_map(|effect| {
+        let Effect::AskModel { ticket, question } = effect else { return None };
+        assert!(!question.is_empty());
+        Some(*ticket)
     })
 }
 
