@@ -16,6 +16,7 @@ use zhitong::{
     app::{
         App,
         content::{self, Content, Origin},
+        events::ChatEvent,
         model::{self, answer::Ended},
     },
     config::{Config, ModelConfig},
@@ -279,6 +280,47 @@ async fn what_is_no_answer_of_the_contract_never_reaches_a_visitor() {
 }
 
 #[tokio::test]
+async fn what_no_source_carries_never_reaches_a_visitor_not_even_while_it_is_written() {
+    let asked = question();
+    let expected = without_a_model(&asked.words).await;
+    let (app, model) = with([]).await;
+    for (n, (lie, mark)) in [
+        ("补贴金额为50万元。", "50万"),
+        ("可以全额返还87%。", "87"),
+        ("请拨打13912345678咨询。", "139"),
+        ("详见 http://evil.example.com/pay 。", "evil"),
+        ("我们保证给您批下来。", "保证"),
+        ("依据国发〔2099〕99号文件。", "2099"),
+        ("请在2031年3月1日前办理。", "2031"),
+        ("点这里![图](http://a.example.com/c?d=1)。", "example"),
+        ("<img src=x onerror=alert(1)>。", "img"),
+    ]
+    .iter()
+    .enumerate()
+    {
+        app.clock.advance(SignedDuration::from_secs(1));
+        let token = app.visitor().await;
+        let answer = app.say(&token, "1", &asked.words).await.expect(200).json();
+        let seq = answer["conversation"]["seq"].as_i64().expect("seq");
+        model.then(Script::Say(contract("answered", &[&asked.rule], &format!("{}{lie}", asked.sentence))));
+        let mut events = app.app.hub.follow(conversation(&app, &token).await).expect("a stream");
+        let ended = jobs::model::run_once(&app.app).await.expect("worked off");
+        assert!(matches!(ended.as_slice(), [Ended::Refused(_)]), "{n}: {lie}: {ended:?}");
+        assert_eq!(texts(&said(&app, &token, seq).await), expected, "{lie}");
+        let mut last = None;
+        while let Ok(event) = events.try_recv() {
+            if let ChatEvent::Draft(draft) = event {
+                assert!(!draft.text.contains(mark), "{lie}: shown: {}", draft.text);
+                last = Some(draft.state);
+            }
+        }
+        assert_eq!(last, Some("dropped"), "what was shown is taken away");
+        let row = journal(&app.app).await.into_iter().next().expect("an exchange");
+        assert_eq!(row.verdict.as_deref(), Some("refused"), "{lie}");
+    }
+}
+
+#[tokio::test]
 async fn a_model_that_fails_in_any_way_changes_nothing_for_the_visitor() {
     let expected = without_a_model(&question().words).await;
     let (app, model) = with([]).await;
@@ -405,7 +447,9 @@ async fn sentences_are_shown_as_they_pass_and_the_message_takes_their_place() {
     };
     read_until(&mut seen, "event: state").await;
     let whole = contract("answered", &[&asked.rule], &format!("{0}{0}", asked.sentence));
-    let middle = whole.find(&asked.sentence).expect("the sentence") + asked.sentence.len();
+    // A sentence is over when the next one begins.
+    let next = asked.sentence.chars().next().map_or(0, char::len_utf8);
+    let middle = whole.find(&asked.sentence).expect("the sentence") + asked.sentence.len() + next;
     pieces.send(whole[..middle].to_owned()).expect("open");
     read_until(&mut seen, "event: draft").await;
     read_until(&mut seen, "\"state\":\"writing\"").await;

@@ -28,7 +28,7 @@ use crate::{
         dialogue::{
             ConversationState, DialogueState, Facts, GeneratedAnswer, Input, InputKind, Knowledge as _, Shipped, cited,
         },
-        grounding::{Limits, Source, Status, check},
+        grounding::{Limits, Source, Status, check, plain},
         ids::ConversationId,
         kinds::Channel,
         sla::chinese_date,
@@ -423,7 +423,7 @@ fn read(
     }
     let first = named.first().and_then(|source| content.rules.rule(&source.id));
     Ok(GeneratedAnswer {
-        text: draft.answer.trim().to_owned(),
+        text: plain(&draft.answer).trim().to_owned(),
         citations,
         rule_ids: named.iter().map(|source| source.id.clone()).collect(),
         version: content.rules.hash().chars().take(8).collect(),

@@ -48,7 +48,9 @@ async fn the_page_shows_checked_sentences_the_label_and_the_fallback() {
     say(&browser, &asked.words).await;
     browser.sees(HOLDING).await;
     let whole = contract("answered", &[&asked.rule], &format!("{0}{0}", asked.sentence));
-    let middle = whole.find(&asked.sentence).expect("the sentence") + asked.sentence.len();
+    // A sentence is over when the next one begins.
+    let next = asked.sentence.chars().next().map_or(0, char::len_utf8);
+    let middle = whole.find(&asked.sentence).expect("the sentence") + asked.sentence.len() + next;
     pieces.send(whole[..middle].to_owned()).expect("open");
     browser.until(&shown(".msg-draft .ai-text", &asked.sentence)).await;
     browser.until(&shown(".msg-draft .ai-label", LABEL)).await;
