@@ -198,6 +198,7 @@ pub async fn page(
     // Which index leads is decided here, not left to the planner's guess: a rare state must not walk over a million
     // finished cases.
     const BY_DUE: &str = page_sql!("cases c", "TRUE", "c.sort_due");
+    const BY_HANDLER: &str = page_sql!("cases c", "c.handler = $8", "c.sort_due");
     const BY_TYPE: &str = page_sql!("cases c", "c.case_type = $6", "c.sort_due");
     const BY_WORDS: &str = page_sql!("cases c", "c.id IN (SELECT value ->> 'id' FROM json_each($17))", "c.sort_due");
     // One unit's part at a time: each is a walk along its own index in the order of the list.
@@ -226,7 +227,9 @@ pub async fn page(
         }
         return Ok(merged(lines, limit));
     }
-    let sql = if filter.status.is_some() {
+    let sql = if filter.handler.is_some() {
+        BY_HANDLER
+    } else if filter.status.is_some() {
         BY_STATUS
     } else if filter.case_type.is_some() {
         BY_TYPE
@@ -367,7 +370,9 @@ impl Page<'_> {
         // Finished cases lie behind the open ones: a walk over open ones ends there.
         let end = if filter.open == Some(true) { FINISHED } else { FOREVER };
         let before = filter.due_before.map_or(end, Timestamp::as_millisecond);
-        let (sort, id) = after.map_or((i64::MIN, ""), |cursor| (cursor.sort_due, cursor.id.as_str()));
+        // And a walk over finished ones begins there.
+        let start = if filter.open == Some(false) { FINISHED } else { i64::MIN };
+        let (sort, id) = after.map_or((start, ""), |cursor| (cursor.sort_due, cursor.id.as_str()));
         Ok(on_backend!(tx, |conn| {
             let mut query = sqlx::query_as(sql)
                 .bind(scope.all)
