@@ -109,8 +109,12 @@ pub async fn conversation_help(app: &App, officer: &Officer, id: ConversationId)
     };
     let code = matter.and_then(|matter| matter.topic.clone()).or_else(|| row.topic.clone());
     let topic = code.as_deref().and_then(|code| content.taxonomy.topic(code));
-    let mut missing: Vec<String> =
-        state.form.iter().flat_map(|form| form.missing()).map(|key| key.label().to_owned()).collect();
+    let mut missing: Vec<String> = state
+        .form
+        .iter()
+        .flat_map(super::super::domain::dialogue::form::CaseForm::missing)
+        .map(|key| key.label().to_owned())
+        .collect();
     let told = text::normalised(&words);
     let told = Told {
         words: &told,

@@ -74,7 +74,7 @@ fn probe(args: &ProbeArgs, config: &Config) -> anyhow::Result<ExitCode> {
     let mut out = io::stdout().lock();
     let mut reports = Vec::new();
     for setup in &setups {
-        let report = runtime.block_on(crate::model::probe(setup, &limits)).map_err(in_words)?;
+        let report = runtime.block_on(crate::model::probe(setup, &limits)).map_err(|error| in_words(&error))?;
         if !args.json {
             write_report(&mut out, &report)?;
         }
@@ -88,7 +88,7 @@ fn probe(args: &ProbeArgs, config: &Config) -> anyhow::Result<ExitCode> {
     Ok(if usable { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
-fn in_words(error: SetupError) -> anyhow::Error {
+fn in_words(error: &SetupError) -> anyhow::Error {
     anyhow::anyhow!("模型端点“{}”：{}", error.endpoint, error.message)
 }
 
@@ -178,7 +178,8 @@ fn report_json(report: &ProbeReport) -> Value {
 /// When an endpoint cannot be used as it is configured.
 pub fn build_model(config: &Config) -> anyhow::Result<Option<Arc<dyn ModelClient>>> {
     let Some(model) = &config.model else { return Ok(None) };
-    let client = HttpModel::new(&setups(model)?, limits(model), Arc::new(SystemClock)).map_err(in_words)?;
+    let client =
+        HttpModel::new(&setups(model)?, limits(model), Arc::new(SystemClock)).map_err(|error| in_words(&error))?;
     Ok(Some(Arc::new(client)))
 }
 

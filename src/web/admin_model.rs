@@ -254,6 +254,7 @@ pub struct TurnView {
 /// The page.
 #[derive(Debug, Template)]
 #[template(path = "admin/model.html")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a condition of the template")]
 pub struct ModelPage {
     /// The site.
     pub site: Site,

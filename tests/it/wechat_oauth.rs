@@ -125,8 +125,8 @@ impl Stage {
 
 /// The value of a cookie that an answer sets.
 fn set_cookie(answer: &Answer, name: &str) -> Option<String> {
-    let all = answer.headers.get_all(header::SET_COOKIE).iter().filter_map(|value| value.to_str().ok());
-    let found = all.filter_map(|line| line.strip_prefix(name)?.strip_prefix('=')).next()?;
+    let mut all = answer.headers.get_all(header::SET_COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let found = all.find_map(|line| line.strip_prefix(name)?.strip_prefix('='))?;
     assert!(found.contains("HttpOnly") && found.contains("Secure"), "{found}");
     found.split(';').next().map(str::to_owned)
 }

@@ -91,7 +91,7 @@ impl Models {
     }
 
     /// Whether asking is worth a try: a model is configured, not stopped, and nobody's budget is used up. Known without
-    /// looking anything up; [`ask`] has the last word.
+    /// looking anything up; [`mod@ask`] has the last word.
     pub fn is_available(&self) -> bool {
         self.client.get().is_some() && !*self.stopped.borrow() && !self.spent.load(Relaxed)
     }

@@ -185,7 +185,9 @@ mod tests {
                 ChangeKind::Gone => ("[-", "]"),
                 ChangeKind::Added => ("[+", "]"),
             };
-            text.push_str(&format!("{open}{}{close}", change.text));
+            for part in [open, &change.text, close] {
+                text.push_str(part);
+            }
         }
         text
     }

@@ -109,12 +109,12 @@ impl From<Proposal> for ProposalView {
     fn from(proposal: Proposal) -> Self {
         let (topic, topic_label) = proposal.topic.unzip();
         Self {
-            case_type: proposal.case_type.map(|t| t.as_str()),
-            type_label: proposal.case_type.map(|t| t.label()),
+            case_type: proposal.case_type.map(crate::domain::kinds::CaseType::as_str),
+            type_label: proposal.case_type.map(crate::domain::kinds::CaseType::label),
             topic,
             topic_label,
-            urgency: proposal.urgency.map(|u| u.as_str()),
-            urgency_label: proposal.urgency.map(|u| u.label()),
+            urgency: proposal.urgency.map(crate::domain::kinds::Urgency::as_str),
+            urgency_label: proposal.urgency.map(crate::domain::kinds::Urgency::label),
             slots: proposal.slots.into_iter().map(|(label, value)| SlotView { label, value }).collect(),
         }
     }
