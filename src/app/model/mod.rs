@@ -1,4 +1,4 @@
-//! The optional language model: asked only through [`ask`], with personal data replaced, within its budgets, journaled,
+//! The optional language model: asked only through `ask`, with personal data replaced, within its budgets, journaled,
 //! and stoppable at any moment.
 //!
 //! A model never decides anything. Where rules are silent and there are sources, it may put them into words; what it
@@ -91,7 +91,7 @@ impl Models {
     }
 
     /// Whether asking is worth a try: a model is configured, not stopped, and nobody's budget is used up. Known without
-    /// looking anything up; [`mod@ask`] has the last word.
+    /// looking anything up; asking has the last word.
     pub fn is_available(&self) -> bool {
         self.client.get().is_some() && !*self.stopped.borrow() && !self.spent.load(Relaxed)
     }

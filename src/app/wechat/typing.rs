@@ -50,7 +50,7 @@ pub fn officer_types(app: &App, conversation: ConversationId) {
     if app.config.wechat.oa.is_empty() || app.wechat.api().is_none() {
         return;
     }
-    let app = app.clone();
+    let (app, now) = (app.clone(), app.now());
     tokio::spawn(async move {
         let found = async {
             let mut tx = app.db.read().await?;
@@ -61,7 +61,7 @@ pub fn officer_types(app: &App, conversation: ConversationId) {
         };
         match found.await {
             Ok(Some(user)) if user.channel == WechatKind::Oa.as_str() => {
-                send(&app, &WechatAccount { kind: WechatKind::Oa, name: user.account }, &user.openid).await;
+                send(&app, &WechatAccount { kind: WechatKind::Oa, name: user.account }, &user.openid, now).await;
             }
             Ok(_) => {}
             Err(error) => tracing::debug!(error = &error as &dyn std::error::Error, "nobody to show typing to"),
@@ -74,13 +74,13 @@ pub(super) fn late(app: &App, account: &WechatAccount, openid: &str) {
     if account.kind != WechatKind::Oa || app.wechat.api().is_none() {
         return;
     }
-    let (app, account, openid) = (app.clone(), account.clone(), openid.to_owned());
-    tokio::spawn(async move { send(&app, &account, &openid).await });
+    let (app, account, openid, now) = (app.clone(), account.clone(), openid.to_owned(), app.now());
+    tokio::spawn(async move { send(&app, &account, &openid, now).await });
 }
 
-async fn send(app: &App, account: &WechatAccount, openid: &str) {
+async fn send(app: &App, account: &WechatAccount, openid: &str, now: Timestamp) {
     let Some(api) = app.wechat.api() else { return };
-    if !app.wechat.typing.take(&account.name, openid, app.now()) {
+    if !app.wechat.typing.take(&account.name, openid, now) {
         return;
     }
     let to = WechatAddress { account: account.clone(), user: openid.to_owned() };
