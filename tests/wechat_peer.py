@@ -97,7 +97,9 @@ api_base = "http://127.0.0.1:9"
 
     def waiting(self):
         with sqlite3.connect(f"{self.folder}/zhitong.db") as database:
-            return database.execute("SELECT COUNT(*) FROM outbox WHERE target = 'wechat'").fetchone()[0]
+            # What a passive reply carried to a repeat stays as a mark that it was sent.
+            waiting = "SELECT COUNT(*) FROM outbox WHERE target = 'wechat' AND state <> 'sent'"
+            return database.execute(waiting).fetchone()[0]
 
 
 def check(name, condition, shown=""):
