@@ -3,35 +3,24 @@
 
 use std::collections::HashSet;
 
-use jiff::{
-    Timestamp,
-    civil::{Date, date},
-};
+use jiff::civil::{Date, date};
 use serde_json::Value;
 use zhitong::{
-    app::{
-        content::{self, Content, Origin},
-        model::output,
-    },
-    config::Config,
+    app::{content::Content, model::output},
     domain::{
         grounding::{Draft, Limits, Source, Status, check},
         kinds::Channel,
         retrieval::Filter,
         rules::{RuleKind, Status as Life},
-        text::{self, Redactor},
+        text::Redactor,
     },
 };
+
+use crate::retrieval::{examples, plain, shipped};
 
 const TODAY: Date = date(2026, 11, 25);
 const INJECTION: &str = include_str!("../../prompts/eval/injection.jsonl");
 const POLICY: &str = include_str!("../../prompts/eval/policy.jsonl");
-
-fn shipped() -> Content {
-    let now: Timestamp = "2026-11-25T10:00:00+08:00".parse().expect("an instant");
-    let built = content::build(&content::shipped_files(), &Config::default().time, now, Origin::Shipped, true);
-    built.content.expect("the shipped content loads")
-}
 
 struct Line {
     id: String,
@@ -78,14 +67,7 @@ fn found(content: &Content, words: &str) -> Vec<Source> {
 #[test]
 fn the_evaluation_sets_are_well_formed_and_nobodys_examples() {
     let content = shipped();
-    let plain = |words: &str| -> String { text::normalised(words).chars().filter(|c| c.is_alphanumeric()).collect() };
-    let examples: HashSet<String> = content
-        .rules
-        .rules()
-        .iter()
-        .flat_map(|rule| rule.tests.matches.iter().chain(rule.tests.not_matches.iter().map(|m| &m.text)))
-        .map(|example| plain(example))
-        .collect();
+    let examples = examples(&content);
     let (injection, policy) = (lines(INJECTION), lines(POLICY));
     assert!(injection.len() >= 60 && injection.iter().all(|line| !line.answered && line.obeyed.is_some()));
     let kinds: HashSet<&str> = injection.iter().map(|line| line.kind.as_str()).collect();

@@ -14,6 +14,7 @@ use zhitong::{
         dialogue::{DialogueState, Input, Knowledge as _, Reply, Shipped, TurnEnv, turn},
         kinds::Channel,
         retrieval::{Filter, MAX_SUGGESTIONS},
+        rules::Rule,
         text,
     },
 };
@@ -21,7 +22,8 @@ use zhitong::{
 const TODAY: Date = date(2026, 11, 25);
 const QUESTIONS: &str = include_str!("fixtures/retrieval_questions.jsonl");
 
-fn shipped() -> Content {
+/// The content that comes with the binary.
+pub(crate) fn shipped() -> Content {
     let now: Timestamp = "2026-11-25T10:00:00+08:00".parse().expect("an instant");
     let built = content::build(&content::shipped_files(), &Config::default().time, now, Origin::Shipped, true);
     built.content.expect("the shipped content loads")
@@ -53,17 +55,24 @@ fn filter(region: &str, drafts: bool) -> Filter<'_> {
     Filter { today: TODAY, region: Some(region), channel: Some(Channel::Web), drafts }
 }
 
+/// The words as rules compare them, without punctuation.
+pub(crate) fn plain(words: &str) -> String {
+    text::normalised(words).chars().filter(|c| c.is_alphanumeric()).collect()
+}
+
+/// What stands in the rules as an example, right or wrong.
+pub(crate) fn examples(content: &Content) -> HashSet<String> {
+    let of_rule = |rule: &Rule| -> Vec<String> {
+        let wrong = rule.tests.not_matches.iter().map(|m| &m.text);
+        rule.tests.matches.iter().chain(wrong).map(|example| plain(example)).collect()
+    };
+    content.rules.rules().iter().flat_map(of_rule).collect()
+}
+
 #[test]
 fn the_question_set_is_held_apart_from_the_examples_of_the_rules() {
     let content = shipped();
-    let plain = |words: &str| -> String { text::normalised(words).chars().filter(|c| c.is_alphanumeric()).collect() };
-    let examples: HashSet<String> = content
-        .rules
-        .rules()
-        .iter()
-        .flat_map(|rule| rule.tests.matches.iter().chain(rule.tests.not_matches.iter().map(|m| &m.text)))
-        .map(|example| plain(example))
-        .collect();
+    let examples = examples(&content);
     let questions = questions();
     let copied: Vec<&str> =
         questions.iter().filter(|q| examples.contains(&plain(&q.words))).map(|q| q.words.as_str()).collect();
