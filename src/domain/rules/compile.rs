@@ -13,9 +13,10 @@ use super::{
     diagnostic::{Diagnostic, Level},
     engine::Conditions,
     file::{RawFile, RawGroup, RawRule, read},
+    likeness::Likeness,
     lint::{self, Expanded},
     matcher::{MatcherBuilder, Slot},
-    model::{RuleKind, Status},
+    model::{Rule, RuleKind, Status},
     set::{Parts, RuleSet, Topic},
     source::{FileText, nearest},
 };
@@ -403,7 +404,41 @@ fn build(
         rule_topics.push(topic);
         rules.push(rule);
     }
-    Ok(RuleSet::new(Parts { rules, conditions, rule_topics, topics, matcher: builder.build()?, hash }))
+    let none = topics.len() as u16;
+    let taught = taught(&rules, &rule_topics, none);
+    let (matcher, likeness) = std::thread::scope(|scope| {
+        let likeness = scope.spawn(|| Likeness::learn(&taught, topics.len() + 1));
+        (builder.build(), likeness.join().unwrap_or_default())
+    });
+    Ok(RuleSet::new(Parts { rules, conditions, rule_topics, topics, matcher: matcher?, likeness, hash }))
+}
+
+/// What live rules teach about topics: the words of topic rules and the examples of these and of answers, each with its
+/// topic; orders, small talk and answers about the platform teach what has none, and stand under `none`.
+fn taught(rules: &[Rule], rule_topics: &[Option<u16>], none: u16) -> Vec<(u16, String)> {
+    let mut texts = Vec::new();
+    for (rule, topic) in rules.iter().zip(rule_topics).filter(|(rule, _)| rule.status == Status::Active) {
+        let (topic, words) = match (rule.kind, *topic) {
+            (RuleKind::Topic, Some(topic)) => (topic, true),
+            (RuleKind::Answer, topic) => (topic.unwrap_or(none), false),
+            (RuleKind::Command | RuleKind::Smalltalk, _) => (none, false),
+            (RuleKind::Topic, None) | (RuleKind::Type | RuleKind::Urgency | RuleKind::Diversion, _) => continue,
+        };
+        if words {
+            let words = rule.when.all.iter().chain(&rule.when.any).filter(|word| !word.starts_with('@'));
+            texts.extend(words.map(|word| (topic, text::normalised(word))));
+        }
+        texts.extend(rule.tests.matches.iter().map(|example| (topic, text::normalised(example))));
+    }
+    // A counter-example that says where it belongs teaches that topic.
+    let topic_of: HashMap<&str, u16> =
+        rules.iter().zip(rule_topics).filter_map(|(rule, topic)| Some((rule.id.as_str(), (*topic)?))).collect();
+    for example in rules.iter().flat_map(|rule| &rule.tests.not_matches) {
+        if let Some(&topic) = example.expect.as_deref().and_then(|id| topic_of.get(id)) {
+            texts.push((topic, text::normalised(&example.text)));
+        }
+    }
+    texts
 }
 
 /// 350000 covers 3501xx: the zeros of lower levels are no part of the code.

@@ -25,6 +25,10 @@ const ANSWER_TOPIC_VOTE: u32 = 30;
 const ANSWER_TYPE_VOTE: u32 = 15;
 /// What the type that the taxonomy gives a topic gains.
 const PRIOR_VOTE: u32 = 14;
+/// What a topic gains that the message is like, for each point of its lead.
+const LIKENESS_VOTE: f32 = 200.0;
+/// Lead from which likeness alone names a topic that no rule named.
+const LIKENESS_FLOOR: f32 = 0.2;
 /// Score from which a complaint, without any question, keeps a consultation answer back.
 const COMPLAINT_FLOOR: u32 = 18;
 /// A stretch of more characters without any question tells something: it is not answered with a consultation.
@@ -80,40 +84,42 @@ impl RuleSet {
         if parts.len() > 1 {
             fired_on_whole = None;
         }
-        let mut judged: Vec<(Part, Matter)> = Vec::with_capacity(parts.len());
+        let mut judged: Vec<(Part, Weighed<'_>)> = Vec::with_capacity(parts.len());
         for part in parts {
             let fired = fired_on_whole.take().unwrap_or_else(|| self.fired_on(scratch, &part, &setting));
-            let matter = self.matter(input, scratch, &part, fired, &mut decision);
+            let weighed = self.weigh(scratch, &part, fired, &mut decision);
             // Parts that turn out to be about the same, or about nothing, are one matter with their neighbour.
             match judged.last_mut() {
                 Some((before, other))
-                    if matter.topic == other.topic || matter.topic.is_none() || other.topic.is_none() =>
+                    if weighed.topic() == other.topic() || weighed.topic().is_none() || other.topic().is_none() =>
                 {
                     before.stretch = Stretch::of(scratch, before.stretch.first, part.stretch.last);
                     if before.stretch.first == 0 {
                         before.preface = None;
                     }
                     let fired = self.fired_on(scratch, before, &setting);
-                    *other = self.matter(input, scratch, before, fired, &mut decision);
+                    *other = self.weigh(scratch, before, fired, &mut decision);
                 }
-                _ => judged.push((part, matter)),
+                _ => judged.push((part, weighed)),
             }
         }
-        decision.matters = judged.into_iter().map(|(_, matter)| matter).collect();
+        // Topics that rules named, by matter: likeness alone makes no matter of small talk.
+        let mut told_topic = Vec::with_capacity(judged.len());
+        for (part, weighed) in judged {
+            told_topic.push(weighed.shown(scratch));
+            decision.matters.push(self.conclude(input, scratch, &part, weighed));
+        }
         for matter in &mut decision.matters {
             matter.urgency = matter.urgency.max(danger);
         }
         // Types alone are no matter: 怎么 makes “你们几点上班” a consultation and leaves it small talk. Nor is a
         // topic that shows in fewer characters than the small talk does.
         let smalltalk_chars = smalltalk.as_ref().map_or(0, |(_, fired)| fired.matched as usize);
-        let told = |m: &Matter| {
-            let topical = m
-                .topics
-                .first()
-                .is_some_and(|t| t.evidence.iter().map(|word| word.chars().count()).sum::<usize>() >= smalltalk_chars);
+        let told = |(m, shown): (&Matter, &Option<usize>)| {
+            let topical = shown.is_some_and(|chars| chars >= smalltalk_chars);
             topical || m.answer.is_some() || m.expired.is_some() || m.sensitive
         };
-        if !decision.matters.iter().any(told) {
+        if !decision.matters.iter().zip(&told_topic).any(told) {
             let wants_action = decision.matters.iter().any(|m| {
                 m.urgency > Urgency::Normal
                     || m.types.iter().any(|t| {
@@ -322,22 +328,9 @@ impl RuleSet {
         out
     }
 
-    fn matter(
-        &self,
-        input: &Input<'_>,
-        scratch: &Scratch,
-        part: &Part,
-        fired: Vec<Fired>,
-        decision: &mut Decision,
-    ) -> Matter {
+    /// What the rules that fired on a part say, before anything is concluded from it.
+    fn weigh<'a>(&'a self, scratch: &Scratch, part: &Part, fired: Vec<Fired>, decision: &mut Decision) -> Weighed<'a> {
         let stretch = &part.stretch;
-        let span = scratch.text.original_range(stretch.start as usize..stretch.end as usize);
-        // A single matter is the whole message, punctuation included.
-        let span = if part.preface.is_none() && stretch.first == 0 && stretch.last as usize == scratch.clauses.len() {
-            0..input.text.len()
-        } else {
-            span
-        };
         let mut votes = Votes::default();
         let mut answers: Vec<(&Rule, Fired)> = Vec::new();
         let mut urgency = Urgency::Normal;
@@ -379,7 +372,6 @@ impl RuleSet {
         let asks = asks_something(scratch, stretch);
         let complains = !asks && (votes.complains() || stretch.chars > STATEMENT_CHARS);
         let choice = choose(answers, complains);
-        let mut answer = None;
         if let Some((rule, fired)) = &choice.winner {
             fired_rules.insert(0, rule.id.clone());
             sensitive |= rule.sensitive;
@@ -391,12 +383,27 @@ impl RuleSet {
             if let Some(case_type) = rule.case_type {
                 votes.case_type(case_type, ANSWER_TYPE_VOTE + fired.matched.min(MATCHED_CAP), fired);
             }
-            answer = answer_hit(rule);
         }
-        votes.topics.sort_by(|a, b| b.score.cmp(&a.score).then(a.key.cmp(&b.key)));
-        // What a topic usually is (拖欠: 账款投诉) counts only where the topic shows clearly: 村里 alone is no arrears.
-        let clear = votes.topics.first().filter(|t| t.score >= CLEAR);
-        if let Some(prior) = clear.and_then(|t| self.topics.get(usize::from(t.key))).and_then(|t| t.case_type) {
+        votes.sort_topics();
+        Weighed { votes, choice, urgency, rules: fired_rules, sensitive }
+    }
+
+    fn conclude(&self, input: &Input<'_>, scratch: &Scratch, part: &Part, weighed: Weighed<'_>) -> Matter {
+        let Weighed { mut votes, choice, urgency, rules, sensitive } = weighed;
+        let stretch = &part.stretch;
+        let span = scratch.text.original_range(stretch.start as usize..stretch.end as usize);
+        // A single matter is the whole message, punctuation included.
+        let span = if part.preface.is_none() && stretch.first == 0 && stretch.last as usize == scratch.clauses.len() {
+            0..input.text.len()
+        } else {
+            span
+        };
+        let answer = choice.winner.as_ref().and_then(|(rule, _)| answer_hit(rule));
+        let clear: Vec<u16> = votes.topics.iter().filter(|t| t.score >= CLEAR).map(|t| t.key).collect();
+        self.lean(scratch, stretch, &mut votes);
+        // What a topic usually is (拖欠: 账款投诉) counts only where rules name the topic clearly: 村里 alone is no arrears.
+        let named = votes.topics.first().map(|t| t.key).filter(|topic| clear.contains(topic));
+        if let Some(prior) = named.and_then(|n| self.topics.get(usize::from(n))).and_then(|t| t.case_type) {
             votes.add_type(prior, PRIOR_VOTE);
         }
         votes.types.sort_by(|a, b| b.score.cmp(&a.score).then(a.key.cmp(&b.key)));
@@ -426,13 +433,54 @@ impl RuleSet {
             topics,
             urgency,
             confidence,
-            rules: fired_rules,
+            rules,
             answer,
             clarify: choice.clarify,
             expired: choice.expired,
             sensitive,
             objects,
         }
+    }
+
+    /// Adds what the words of the stretch say by their likeness to the rules' own words and examples.
+    fn lean(&self, scratch: &Scratch, stretch: &Stretch, votes: &mut Votes) {
+        let text = scratch.slice(stretch.start, stretch.end);
+        for like in self.likeness.nearest(text) {
+            // More like small talk than like any further topic.
+            if usize::from(like.topic) == self.topics.len() {
+                break;
+            }
+            if like.lead >= LIKENESS_FLOOR || votes.topics.iter().any(|t| t.key == like.topic) {
+                let score = (like.lead * LIKENESS_VOTE) as u32;
+                let words = self.likeness.evidence(text, like.topic).into_iter();
+                let spans: Vec<(u32, u32)> =
+                    words.map(|(start, end)| (stretch.start + start as u32, stretch.start + end as u32)).collect();
+                Vote::add(&mut votes.topics, like.topic, score, &spans);
+            }
+        }
+        votes.sort_topics();
+    }
+}
+
+/// What the rules that fired on a part say.
+struct Weighed<'a> {
+    votes: Votes,
+    choice: Choice<'a>,
+    urgency: Urgency,
+    rules: Vec<String>,
+    sensitive: bool,
+}
+
+impl Weighed<'_> {
+    /// The topic that the rules name.
+    fn topic(&self) -> Option<u16> {
+        self.votes.topics.first().map(|t| t.key)
+    }
+
+    /// Characters in which that topic shows.
+    fn shown(&self, scratch: &Scratch) -> Option<usize> {
+        let topic = self.votes.topics.first()?;
+        Some(topic.words(scratch).iter().map(|word| word.chars().count()).sum())
     }
 }
 
@@ -645,6 +693,10 @@ impl<K: Copy + PartialEq> Vote<K> {
 impl Votes {
     fn topic(&mut self, topic: u16, score: u32, fired: &Fired) {
         Vote::add(&mut self.topics, topic, score, &fired.spans);
+    }
+
+    fn sort_topics(&mut self) {
+        self.topics.sort_by(|a, b| b.score.cmp(&a.score).then(a.key.cmp(&b.key)));
     }
 
     fn case_type(&mut self, case_type: CaseType, score: u32, fired: &Fired) {

@@ -15,6 +15,7 @@ mod examples;
 mod explain;
 mod figures;
 mod file;
+mod likeness;
 mod lint;
 mod matcher;
 mod model;

@@ -4,6 +4,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use super::{
     engine::Conditions,
+    likeness::Likeness,
     matcher::{Matcher, Scratch, Slot},
     model::{Rule, RuleKind},
 };
@@ -18,6 +19,7 @@ pub struct RuleSet {
     pub(super) rule_topics: Vec<Option<u16>>,
     pub(super) topics: Vec<Topic>,
     pub(super) matcher: Arc<Matcher>,
+    pub(super) likeness: Arc<Likeness>,
     by_id: HashMap<String, usize>,
     triggers: Triggers,
     hash: Arc<str>,
@@ -50,16 +52,17 @@ pub(super) struct Parts {
     pub(super) rule_topics: Vec<Option<u16>>,
     pub(super) topics: Vec<Topic>,
     pub(super) matcher: Matcher,
+    pub(super) likeness: Likeness,
     pub(super) hash: String,
 }
 
 impl RuleSet {
     pub(super) fn new(parts: Parts) -> Self {
-        let Parts { rules, conditions, rule_topics, topics, matcher, hash } = parts;
+        let Parts { rules, conditions, rule_topics, topics, matcher, likeness, hash } = parts;
         let by_id = rules.iter().enumerate().map(|(n, rule)| (rule.id.clone(), n)).collect();
         let triggers = Triggers::new(&conditions);
-        let matcher = Arc::new(matcher);
-        Self { rules, conditions, rule_topics, topics, matcher, by_id, triggers, hash: hash.into() }
+        let (matcher, likeness) = (Arc::new(matcher), Arc::new(likeness));
+        Self { rules, conditions, rule_topics, topics, matcher, likeness, by_id, triggers, hash: hash.into() }
     }
 
     /// Content hash of the files that the set was compiled from, hexadecimal.
