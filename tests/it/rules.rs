@@ -387,6 +387,29 @@ fn several_matters_are_told_apart_and_one_story_is_not() {
 }
 
 #[test]
+fn a_message_without_a_known_word_goes_where_its_like_goes_and_gets_no_answer() {
+    let rules = "[[rule]]\nid = \"realty\"\ntitle = \"不动产\"\nstatus = \"active\"\nkind = \"topic\"\ntopic = \"REALTY\"\nweight = 34
+[rule.when]\nany = [\"不动产登记\"]\n[rule.tests]\nmatch = [\"厂房抵押的不动产登记怎么撤\", \"不动产登记窗口在哪\"]
+[[rule]]\nid = \"cancel\"\ntitle = \"注销\"\nstatus = \"active\"\nkind = \"topic\"\ntopic = \"REG.CANCEL\"\nweight = 34
+[rule.when]\nany = [\"公司注销\"]\n[rule.tests]\nmatch = [\"公司注销登什么公告\"]
+not_match = [{ text = \"厂房的抵押怎么注销\", expect = \"realty\" }]
+[[rule]]\nid = \"hello\"\ntitle = \"问好\"\nstatus = \"active\"\nkind = \"smalltalk\"
+[rule.when]\nany = [\"吃了吗\"]\n[rule.answer]\ntext = \"您好。\"\n[rule.tests]\nmatch = [\"今天吃了吗\"]\n";
+    let set = compiled(rules).set.expect("the set is built");
+    let decide = |text| set.decide(&Input { text, channel: Channel::Web, area: None, today: TODAY });
+    let decision = decide("厂房押给银行，抵押怎么撤");
+    let matter = decision.matters.first().expect("there is a matter");
+    assert_eq!((matter.topic.as_deref(), &matter.rules, &matter.answer), (Some("REALTY"), &vec![], &None));
+    let words = matter.topics.first().map(|t| t.evidence.clone()).unwrap_or_default();
+    assert!(words.iter().any(|word| word == "厂房" || word == "抵押"), "{words:?}");
+    // A rule that fired keeps its topic against a faint likeness, and what is like nothing has no topic.
+    assert_eq!(decide("公司注销找谁").matters.first().and_then(|m| m.topic.as_deref()), Some("REG.CANCEL"));
+    for message in ["今天有空吗", "五颜六色"] {
+        assert_eq!(decide(message).matters.first().and_then(|m| m.topic.clone()), None, "{message}");
+    }
+}
+
+#[test]
 fn hostile_messages_end_in_time() {
     let set = shipped();
     let begun = std::time::Instant::now();

@@ -27,6 +27,8 @@ const ANSWER_TYPE_VOTE: u32 = 15;
 const PRIOR_VOTE: u32 = 14;
 /// What a topic gains that the message is like, for each point of its lead.
 const LIKENESS_VOTE: f32 = 200.0;
+/// What likeness adds at most: several rules that name another topic outweigh it.
+const LIKENESS_CAP: f32 = 100.0;
 /// Lead from which likeness alone names a topic that no rule named.
 const LIKENESS_FLOOR: f32 = 0.2;
 /// Score from which a complaint, without any question, keeps a consultation answer back.
@@ -451,7 +453,7 @@ impl RuleSet {
                 break;
             }
             if like.lead >= LIKENESS_FLOOR || votes.topics.iter().any(|t| t.key == like.topic) {
-                let score = (like.lead * LIKENESS_VOTE) as u32;
+                let score = (like.lead * LIKENESS_VOTE).min(LIKENESS_CAP) as u32;
                 let words = self.likeness.evidence(text, like.topic).into_iter();
                 let spans: Vec<(u32, u32)> =
                     words.map(|(start, end)| (stretch.start + start as u32, stretch.start + end as u32)).collect();

@@ -139,7 +139,9 @@ impl Likeness {
             let Some(&term) = self.terms.get(&term) else { return };
             let rarity = self.rarity.get(term as usize).copied().unwrap_or_default();
             if let Some((_, says)) = self.says_of(term).iter().find(|(known, _)| *known == topic) {
-                found.push((rarity * says, start, end));
+                // A pair reads as a word, a single character hardly.
+                let reads = if text.get(start..end).is_some_and(|term| term.chars().count() > 1) { 2.0 } else { 1.0 };
+                found.push((reads * rarity * says, start, end));
             }
         });
         found.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
