@@ -26,11 +26,11 @@ const ANSWER_TYPE_VOTE: u32 = 15;
 /// What the type that the taxonomy gives a topic gains.
 const PRIOR_VOTE: u32 = 14;
 /// What a topic gains that the message is like, for each point of its lead.
-const LIKENESS_VOTE: f32 = 200.0;
+const LIKENESS_VOTE: f32 = 300.0;
 /// What likeness adds at most: several rules that name another topic outweigh it.
 const LIKENESS_CAP: f32 = 100.0;
 /// Lead from which likeness alone names a topic that no rule named.
-const LIKENESS_FLOOR: f32 = 0.2;
+const LIKENESS_FLOOR: f32 = 0.15;
 /// Score from which a complaint, without any question, keeps a consultation answer back.
 const COMPLAINT_FLOOR: u32 = 18;
 /// A stretch of more characters without any question tells something: it is not answered with a consultation.
@@ -452,11 +452,17 @@ impl RuleSet {
             if usize::from(like.topic) == self.topics.len() {
                 break;
             }
-            if like.lead >= LIKENESS_FLOOR || votes.topics.iter().any(|t| t.key == like.topic) {
+            let words = self.likeness.evidence(text, like.topic);
+            // One word alone names no topic: 专家 occurs in many.
+            let pairs =
+                words.iter().filter(|(start, end)| text.get(*start..*end).is_some_and(|w| w.chars().count() > 1));
+            let names = like.lead >= LIKENESS_FLOOR && pairs.count() > 1;
+            if names || votes.topics.iter().any(|t| t.key == like.topic) {
                 let score = (like.lead * LIKENESS_VOTE).min(LIKENESS_CAP) as u32;
-                let words = self.likeness.evidence(text, like.topic).into_iter();
-                let spans: Vec<(u32, u32)> =
-                    words.map(|(start, end)| (stretch.start + start as u32, stretch.start + end as u32)).collect();
+                let spans: Vec<(u32, u32)> = words
+                    .into_iter()
+                    .map(|(start, end)| (stretch.start + start as u32, stretch.start + end as u32))
+                    .collect();
                 Vote::add(&mut votes.topics, like.topic, score, &spans);
             }
         }

@@ -26,6 +26,8 @@ pub(super) struct Likeness {
     terms: HashMap<u64, u32>,
     /// How telling each term is (inverse document frequency).
     rarity: Vec<f32>,
+    /// The same for a term that was never seen.
+    strangest: f32,
     /// What term `n` says for the topics it occurs with is `says[from[n]..from[n + 1]]`.
     from: Vec<u32>,
     says: Vec<(u16, f32)>,
@@ -61,10 +63,11 @@ impl Likeness {
             }
         }
         let all = documents.len() as f32;
+        learnt.strangest = (1.0 + all).ln() + 1.0;
         learnt.rarity = seen.iter().map(|&n| ((1.0 + all) / (1.0 + n as f32)).ln() + 1.0).collect();
         let mut sums: Vec<(u32, u16, f32)> = Vec::new();
         for (topic, mut terms) in documents {
-            learnt.scale(&mut terms);
+            learnt.scale(&mut terms, 0.0);
             sums.extend(terms.into_iter().map(|(term, weight)| (term, topic, weight)));
         }
         sums.sort_unstable_by_key(|&(term, topic, _)| (term, topic));
@@ -94,9 +97,10 @@ impl Likeness {
         self.unknown = own.iter().map(|own| ((everything - own) / everything).ln()).collect();
     }
 
-    /// Weighs counted terms by how telling they are and brings them to length 1.
-    fn scale(&self, terms: &mut [(u32, f32)]) {
-        let mut squares = 0.0;
+    /// Weighs counted terms by how telling they are and brings them to length 1; `strange` is the squared weight of
+    /// terms that nobody taught: a text made of them is like nothing.
+    fn scale(&self, terms: &mut [(u32, f32)], strange: f32) {
+        let mut squares = strange;
         for (term, weight) in terms.iter_mut() {
             *weight = (1.0 + weight.ln()) * self.rarity.get(*term as usize).copied().unwrap_or(0.0);
             squares += *weight * *weight;
@@ -108,12 +112,16 @@ impl Likeness {
     /// The topics that a text in normal form is most like, best first; at most three.
     pub(super) fn nearest(&self, text: &str) -> Vec<Like> {
         let mut terms = Vec::new();
-        each_term(text, MAX_CHARS, |term| terms.extend(self.terms.get(&term)));
+        let mut strange = 0.0_f32;
+        each_term(text, MAX_CHARS, |term| match self.terms.get(&term) {
+            Some(&known) => terms.push(known),
+            None => strange += 1.0,
+        });
         if terms.is_empty() {
             return Vec::new();
         }
         let mut terms = counted(terms);
-        self.scale(&mut terms);
+        self.scale(&mut terms, strange * self.strangest * self.strangest);
         let known: f32 = terms.iter().map(|(_, weight)| weight).sum();
         let mut scores: Vec<f32> = self.unknown.iter().map(|says| says * known).collect();
         for (term, weight) in terms {
@@ -170,7 +178,8 @@ fn each_term(text: &str, max_chars: usize, mut found: impl FnMut(u64)) {
     each_placed_term(text, max_chars, |term, _, _| found(term));
 }
 
-/// Single Han characters, and pairs of neighbouring letters, digits and Han characters, with the bytes they stand at.
+/// Single Han characters, and pairs of neighbouring letters, digits and Han characters (numbers aside), with the bytes
+/// they stand at.
 fn each_placed_term(text: &str, max_chars: usize, mut found: impl FnMut(u64, usize, usize)) {
     let mut before: Option<(char, usize)> = None;
     for (at, c) in text.char_indices().take(max_chars) {
@@ -182,7 +191,9 @@ fn each_placed_term(text: &str, max_chars: usize, mut found: impl FnMut(u64, usi
         if is_han(c) {
             found(u64::from(c as u32), at, end);
         }
-        if let Some((before, start)) = before {
+        if let Some((before, start)) = before
+            && !(before.is_ascii_digit() && c.is_ascii_digit())
+        {
             found(u64::from(before as u32) << 32 | u64::from(c as u32), start, end);
         }
         before = Some((c, at));
