@@ -27,6 +27,9 @@ const ANSWER_TYPE_VOTE: u32 = 15;
 const PRIOR_VOTE: u32 = 14;
 /// What a topic gains that the message is like, for each point of its lead.
 const LIKENESS_VOTE: f32 = 300.0;
+/// The same for a clause that shall tell a matter apart, which must have this many characters.
+const CLAUSE_FLOOR: f32 = 0.3;
+const LIKE_CLAUSE_CHARS: usize = 4;
 /// What likeness adds at most: several rules that name another topic outweigh it.
 const LIKENESS_CAP: f32 = 100.0;
 /// Lead from which likeness alone names a topic that no rule named.
@@ -233,7 +236,9 @@ impl RuleSet {
                 for clause in clauses {
                     // The clause alone first; with the clause before it only when that needs it.
                     let alone = Stretch::of(scratch, clause, clause + 1);
+                    let mut borrows = false;
                     let fired = conditions.evaluate(n, scratch, &alone, setting).or_else(|miss| {
+                        borrows = true;
                         // A new sentence or 另外 must not borrow words from what came before it.
                         if clause == 0 || opens_anew(scratch, clause) {
                             return Err(miss);
@@ -244,13 +249,59 @@ impl RuleSet {
                     if let Ok(fired) = fired {
                         let group = self.topics.get(usize::from(topic)).map_or(0, |t| t.group);
                         let score = Self::vote_of(rule, &fired);
-                        evidence.push(Evidence { clause, topic, group, score });
+                        evidence.push(Evidence { clause, topic, group, score, borrows });
                     }
                 }
+            }
+            // A clause that names its own topic clearly needs no words of the one before.
+            let clear: Vec<u32> =
+                evidence.iter().filter(|e| !e.borrows && e.score >= CLEAR).map(|e| e.clause).collect();
+            evidence.retain(|e| !e.borrows || !clear.contains(&e.clause));
+            // What several rules say of a clause adds up.
+            evidence.sort_unstable_by_key(|e| (e.clause, e.topic));
+            evidence.dedup_by(|next, first| {
+                let same = (next.clause, next.topic) == (first.clause, first.topic);
+                first.score += if same { next.score } else { 0 };
+                same
+            });
+            if announces_several(scratch) {
+                self.clauses_like(scratch, &mut evidence);
             }
             evidence.sort_unstable_by_key(|e| (e.clause, std::cmp::Reverse(e.score)));
         }
         split(scratch, &evidence)
+    }
+
+    /// Clauses in which no rule names a topic clearly, but that are clearly like one.
+    fn clauses_like(&self, scratch: &Scratch, evidence: &mut Vec<Evidence>) {
+        for (n, clause) in scratch.clauses.iter().enumerate() {
+            let n = n as u32;
+            if !(LIKE_CLAUSE_CHARS..=STATEMENT_CHARS as usize * 2).contains(&clause.chars)
+                || evidence.iter().any(|e| e.clause == n && e.score >= CLEAR)
+            {
+                continue;
+            }
+            let text = scratch.slice(clause.start as u32, clause.end as u32);
+            let Some(like) = self.likeness.nearest(text).into_iter().next() else { continue };
+            if like.lead < CLAUSE_FLOOR || self.pairs_for(text, like.topic) < 2 {
+                continue;
+            }
+            if let Some(topic) = self.topics.get(usize::from(like.topic)) {
+                evidence.push(Evidence {
+                    clause: n,
+                    topic: like.topic,
+                    group: topic.group,
+                    score: CLEAR,
+                    borrows: false,
+                });
+            }
+        }
+    }
+
+    /// How many pairs of characters in the text speak for the topic: one word alone names none, 专家 occurs in many.
+    fn pairs_for(&self, text: &str, topic: u16) -> usize {
+        let pair = |&(start, end): &(usize, usize)| text.get(start..end).is_some_and(|w| w.chars().count() > 1);
+        self.likeness.evidence(text, topic).iter().filter(|span| pair(span)).count()
     }
 
     /// The matters of a scanned message, as [`RuleSet::decide`] tells them apart.
@@ -264,9 +315,8 @@ impl RuleSet {
         if scratch.clauses.len() <= 1 {
             return false;
         }
-        let announced = !scratch.items.is_empty() || scratch.signs(Sign::Marker).next().is_some();
         let questions = scratch.clauses.iter().filter(|c| c.boundary == Boundary::Question).count();
-        if announced || questions >= 2 {
+        if announces_several(scratch) || questions >= 2 {
             return true;
         }
         let mut first: Option<u16> = None;
@@ -453,7 +503,6 @@ impl RuleSet {
                 break;
             }
             let words = self.likeness.evidence(text, like.topic);
-            // One word alone names no topic: 专家 occurs in many.
             let pairs =
                 words.iter().filter(|(start, end)| text.get(*start..*end).is_some_and(|w| w.chars().count() > 1));
             let names = like.lead >= LIKENESS_FLOOR && pairs.count() > 1;
@@ -490,6 +539,13 @@ impl Weighed<'_> {
         let topic = self.votes.topics.first()?;
         Some(topic.words(scratch).iter().map(|word| word.chars().count()).sum())
     }
+}
+
+/// Whether the message says itself that it holds several matters: 1、2、, 另外, 分别.
+fn announces_several(scratch: &Scratch) -> bool {
+    !scratch.items.is_empty()
+        || scratch.signs(Sign::Marker).next().is_some()
+        || scratch.signs(Sign::Several).next().is_some()
 }
 
 /// Where and when: regions named in the message count instead of the enterprise's own.

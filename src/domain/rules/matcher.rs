@@ -58,7 +58,8 @@ impl MatcherBuilder {
                 | Sign::Causal
                 | Sign::Anaphor
                 | Sign::Parallel
-                | Sign::Blame => sign.words().iter().map(|word| (*word).to_owned()).collect(),
+                | Sign::Blame
+                | Sign::Several => sign.words().iter().map(|word| (*word).to_owned()).collect(),
             };
             let ids = builder.ids(false, &words);
             builder.slots.push((false, ids));
@@ -436,8 +437,10 @@ impl Scratch {
         }
     }
 
-    /// A list of troubles in one clause: 补贴没到、消防没人来、社保登不上. A list of names (执照、许可证、公章) is none.
+    /// A list of troubles in one clause: 补贴没到、消防没人来、社保登不上. A list of names (执照、许可证、公章) is none, unless
+    /// something counts its items: 执照、食品证、消防，分别在哪.
     fn find_list(&self, text: &Normalised, cuts: &mut Vec<(u32, Boundary)>) {
+        let counted = self.signs(Sign::Several).next().is_some();
         for clause in &self.clauses {
             let Some(words) = text.as_str().get(clause.start..clause.end) else { continue };
             if !words.contains('、') {
@@ -447,8 +450,9 @@ impl Scratch {
             let mut starts: Vec<(u32, bool)> = Vec::new();
             for part in words.split('、') {
                 let end = start + part.len();
-                let troubled = part.chars().count() >= LIST_CHARS
-                    && self.signs(Sign::Problem).any(|hit| hit.start as usize >= start && hit.end as usize <= end);
+                let troubled = counted && part.chars().count() > 1
+                    || part.chars().count() >= LIST_CHARS
+                        && self.signs(Sign::Problem).any(|hit| hit.start as usize >= start && hit.end as usize <= end);
                 starts.push((start as u32, troubled));
                 start = end + '、'.len_utf8();
             }

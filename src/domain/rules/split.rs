@@ -18,6 +18,8 @@ pub(super) struct Evidence {
     pub(super) group: u16,
     /// How strongly it showed.
     pub(super) score: u32,
+    /// Only together with words of the clause before.
+    pub(super) borrows: bool,
 }
 
 /// One matter: its clauses, and clauses in front of the first matter that speak for all.
@@ -81,6 +83,7 @@ fn cuts(scratch: &Scratch, evidence: &[Evidence], whole: Stretch) -> Vec<u32> {
     let letter = whole.chars > LETTER_CHARS;
     let item_clauses: Vec<u32> = scratch.items.iter().map(|&at| scratch.clause_at(at)).collect();
     let mut running = Running::default();
+    let row = is_row(evidence);
     // The last clause that showed a topic of the running matter.
     let mut last_topical = 0;
     let mut pending_marker: Option<u32> = None;
@@ -122,7 +125,7 @@ fn cuts(scratch: &Scratch, evidence: &[Evidence], whole: Stretch) -> Vec<u32> {
             pending_marker = None;
             continue;
         }
-        if signs(scratch, clause, last_topical, best, &running, marker, whole.chars) >= THRESHOLD {
+        if signs(scratch, clause, last_topical, best, &running, marker, whole.chars) + row >= THRESHOLD {
             starts.push(marker.unwrap_or_else(|| sentence_start(scratch, clause, last_topical)));
             running = Running::default();
         }
@@ -131,6 +134,17 @@ fn cuts(scratch: &Scratch, evidence: &[Evidence], whole: Stretch) -> Vec<u32> {
         pending_marker = None;
     }
     starts
+}
+
+/// Three clauses that each name a topic of their own outright are rather a row than a story: 欠款没给，保证金没退，标也投不了.
+fn is_row(evidence: &[Evidence]) -> i32 {
+    let mut topics: Vec<u16> = Vec::new();
+    for clause in evidence.chunk_by(|a, b| a.clause == b.clause) {
+        if let Some(best) = strongest(clause).filter(|best| best.score >= STRONG && !topics.contains(&best.topic)) {
+            topics.push(best.topic);
+        }
+    }
+    if topics.len() > 2 { 3 } else { 0 }
 }
 
 /// What the running matter is about.
@@ -283,6 +297,9 @@ fn signs(
     }
     if chars > LETTER_CHARS {
         score -= 3;
+    } else if scratch.signs(Sign::Several).next().is_some() {
+        // 执照、食品证、开业消防，分别在哪
+        score += 3;
     }
     score
 }

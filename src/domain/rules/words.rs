@@ -28,11 +28,13 @@ pub(super) enum Sign {
     Organ,
     /// The name of a region that has rules of its own.
     Place,
+    /// Counts several things: 分别, 三样, 哪件先.
+    Several,
 }
 
 impl Sign {
     /// All signs; the position is the number of their slot.
-    pub(super) const ALL: [Self; 11] = [
+    pub(super) const ALL: [Self; 12] = [
         Self::Negator,
         Self::Marker,
         Self::WeakMarker,
@@ -44,6 +46,7 @@ impl Sign {
         Self::Blame,
         Self::Organ,
         Self::Place,
+        Self::Several,
     ];
 
     /// The number of its slot.
@@ -63,6 +66,7 @@ impl Sign {
             Self::Anaphor => ANAPHORS,
             Self::Parallel => PARALLELS,
             Self::Blame => BLAME,
+            Self::Several => SEVERAL,
             Self::Organ | Self::Place => &[],
         }
     }
@@ -99,6 +103,48 @@ const NEGATORS: &[&str] = &[
 /// Negators that deny the act of speech, so that even an excluded word does not count: 我不是要投诉.
 pub(super) const DENIALS: &[&str] =
     &["不是", "并不是", "并非", "不想", "没想", "不打算", "没打算", "没有要", "没说要", "不算是"];
+
+const SEVERAL: &[&str] = &[
+    "分别",
+    "各自",
+    "两边",
+    "这两个",
+    "这两样",
+    "这三样",
+    "这几样",
+    "两样",
+    "三样",
+    "四样",
+    "几样",
+    "一样样",
+    "样样",
+    "两件事",
+    "三件事",
+    "几件事",
+    "两个事",
+    "三个事",
+    "两桩",
+    "三桩",
+    "都要报",
+    "都要问",
+    "都想问",
+    "哪件先",
+    "哪个先",
+    "先办哪",
+    "一起办",
+    "一并办",
+    "并着",
+    "同时办",
+    "三座大山",
+    "三段",
+    "两头",
+    "分开跑",
+    "分开办",
+    "一起帮",
+    "都没动静",
+    "都卡着",
+    "都没谱",
+];
 
 const MARKERS: &[&str] = &[
     "另外",
