@@ -12,7 +12,7 @@ use sha2::{Digest as _, Sha256};
 use super::{
     diagnostic::{Diagnostic, Level},
     engine::Conditions,
-    file::{RawFile, RawGroup, RawRule, read},
+    file::{RawFile, RawGroup, RawLesson, RawRule, read},
     likeness::Likeness,
     lint::{self, Expanded},
     matcher::{MatcherBuilder, Slot},
@@ -104,6 +104,7 @@ pub fn compile(files: &[SourceFile], env: &CompileEnv) -> Compiled {
         let found = read(number, text, &mut diagnostics);
         raw.rules.extend(found.rules);
         raw.groups.extend(found.groups);
+        raw.lessons.extend(found.lessons);
     }
     let groups = Groups::resolve(&raw.groups, &texts, &mut diagnostics);
     let mut rules = Vec::with_capacity(raw.rules.len());
@@ -114,6 +115,7 @@ pub fn compile(files: &[SourceFile], env: &CompileEnv) -> Compiled {
     lint::rules(&mut rules, &texts, env, &mut diagnostics);
     let groups_used: BTreeSet<&str> = rules.iter().flat_map(|(_, e)| e.groups.iter().map(String::as_str)).collect();
     lint::groups(&raw.groups, &groups_used, &texts, &mut diagnostics);
+    lint::lessons(&raw.lessons, &texts, env, &mut diagnostics);
     let allowing: HashMap<&str, &[String]> = rules
         .iter()
         .filter(|(rule, _)| !rule.allow.is_empty())
@@ -135,7 +137,7 @@ pub fn compile(files: &[SourceFile], env: &CompileEnv) -> Compiled {
             usable.push((rule, expanded));
         }
     }
-    let set = build(usable, env, content_hash(&files));
+    let set = build(usable, &raw.lessons, env, content_hash(&files));
     diagnostics.sort_by(|a, b| (&a.file, a.line, a.column, a.code).cmp(&(&b.file, b.line, b.column, b.code)));
     diagnostics.dedup();
     match set {
@@ -334,6 +336,7 @@ fn view(word: &str, han: bool) -> String {
 
 fn build(
     usable: Vec<(RawRule, Expanded)>,
+    lessons: &[RawLesson],
     env: &CompileEnv,
     hash: String,
 ) -> Result<RuleSet, aho_corasick::BuildError> {
@@ -345,29 +348,13 @@ fn build(
         .filter(|name| name.chars().count() >= 2)
         .collect();
     let mut builder = MatcherBuilder::new(organs.iter().map(String::as_str));
-    let mut topics: Vec<Topic> = Vec::new();
-    let mut groups: Vec<String> = Vec::new();
+    let mut topics = Topics { env, topics: Vec::new(), groups: Vec::new() };
     let mut rules = Vec::with_capacity(usable.len());
     let mut conditions = Vec::with_capacity(usable.len());
     let mut rule_topics = Vec::with_capacity(usable.len());
     for (raw, expanded) in usable {
         let rule = raw.rule;
-        let topic = rule.topic.as_ref().map(|code| {
-            if let Some(n) = topics.iter().position(|t| &t.code == code) {
-                return n as u16;
-            }
-            let info = env.topics.get(code);
-            let name = match info {
-                Some(info) if !info.group.is_empty() => info.group.clone(),
-                _ => code.split(['.', '/']).next().unwrap_or(code).to_owned(),
-            };
-            let group = groups.iter().position(|g| g == &name).unwrap_or_else(|| {
-                groups.push(name);
-                groups.len() - 1
-            });
-            topics.push(Topic { code: code.clone(), group: group as u16, case_type: info.and_then(|i| i.case_type) });
-            topics.len() as u16 - 1
-        });
+        let topic = rule.topic.as_ref().map(|code| topics.number(code));
         let mut slots = |lists: &[Vec<String>]| -> Box<[Slot]> {
             lists.iter().map(|words| builder.slot(rule.han_view, words)).collect()
         };
@@ -404,29 +391,71 @@ fn build(
         rule_topics.push(topic);
         rules.push(rule);
     }
-    let none = topics.len() as u16;
-    let taught = taught(&rules, &rule_topics, none);
+    let mut texts = taught(&rules, &rule_topics);
+    let mut types = taught_types(&rules);
+    for lesson in lessons {
+        let topic = lesson.topic.as_ref().map(|code| Some(topics.number(code)));
+        for (example, _) in &lesson.texts {
+            let normal = text::normalised(example);
+            types.extend(lesson.case_type.map(|case_type| (Some(case_type as u16), normal.clone())));
+            texts.extend(topic.map(|topic| (topic, normal)));
+        }
+    }
+    let topics = topics.topics;
     let (matcher, likeness) = std::thread::scope(|scope| {
-        let likeness = scope.spawn(|| Likeness::learn(&taught, topics.len() + 1));
+        let likeness = scope.spawn(|| {
+            let types = Likeness::learn(&types, CaseType::ALL.len());
+            (Likeness::learn(&texts, topics.len()), types)
+        });
         (builder.build(), likeness.join().unwrap_or_default())
     });
-    Ok(RuleSet::new(Parts { rules, conditions, rule_topics, topics, matcher: matcher?, likeness, hash }))
+    let (likeness, type_likeness) = likeness;
+    Ok(RuleSet::new(Parts { rules, conditions, rule_topics, topics, matcher: matcher?, likeness, type_likeness, hash }))
+}
+
+/// The topics that rules and examples speak of, numbered as they turn up.
+struct Topics<'a> {
+    env: &'a CompileEnv,
+    topics: Vec<Topic>,
+    groups: Vec<String>,
+}
+
+impl Topics<'_> {
+    fn number(&mut self, code: &str) -> u16 {
+        if let Some(n) = self.topics.iter().position(|t| t.code == code) {
+            return n as u16;
+        }
+        let info = self.env.topics.get(code);
+        let name = match info {
+            Some(info) if !info.group.is_empty() => info.group.clone(),
+            _ => code.split(['.', '/']).next().unwrap_or(code).to_owned(),
+        };
+        let group = self.groups.iter().position(|g| g == &name).unwrap_or_else(|| {
+            self.groups.push(name);
+            self.groups.len() - 1
+        });
+        self.topics.push(Topic {
+            code: code.to_owned(),
+            group: group as u16,
+            case_type: info.and_then(|i| i.case_type),
+        });
+        self.topics.len() as u16 - 1
+    }
 }
 
 /// What live rules teach about topics: the words of topic rules and the examples of these and of answers, each with its
-/// topic; orders, small talk and answers about the platform teach what has none, and stand under `none`.
-fn taught(rules: &[Rule], rule_topics: &[Option<u16>], none: u16) -> Vec<(u16, String)> {
+/// topic; orders, small talk and answers about the platform teach what has none.
+fn taught(rules: &[Rule], rule_topics: &[Option<u16>]) -> Vec<(Option<u16>, String)> {
     let mut texts = Vec::new();
     for (rule, topic) in rules.iter().zip(rule_topics).filter(|(rule, _)| rule.status == Status::Active) {
         let (topic, words) = match (rule.kind, *topic) {
-            (RuleKind::Topic, Some(topic)) => (topic, true),
-            (RuleKind::Answer, topic) => (topic.unwrap_or(none), false),
-            (RuleKind::Command | RuleKind::Smalltalk, _) => (none, false),
+            (RuleKind::Topic, Some(topic)) => (Some(topic), true),
+            (RuleKind::Answer, topic) => (topic, false),
+            (RuleKind::Command | RuleKind::Smalltalk, _) => (None, false),
             (RuleKind::Topic, None) | (RuleKind::Type | RuleKind::Urgency | RuleKind::Diversion, _) => continue,
         };
         if words {
-            let words = rule.when.all.iter().chain(&rule.when.any).filter(|word| !word.starts_with('@'));
-            texts.extend(words.map(|word| (topic, text::normalised(word))));
+            texts.extend(words_of(rule).map(|word| (topic, word)));
         }
         texts.extend(rule.tests.matches.iter().map(|example| (topic, text::normalised(example))));
     }
@@ -435,10 +464,27 @@ fn taught(rules: &[Rule], rule_topics: &[Option<u16>], none: u16) -> Vec<(u16, S
         rules.iter().zip(rule_topics).filter_map(|(rule, topic)| Some((rule.id.as_str(), (*topic)?))).collect();
     for example in rules.iter().flat_map(|rule| &rule.tests.not_matches) {
         if let Some(&topic) = example.expect.as_deref().and_then(|id| topic_of.get(id)) {
-            texts.push((topic, text::normalised(&example.text)));
+            texts.push((Some(topic), text::normalised(&example.text)));
         }
     }
     texts
+}
+
+/// What live rules teach about case types: the words and examples of type rules.
+fn taught_types(rules: &[Rule]) -> Vec<(Option<u16>, String)> {
+    let mut texts = Vec::new();
+    for rule in rules.iter().filter(|rule| rule.status == Status::Active && rule.kind == RuleKind::Type) {
+        let Some(case_type) = rule.case_type else { continue };
+        let number = Some(case_type as u16);
+        texts.extend(words_of(rule).map(|word| (number, word)));
+        texts.extend(rule.tests.matches.iter().map(|example| (number, text::normalised(example))));
+    }
+    texts
+}
+
+fn words_of(rule: &Rule) -> impl Iterator<Item = String> {
+    let words = rule.when.all.iter().chain(&rule.when.any).filter(|word| !word.starts_with('@'));
+    words.map(|word| text::normalised(word))
 }
 
 /// 350000 covers 3501xx: the zeros of lower levels are no part of the code.

@@ -25,15 +25,20 @@ const ANSWER_TOPIC_VOTE: u32 = 30;
 const ANSWER_TYPE_VOTE: u32 = 15;
 /// What the type that the taxonomy gives a topic gains.
 const PRIOR_VOTE: u32 = 14;
-/// What a topic gains that the message is like, for each point of its lead.
-const LIKENESS_VOTE: f32 = 300.0;
+/// What a topic or a type gains that the message is like, for each point of its lead.
+const LIKENESS_VOTE: f32 = 150.0;
+/// The same for case types.
+const TYPE_FLOOR: f32 = 0.3;
+const TYPE_CAP: f32 = 200.0;
+/// Score from which a topic that rules named stands against kindred ones.
+const NAMED: u32 = 36;
 /// The same for a clause that shall tell a matter apart, which must have this many characters.
 const CLAUSE_FLOOR: f32 = 0.3;
 const LIKE_CLAUSE_CHARS: usize = 4;
 /// What likeness adds at most: several rules that name another topic outweigh it.
 const LIKENESS_CAP: f32 = 100.0;
 /// Lead from which likeness alone names a topic that no rule named.
-const LIKENESS_FLOOR: f32 = 0.15;
+const LIKENESS_FLOOR: f32 = 0.2;
 /// Score from which a complaint, without any question, keeps a consultation answer back.
 const COMPLAINT_FLOOR: u32 = 18;
 /// A stretch of more characters without any question tells something: it is not answered with a consultation.
@@ -458,6 +463,7 @@ impl RuleSet {
         if let Some(prior) = named.and_then(|n| self.topics.get(usize::from(n))).and_then(|t| t.case_type) {
             votes.add_type(prior, PRIOR_VOTE);
         }
+        self.lean_to_type(scratch, stretch, &mut votes);
         votes.types.sort_by(|a, b| b.score.cmp(&a.score).then(a.key.cmp(&b.key)));
         let case_type = votes.types.first().map_or(CaseType::Coordination, |t| t.key);
         let topics: Vec<TopicScore> = votes
@@ -494,13 +500,29 @@ impl RuleSet {
         }
     }
 
+    /// The same for the case type.
+    fn lean_to_type(&self, scratch: &Scratch, stretch: &Stretch, votes: &mut Votes) {
+        for like in self.type_likeness.nearest(scratch.slice(stretch.start, stretch.end)) {
+            let Some(&case_type) = CaseType::ALL.get(usize::from(like.topic)) else { break };
+            if like.lead >= TYPE_FLOOR || votes.types.iter().any(|v| v.key == case_type) {
+                votes.add_type(case_type, (like.lead * LIKENESS_VOTE).min(TYPE_CAP) as u32);
+            }
+        }
+    }
+
     /// Adds what the words of the stretch say by their likeness to the rules' own words and examples.
     fn lean(&self, scratch: &Scratch, stretch: &Stretch, votes: &mut Votes) {
         let text = scratch.slice(stretch.start, stretch.end);
+        let group = |topic: u16| self.topics.get(usize::from(topic)).map(|t| t.group);
+        // Who owes, what certificate: between kindred topics the rules' own words are surer.
+        let named = votes.topics.first().filter(|t| t.score >= NAMED).map(|t| (t.key, group(t.key)));
         for like in self.likeness.nearest(text) {
             // More like small talk than like any further topic.
             if usize::from(like.topic) == self.topics.len() {
                 break;
+            }
+            if named.is_some_and(|(topic, of)| topic != like.topic && of == group(like.topic)) {
+                continue;
             }
             let words = self.likeness.evidence(text, like.topic);
             let pairs =

@@ -20,6 +20,12 @@ use super::{
 };
 use crate::domain::kinds::{CaseType, Channel, Command, Diversion, Urgency};
 
+macro_rules! words {
+    ($kind:ty) => {
+        &<$kind>::ALL.iter().map(|w| (w.as_str(), w.label())).collect::<Vec<_>>()
+    };
+}
+
 /// Places of fields: `when.any[2]` → byte offset.
 pub(super) type Spots = BTreeMap<String, usize>;
 
@@ -55,11 +61,24 @@ pub(super) struct RawGroup {
     pub(super) file: usize,
 }
 
+/// Messages of one type and topic, from which likeness learns.
+#[derive(Debug)]
+pub(super) struct RawLesson {
+    pub(super) case_type: Option<CaseType>,
+    pub(super) topic: Option<String>,
+    /// The messages and where they stand.
+    pub(super) texts: Vec<(String, usize)>,
+    /// Where the topic stands.
+    pub(super) topic_at: usize,
+    pub(super) file: usize,
+}
+
 /// What a file holds.
 #[derive(Debug, Default)]
 pub(super) struct RawFile {
     pub(super) rules: Vec<RawRule>,
     pub(super) groups: Vec<RawGroup>,
+    pub(super) lessons: Vec<RawLesson>,
 }
 
 /// Reads one file. What cannot be read is reported and left out.
@@ -120,7 +139,7 @@ fn read_table(
     {
         section.complain("E002", "schema", "schema 只认 1", None);
     }
-    section.only(&["schema", "groups", "rule"]);
+    section.only(&["schema", "groups", "rule", "example"]);
     if let Some((key, value)) = entry(table, "groups") {
         let Some(groups) = value.get_ref().as_table() else {
             out.push(file.finding("E002", Level::Error, base + key.span().start, "groups 要写成 [groups] 一节", None));
@@ -150,6 +169,20 @@ fn read_table(
             raw.groups.push(RawGroup { name: name.to_owned(), members, at, file: number });
         }
     }
+    if let Some((key, lessons)) = entry(table, "example") {
+        let at = base + key.span().start;
+        let lessons = match lessons.get_ref() {
+            DeValue::Array(lessons) => lessons.iter().filter_map(|lesson| lesson.get_ref().as_table()).collect(),
+            _ => Vec::new(),
+        };
+        if lessons.is_empty() {
+            let help = Some("改成：[[example]]".to_owned());
+            out.push(file.finding("E002", Level::Error, at, "教例要以 [[example]] 开头（两层方括号）", help));
+        }
+        for lesson in lessons {
+            raw.lessons.extend(read_lesson(number, file, base, at, lesson, out));
+        }
+    }
     let Some((key, rules)) = entry(table, "rule") else { return };
     let DeValue::Array(rules) = rules.get_ref() else {
         out.push(file.finding(
@@ -171,10 +204,30 @@ fn read_table(
     }
 }
 
-macro_rules! words {
-    ($kind:ty) => {
-        &<$kind>::ALL.iter().map(|w| (w.as_str(), w.label())).collect::<Vec<_>>()
-    };
+/// Reads one `[[example]]`; `None` when something in it is wrong.
+fn read_lesson(
+    number: usize,
+    file: &FileText<'_>,
+    base: usize,
+    at: usize,
+    table: &DeTable<'_>,
+    out: &mut Vec<Diagnostic>,
+) -> Option<RawLesson> {
+    let mut spots = Spots::new();
+    let mut broken = false;
+    let mut section =
+        Section { file, base, table, prefix: String::new(), rule: None, spots: &mut spots, out, broken: &mut broken };
+    section.only(&["category", "topic", "texts"]);
+    let case_type = section.word::<CaseType>("category", words!(CaseType), CATEGORY_ALIASES);
+    let topic = section.string("topic");
+    let texts = section.strings("texts");
+    if case_type.is_none() && topic.is_none() && !*section.broken {
+        section.complain("E002", "texts", "教例要写 category（类型）或 topic（主题）", None);
+    }
+    let place = |field: &str| spots.get(field).copied().unwrap_or(at);
+    let texts = texts.into_iter().enumerate().map(|(n, text)| (text, place(&format!("texts[{n}]")))).collect();
+    let topic_at = place("topic");
+    (!broken).then_some(RawLesson { case_type, topic, texts, topic_at, file: number })
 }
 
 const RULE_KEYS: &[&str] = &[

@@ -1,4 +1,4 @@
-//! Which topic a message is most like, learnt from the rules themselves: their words and their examples.
+//! Which topic and type a message is most like, learnt from the rule files: words, examples of rules and `[[example]]`s.
 //!
 //! Rules that fire say what they know; words that no list holds, they do not see. Here every pair of characters in
 //! the words and `match` examples of a topic speaks for it and against the others, so that “抵押注销要原件吗” leans
@@ -15,7 +15,7 @@ use crate::domain::text::is_han;
 /// Characters of a matter that are looked at; what it is about is said early.
 const MAX_CHARS: usize = 200;
 /// Added to every count, so that a term never seen with a topic does not decide alone.
-const SMOOTHING: f32 = 1.0;
+const SMOOTHING: f32 = 0.3;
 /// Words shown per topic.
 const EVIDENCE: usize = 3;
 
@@ -44,9 +44,12 @@ pub(super) struct Like {
 }
 
 impl Likeness {
-    /// Learns from texts in normal form, each with its topic.
-    pub(super) fn learn(texts: &[(u16, String)], topics: usize) -> Self {
+    /// Learns from texts in normal form, each with its topic; texts without one teach what is about none of them, which
+    /// has the number behind the last topic.
+    pub(super) fn learn(texts: &[(Option<u16>, String)], topics: usize) -> Self {
         let mut learnt = Self::default();
+        let none = topics as u16;
+        let topics = topics + 1;
         let mut documents: Vec<(u16, Vec<(u32, f32)>)> = Vec::with_capacity(texts.len());
         for (topic, text) in texts {
             let mut terms = Vec::new();
@@ -54,7 +57,7 @@ impl Likeness {
                 let next = learnt.terms.len() as u32;
                 terms.push(*learnt.terms.entry(term).or_insert(next));
             });
-            documents.push((*topic, counted(terms)));
+            documents.push((topic.unwrap_or(none), counted(terms)));
         }
         let mut seen = vec![0_u32; learnt.terms.len()];
         for (term, _) in documents.iter().flat_map(|(_, terms)| terms) {
@@ -206,14 +209,14 @@ mod tests {
 
     fn learnt() -> Likeness {
         let texts = [
-            (0, "不动产抵押登记"),
-            (0, "抵押注销登记"),
-            (0, "房产证"),
-            (1, "公司注销公告"),
-            (1, "简易注销"),
-            (2, "你好在吗"),
+            (Some(0), "不动产抵押登记"),
+            (Some(0), "抵押注销登记"),
+            (Some(0), "房产证"),
+            (Some(1), "公司注销公告"),
+            (Some(1), "简易注销"),
+            (None, "你好在吗"),
         ];
-        Likeness::learn(&texts.map(|(topic, text)| (topic, text.to_owned())), 3)
+        Likeness::learn(&texts.map(|(topic, text)| (topic, text.to_owned())), 2)
     }
 
     #[test]

@@ -5,10 +5,12 @@
 
 mod across;
 mod answer;
+mod lessons;
 
 use std::collections::{BTreeSet, HashMap};
 
 pub(super) use across::{groups, is_built_in_reply, overlaps};
+pub(super) use lessons::lessons;
 
 use regex::RegexBuilder;
 

@@ -20,6 +20,7 @@ pub struct RuleSet {
     pub(super) topics: Vec<Topic>,
     pub(super) matcher: Arc<Matcher>,
     pub(super) likeness: Arc<Likeness>,
+    pub(super) type_likeness: Arc<Likeness>,
     by_id: HashMap<String, usize>,
     triggers: Triggers,
     hash: Arc<str>,
@@ -53,16 +54,28 @@ pub(super) struct Parts {
     pub(super) topics: Vec<Topic>,
     pub(super) matcher: Matcher,
     pub(super) likeness: Likeness,
+    pub(super) type_likeness: Likeness,
     pub(super) hash: String,
 }
 
 impl RuleSet {
     pub(super) fn new(parts: Parts) -> Self {
-        let Parts { rules, conditions, rule_topics, topics, matcher, likeness, hash } = parts;
+        let Parts { rules, conditions, rule_topics, topics, matcher, likeness, type_likeness, hash } = parts;
         let by_id = rules.iter().enumerate().map(|(n, rule)| (rule.id.clone(), n)).collect();
         let triggers = Triggers::new(&conditions);
-        let (matcher, likeness) = (Arc::new(matcher), Arc::new(likeness));
-        Self { rules, conditions, rule_topics, topics, matcher, likeness, by_id, triggers, hash: hash.into() }
+        let (matcher, likeness, type_likeness) = (Arc::new(matcher), Arc::new(likeness), Arc::new(type_likeness));
+        Self {
+            rules,
+            conditions,
+            rule_topics,
+            topics,
+            matcher,
+            likeness,
+            type_likeness,
+            by_id,
+            triggers,
+            hash: hash.into(),
+        }
     }
 
     /// Content hash of the files that the set was compiled from, hexadecimal.
