@@ -367,6 +367,35 @@ async fn what_is_told_bit_by_bit_is_one_matter() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_one_is_and_that_one_has_heard_is_no_matter() {
+    let gateway = Gateway::start(testing::sqlite().await, "2026-11-02T10:00:00").await;
+    let text = |answer: &Value| replies(answer)[0]["text"].as_str().unwrap_or_default().to_owned();
+
+    // A name is kept, and what was asked stays asked.
+    let visitor = gateway.visitor().await;
+    visitor.say("上个月跟你们反映的用电问题到现在没人联系我").await;
+    let answer = visitor.say("我叫林建国").await;
+    assert!(replies(&answer).iter().all(|r| r["kind"] != "form"), "{answer}");
+    assert!(text(&answer).contains("林建国") && text(&answer).contains("编号"), "{answer}");
+    let answer = visitor.say("我们消防验收两个月没人来").await;
+    assert!(answer.to_string().contains("林建国"), "the form knows the name: {answer}");
+
+    // Inside a form: a mistyped number and 好吧 change nothing.
+    let answer = visitor.say("ZT2026110").await;
+    assert!(text(&answer).contains("编号不完整"), "{answer}");
+    let answer = visitor.say("好吧").await;
+    let matters = replies(&answer)[0]["form"]["matters"].clone();
+    assert_eq!(matters.as_array().map(Vec::len), Some(1), "{answer}");
+    assert!(!matters.to_string().contains("好吧") && !matters.to_string().contains("ZT2026110"), "{matters}");
+
+    // A wish is no company's name.
+    let visitor = gateway.visitor().await;
+    let answer = visitor.say("我想开个奶茶店").await;
+    assert!(!text(&answer).contains("企业名称：我"), "{answer}");
+    gateway.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_leans_on_the_last_answer_is_read_with_it() {
     let gateway = Gateway::start(testing::sqlite().await, "2026-11-02T10:00:00").await;
     let form = |answer: &Value| replies(answer).iter().find(|r| r["kind"] == "form").cloned();

@@ -150,7 +150,7 @@ impl Turn<'_> {
     /// Buttons after the answers; the matters that no rule answers go on a form.
     pub(super) fn after_answers(&mut self, matters: &[ReadingMatter], to_file: Vec<ReadingMatter>, words: &str) {
         let to_file: Vec<ReadingMatter> =
-            to_file.into_iter().filter(|m| m.case_type != CaseType::Consultation || m.topic.is_some()).collect();
+            to_file.into_iter().filter(|m| m.case_type != CaseType::Consultation || m.named).collect();
         if !to_file.is_empty() {
             let lead = format!("另外还有 {} 件事需要有人办理，我整理成登记单。", to_file.len());
             self.open_form(to_file, words, None, &lead);

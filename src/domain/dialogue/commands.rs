@@ -89,7 +89,7 @@ impl Turn<'_> {
     /// A command the rules found in a sentence. `false` when the sentence is better read as a matter.
     pub(super) fn command(&mut self, words: &str, reading: &Reading) -> bool {
         let Some(command) = reading.command else { return false };
-        let tells_a_matter = reading.matters.iter().any(|m| m.answer.is_some() || m.topic.is_some());
+        let tells_a_matter = reading.matters.iter().any(|m| m.answer.is_some() || m.named);
         match command {
             Command::Human => {
                 if tells_a_matter {
@@ -258,7 +258,7 @@ impl Turn<'_> {
     /// A message that is a case number, with or without its code and a few words. `false` for anything longer.
     pub(super) fn number_told(&mut self, words: &str) -> bool {
         let numbers = super::progress_numbers(words);
-        let Some((number, code)) = numbers.first() else { return false };
+        let Some((number, code)) = numbers.first() else { return self.mistyped_number(words) };
         if !self.env.progress.is_empty() {
             self.show_progress();
             return true;
@@ -274,6 +274,24 @@ impl Turn<'_> {
             return true;
         }
         self.progress_number_told(words)
+    }
+
+    /// ZT and figures, but no number of ours: nobody tells a matter like that.
+    fn mistyped_number(&mut self, words: &str) -> bool {
+        let bare = words::bare(words).to_ascii_uppercase();
+        let figures = bare.strip_prefix("ZT");
+        if !figures.is_some_and(|rest| rest.len() >= 4 && rest.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')) {
+            return false;
+        }
+        self.step("command");
+        if self.state.form.is_none() {
+            self.state.awaiting = Awaiting::ProgressNumber { number: String::new() };
+        }
+        self.say(
+            Reply::say("这个编号不完整。编号是 ZT 加 8 位日期再加一串数字，登记成功时和 10 位查询码一起给您的；请核对后再发一次，记不清可以转人工核实。")
+                .with_buttons(["转人工"]),
+        );
+        true
     }
 
     /// Whether the words carry a number; the lookup was made before the turn.

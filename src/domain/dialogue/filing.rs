@@ -8,6 +8,7 @@ use super::{
     filling::{self, Around},
     form::MAX_QUESTIONS,
     ladder::{Turn, answer_reply},
+    words,
 };
 use crate::domain::kinds::CaseType;
 
@@ -37,6 +38,11 @@ impl Turn<'_> {
             self.drop_matter(form, n);
             return true;
         }
+        if words::is_acknowledgement(words) {
+            self.state.form = Some(form);
+            self.show_form("好的。");
+            return true;
+        }
         let corrections = filling::corrections(words);
         if !corrections.is_empty() {
             let mut done = Vec::new();
@@ -64,7 +70,7 @@ impl Turn<'_> {
         let read_again = rest.map(|rest| self.read(&rest));
         let reading = read_again.as_ref().unwrap_or(reading);
         self.state.facts.absorb(facts);
-        let story = reading.matters.iter().any(|m| m.topic.is_some() || m.answer.is_some());
+        let story = reading.matters.iter().any(|m| m.named || m.answer.is_some());
         if !changed.is_empty() && !story {
             let labels: Vec<&str> = changed.iter().map(|k| k.label()).collect();
             self.state.form = Some(form);
@@ -127,7 +133,7 @@ impl Turn<'_> {
             }
         } else {
             let known: Vec<Option<String>> = form.matters.iter().map(|m| m.topic.clone()).collect();
-            for matter in reading.matters.iter().filter(|m| m.topic.is_some() && m.answer.is_none()) {
+            for matter in reading.matters.iter().filter(|m| m.named && m.answer.is_none()) {
                 // A word or two that could be about something else are no second case.
                 if (announced || (matter.confidence >= SURE && words.chars().count() >= TELLING))
                     && !known.contains(&matter.topic)

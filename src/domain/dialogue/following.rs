@@ -87,7 +87,7 @@ impl Turn<'_> {
         if length <= ELLIPTIC_CHARS && self.is_a_served_place(&bare) {
             return self.region_told(words, &last.question);
         }
-        let unknown = reading.matters.iter().all(|m| m.topic.is_none());
+        let unknown = reading.matters.iter().all(|m| !m.named);
         if unknown && length <= ELLIPTIC_CHARS && LEANS.iter().any(|lean| bare.starts_with(lean)) {
             let together = format!("{}，{words}", last.question.trim_end_matches(ENDS));
             let reading = self.read(&together);
@@ -98,7 +98,8 @@ impl Turn<'_> {
             return false;
         }
         // 对方是央企，合同120万: facts of the matter that the answer was about.
-        if *awaiting == Awaiting::CaseOffer
+        let usual = last.topic.as_deref().and_then(|t| self.env.knowledge.topic(t)).and_then(|t| t.usual_type);
+        if (*awaiting == Awaiting::CaseOffer || usual.is_some_and(tells_of_others))
             && (2..=FACTS_CHARS).contains(&length)
             && FACT_STARTS.iter().any(|start| bare.starts_with(start))
             && !words.contains(['？', '?'])
@@ -113,10 +114,15 @@ impl Turn<'_> {
     fn file_together(&mut self, question: &str, words: &str) {
         let together = format!("{}，{words}", question.trim_end_matches(ENDS));
         let reading = self.read(&together);
-        let mut matters: Vec<ReadingMatter> = reading.matters.into_iter().filter(|m| m.topic.is_some()).collect();
+        let mut matters: Vec<ReadingMatter> = reading.matters.into_iter().filter(|m| m.named).collect();
         matters.truncate(1);
         if let Some(matter) = matters.first_mut() {
             matter.text.clone_from(&together);
+            // Whoever tells the facts after the answer wants it settled.
+            let usual = matter.topic.as_deref().and_then(|t| self.env.knowledge.topic(t)).and_then(|t| t.usual_type);
+            if matter.case_type == CaseType::Consultation {
+                matter.case_type = usual.unwrap_or(matter.case_type);
+            }
         }
         self.open_form(matters, &together, None, "我把前后说的放在一起，整理成登记单。");
     }

@@ -87,6 +87,8 @@ pub struct TopicInfo {
     pub label: String,
     /// What must be asked for, in words.
     pub slots: Vec<String>,
+    /// The type that its matters usually have, where one is usual: 拖欠账款.
+    pub usual_type: Option<CaseType>,
 }
 
 /// What a message was read as.
@@ -124,6 +126,8 @@ pub struct ReadingMatter {
     pub case_type: CaseType,
     /// Topic code.
     pub topic: Option<String>,
+    /// Whether rules named a topic; otherwise the matter is at most like one.
+    pub named: bool,
     /// Best topics.
     pub topics: Vec<TopicScore>,
     /// Urgency.

@@ -15,6 +15,8 @@ const MAX_HANDOFFS: u8 = 3;
 pub(super) const MAX_ANSWERS: usize = 3;
 /// A text of this many characters that no rule knows is a story, not noise.
 pub(super) const STORY_CHARS: usize = 20;
+/// Characters up to which a message may be nothing but an introduction.
+const INTRODUCTION_CHARS: usize = 40;
 /// The four entries (DOMAIN A32).
 pub(super) const ENTRIES: [&str; 4] = ["咨询政策", "反映问题", "提建议", "查进度"];
 
@@ -335,6 +337,9 @@ impl<'a> Turn<'a> {
         if self.waits_for_the_model(words) {
             return;
         }
+        if self.introduces_itself(words, &reading) {
+            return;
+        }
         // 4. What the bot had asked.
         match std::mem::take(&mut self.state.awaiting) {
             Awaiting::Region { question } => {
@@ -369,6 +374,41 @@ impl<'a> Turn<'a> {
         }
         // 5. Rules, clarification, case.
         self.matters(words, reading, None);
+    }
+
+    /// 我叫林建国: who is speaking, and nothing to file yet. What the bot had asked stays asked.
+    fn introduces_itself(&mut self, words: &str, reading: &Reading) -> bool {
+        if words.chars().count() > INTRODUCTION_CHARS || reading.matters.iter().any(|m| m.named || m.answer.is_some()) {
+            return false;
+        }
+        let facts = extract::facts(words, self.env.today);
+        let told: Vec<String> = [
+            facts.enterprise.as_ref().map(|name| format!("企业名称：{name}")),
+            facts.contact_name.as_ref().map(|name| format!("联系人：{name}")),
+            facts.contact_phone.as_ref().map(|phone| format!("联系电话：{phone}")),
+        ]
+        .into_iter()
+        .flatten()
+        .collect();
+        let rest = super::filling::beside_facts(words, &facts).unwrap_or_else(|| words.to_owned());
+        let rest = words::bare(&rest)
+            .chars()
+            .filter(|c| !"我叫是姓名的电话手机联系人本这里们你您好公司单位".contains(*c))
+            .count();
+        if told.is_empty() || rest > 1 {
+            return false;
+        }
+        self.step("form");
+        self.state.facts.absorb(facts);
+        let told = told.join("，");
+        let reply = match &self.state.awaiting {
+            Awaiting::ProgressNumber { .. } => {
+                Reply::say(format!("已记下{told}。只凭姓名查不到，请发来编号和 10 位查询码；记不清可以转人工核实。"))
+            }
+            _ => Reply::say(format!("已记下{told}。请说说要咨询或反映的是什么事。")),
+        };
+        self.say(reply.with_buttons(["转人工"]));
+        true
     }
 
     // ---- safety ----------------------------------------------------------------------------------------
@@ -542,7 +582,7 @@ pub(super) fn answer_reply(answer: &AnswerText) -> Reply {
 
 /// A matter that no rule has said anything about.
 pub(super) fn is_unknown(matter: &ReadingMatter) -> bool {
-    matter.topic.is_none()
+    !matter.named
         && matter.rules.is_empty()
         && matter.answer.is_none()
         && matter.expired.is_none()
@@ -554,6 +594,7 @@ pub(super) fn plain_matter(text: &str, case_type: CaseType) -> ReadingMatter {
         text: text.to_owned(),
         case_type,
         topic: None,
+        named: false,
         topics: Vec::new(),
         urgency: Urgency::Normal,
         confidence: 0.3,

@@ -21,6 +21,7 @@ fn matter(text: &str, case_type: CaseType, topic: Option<&str>) -> ReadingMatter
         text: text.to_owned(),
         case_type,
         topic: topic.map(str::to_owned),
+        named: topic.is_some(),
         topics: Vec::new(),
         urgency: Urgency::Normal,
         confidence: 0.8,
@@ -154,7 +155,7 @@ impl Knowledge for Small {
     }
 
     fn topic(&self, code: &str) -> Option<TopicInfo> {
-        Some(TopicInfo { label: code.to_owned(), slots: vec!["批次".to_owned()] })
+        Some(TopicInfo { label: code.to_owned(), slots: vec!["批次".to_owned()], usual_type: None })
     }
 
     fn is_open(&self, _: Timestamp) -> bool {

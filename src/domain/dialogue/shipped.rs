@@ -114,6 +114,7 @@ impl<'a> Shipped<'a> {
             text: matter.text,
             case_type: matter.case_type,
             topic: matter.topic,
+            named: matter.named,
             topics: matter
                 .topics
                 .into_iter()
@@ -291,7 +292,11 @@ impl Knowledge for Shipped<'_> {
     }
 
     fn topic(&self, code: &str) -> Option<TopicInfo> {
-        self.taxonomy.topic(code).map(|t| TopicInfo { label: t.label.clone(), slots: t.must_ask.clone() })
+        self.taxonomy.topic(code).map(|t| TopicInfo {
+            label: t.label.clone(),
+            slots: t.must_ask.clone(),
+            usual_type: t.default_type,
+        })
     }
 
     fn is_open(&self, now: Timestamp) -> bool {

@@ -50,9 +50,8 @@ pub(super) fn own(text: &str) -> Option<Own> {
     Some(match bare {
         "转人工" | "人工" | "人工服务" | "人工客服" | "找人工" | "转人工服务" | "真人" | "转接人工"
         | "联系工作人员" => Own::Human,
-        "取消" | "取消登记" | "不登记了" | "不提交了" | "算了" | "不用了" | "放弃登记" | "退出" => {
-            Own::Cancel
-        }
+        "取消" | "取消登记" | "不登记了" | "不报了" | "算了不报了" | "算了不登记了" | "不想登记了" | "不弄了"
+        | "不提交了" | "算了" | "不用了" | "放弃登记" | "退出" => Own::Cancel,
         "取消排队" | "不排了" | "不等了" | "先问机器人" => Own::LeaveQueue,
         "是" | "是的" | "对" | "对的" | "好" | "好的" | "可以" | "嗯" | "行" | "要" | "需要" | "确认" | "确定"
         | "没错" => Own::Yes,
@@ -76,6 +75,15 @@ pub(super) fn own(text: &str) -> Option<Own> {
         "提建议" | "提个建议" | "建议" => Own::Entry(CaseType::Suggestion),
         _ => return None,
     })
+}
+
+/// 好吧, 嗯嗯, 哦知道了: heard, and nothing more.
+pub(super) fn is_acknowledgement(text: &str) -> bool {
+    static HEARD: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"^(?:好的?|行|嗯+|哦+|噢+|可以|ok|OK|知道了?|了解了?|明白了?|收到|谢谢您?|多谢|麻烦了?|辛苦了?|那|就|这样|先|吧|了|啊|呀|哈)+$")
+            .expect("the pattern is a constant and compiles in the tests")
+    });
+    text.chars().count() <= 12 && HEARD.is_match(&bare(text))
 }
 
 /// Whether the words threaten life, blockade or gathering (DOMAIN 5.4 rule 10).
@@ -136,6 +144,16 @@ mod tests {
         for no in ["先不提交", "不要提交", "怎么提交", "提交了没有用", "材料提交两个月了", "确认", "好的", "提交不了"]
         {
             assert_ne!(own(no), Some(Own::Submit), "{no}");
+        }
+    }
+
+    #[test]
+    fn what_only_says_that_it_was_heard_is_no_supplement() {
+        for yes in ["好吧", "嗯嗯", "哦，知道了", "那就这样吧", "好的谢谢", "OK"] {
+            assert!(is_acknowledgement(yes), "{yes}");
+        }
+        for no in ["好了没有", "就在园区门口", "那要多久", "可以开发票吗", "先停电后停水"] {
+            assert!(!is_acknowledgement(no), "{no}");
         }
     }
 

@@ -456,11 +456,12 @@ impl RuleSet {
             span
         };
         let answer = choice.winner.as_ref().and_then(|(rule, _)| answer_hit(rule));
+        let named = !votes.topics.is_empty();
         let clear: Vec<u16> = votes.topics.iter().filter(|t| t.score >= CLEAR).map(|t| t.key).collect();
         self.lean(scratch, stretch, &mut votes);
         // What a topic usually is (拖欠: 账款投诉) counts only where rules name the topic clearly: 村里 alone is no arrears.
-        let named = votes.topics.first().map(|t| t.key).filter(|topic| clear.contains(topic));
-        if let Some(prior) = named.and_then(|n| self.topics.get(usize::from(n))).and_then(|t| t.case_type) {
+        let usual = votes.topics.first().map(|t| t.key).filter(|topic| clear.contains(topic));
+        if let Some(prior) = usual.and_then(|n| self.topics.get(usize::from(n))).and_then(|t| t.case_type) {
             votes.add_type(prior, PRIOR_VOTE);
         }
         self.lean_to_type(scratch, stretch, &mut votes);
@@ -488,6 +489,7 @@ impl RuleSet {
                 .map(|t| TypeScore { case_type: t.key, score: t.score, evidence: t.words(scratch) })
                 .collect(),
             topic: topics.first().map(|t| t.topic.clone()),
+            named,
             topics,
             urgency,
             confidence,

@@ -56,6 +56,8 @@ pub struct Matter {
     pub types: Vec<TypeScore>,
     /// The topic with the highest score.
     pub topic: Option<String>,
+    /// Whether rules named a topic; otherwise the matter is at most like one.
+    pub named: bool,
     /// The best three topics with their evidence.
     pub topics: Vec<TopicScore>,
     /// The highest urgency that a rule raised.

@@ -126,6 +126,11 @@ const NOT_IN_NAME: &[&str] = &[
     "应该",
     "名称",
 ];
+/// How a wish or a story starts, never a name: 我想开个奶茶店.
+const NOT_NAME_STARTS: &[&str] = &[
+    "我", "咱", "俺", "阮", "你", "他", "她", "想", "要", "准备", "打算", "计划", "开个", "开家", "做个", "盘了",
+    "租了",
+];
 /// Cores that describe instead of name.
 const NOT_A_NAME: &[&str] = &[
     "我",
@@ -257,6 +262,9 @@ fn name_before(text: &str, suffix: (usize, usize)) -> Option<(usize, String)> {
         }
     }
     let length = core.chars().count();
+    if NOT_NAME_STARTS.iter().any(|stop| core.starts_with(stop)) || core.contains("开个") || core.contains("开家") {
+        return None;
+    }
     if !(2..=30).contains(&length) || NOT_A_NAME.contains(&core) || core.starts_with("一家") || core.starts_with("这家")
     {
         return None;
