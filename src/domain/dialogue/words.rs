@@ -38,10 +38,17 @@ pub(super) fn own(text: &str) -> Option<Own> {
         Regex::new(r"^(?:那就?|好的?|嗯+|行|可以|确认|没问题|没错|麻烦|请|帮我|现在|就|对|是的|我要|直接|无误)*提交(?:吧|了|一下|登记单?|诉求|啊|呀|哦|谢谢|无误)*$")
             .expect("the pattern is a constant and compiles in the tests")
     });
+    static CANCEL: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"^(?:算了)?(?:那个|这个)?.{0,4}?我?(?:不报了|不弄了|不想弄了|不想报了|不登记了|不想登记了).{0,6}(?:撤掉|撤了|取消|删掉|删了)(?:吧|了|谢谢)?$")
+            .expect("the pattern is a constant and compiles in the tests")
+    });
     if text.chars().count() > 24 {
         return None;
     }
     let bare = bare(text);
+    if CANCEL.is_match(&bare) {
+        return Some(Own::Cancel);
+    }
     if SUBMIT.is_match(&bare) {
         return Some(Own::Submit);
     }
@@ -154,6 +161,17 @@ mod tests {
         }
         for no in ["好了没有", "就在园区门口", "那要多久", "可以开发票吗", "先停电后停水"] {
             assert!(!is_acknowledgement(no), "{no}");
+        }
+    }
+
+    #[test]
+    fn taking_back_is_heard_in_a_sentence() {
+        for yes in ["算了不报了，把刚才填的撤掉", "那个投诉我不想弄了，帮我取消", "不登记了"]
+        {
+            assert_eq!(own(yes), Some(Own::Cancel), "{yes}");
+        }
+        for no in ["订单被取消了怎么办", "年报不报了会怎样", "把我们的资格取消了"] {
+            assert_eq!(own(no), None, "{no}");
         }
     }
 

@@ -115,8 +115,10 @@ impl RuleSet {
         }
         // Topics that rules named, by matter: likeness alone makes no matter of small talk.
         let mut told_topic = Vec::with_capacity(judged.len());
+        let mut wants_action = danger > Urgency::Normal;
         for (part, weighed) in judged {
             told_topic.push(weighed.shown(scratch));
+            wants_action |= weighed.urgency > Urgency::Normal || weighed.votes.wants_action();
             decision.matters.push(self.conclude(input, scratch, &part, weighed));
         }
         for matter in &mut decision.matters {
@@ -130,12 +132,6 @@ impl RuleSet {
             topical || m.answer.is_some() || m.expired.is_some() || m.sensitive
         };
         if !decision.matters.iter().zip(&told_topic).any(told) {
-            let wants_action = decision.matters.iter().any(|m| {
-                m.urgency > Urgency::Normal
-                    || m.types.iter().any(|t| {
-                        !matches!(t.case_type, CaseType::Consultation | CaseType::ServiceOrder | CaseType::Praise)
-                    })
-            });
             if let Some((rule, fired)) = smalltalk {
                 decision.rules.push(rule.id.clone());
                 decision.diversion = decision.diversion.or(Some(rule.diversion.unwrap_or(Diversion::Smalltalk)));
@@ -789,6 +785,12 @@ impl Votes {
 
     fn case_type(&mut self, case_type: CaseType, score: u32, fired: &Fired) {
         Vote::add(&mut self.types, case_type, score, &fired.spans);
+    }
+
+    /// Whether a type shows that asks for more than words.
+    fn wants_action(&self) -> bool {
+        let words = |t: CaseType| matches!(t, CaseType::Consultation | CaseType::ServiceOrder | CaseType::Praise);
+        self.types.iter().any(|vote| !words(vote.key))
     }
 
     fn add_type(&mut self, case_type: CaseType, score: u32) {
