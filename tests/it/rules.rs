@@ -5,7 +5,7 @@ use std::{fmt::Write as _, fs};
 use jiff::civil::date;
 use proptest::prelude::*;
 use zhitong::domain::{
-    kinds::{Channel, Diversion},
+    kinds::{CaseType, Channel, Diversion},
     rules::{CompileEnv, Compiled, ExampleEnv, Input, Level, SourceFile, TopicInfo, compile},
 };
 
@@ -407,6 +407,33 @@ not_match = [{ text = \"厂房的抵押怎么注销\", expect = \"realty\" }]
     for message in ["今天有空吗", "五颜六色"] {
         assert_eq!(decide(message).matters.first().and_then(|m| m.topic.clone()), None, "{message}");
     }
+}
+
+#[test]
+fn examples_teach_types_and_topics_and_are_checked() {
+    let lessons = "[[example]]\ncategory = \"help\"\ntopic = \"POWER\"\ntexts = [\"窑炉烧到一半全黑了，谁能马上来人\", \"一下黑了，机器全停，快派人\"]
+[[example]]\ncategory = \"praise\"\ntopic = \"LABOUR.RECRUIT\"\ntexts = [\"招工专场办得好，师傅态度真好，帮了大忙\"]\n";
+    let set = compiled(lessons).set.expect("the set is built");
+    let decide = |text| set.decide(&Input { text, channel: Channel::Web, area: None, today: TODAY });
+    let matter = decide("炉子刚才全黑了，马上派人来看看吧").matters.remove(0);
+    assert_eq!((matter.case_type, matter.topic.as_deref(), matter.named), (CaseType::Help, Some("POWER"), false));
+    assert_eq!(decide("今天师傅真好").matters.remove(0).case_type, CaseType::Praise);
+    for (text, code) in [
+        ("[[example]]\ntexts = [\"停电\"]\n", "E002"),
+        ("[[example]]\ncategory = \"求救\"\ntexts = [\"停电\"]\n", "E002"),
+        ("[example]\ncategory = \"help\"\ntexts = [\"停电\"]\n", "E002"),
+        ("[[example]]\ncategory = \"help\"\ntext = [\"停电\"]\n", "E002"),
+        ("[[example]]\ncategory = \"help\"\ntexts = [\"，\"]\n", "E004"),
+        ("[[example]]\ncategory = \"help\"\ntexts = [\"停电了，打13800138000\"]\n", "E018"),
+    ] {
+        assert!(codes(text).contains(&code), "{text}: {:?}", codes(text));
+    }
+    let topics = [("POWER".to_owned(), TopicInfo { label: "用电".into(), group: "要素".into(), case_type: None })];
+    let env = CompileEnv { topics: topics.into(), ..CompileEnv::lenient(TODAY) };
+    let wrong = lessons.replace("POWER", "POWR");
+    let found = compile(&[SourceFile { path: "教例/a.toml".into(), text: wrong }], &env).diagnostics;
+    let finding = found.iter().find(|d| d.code == "E016").expect("the topic is unknown");
+    assert_eq!((finding.line, finding.help.as_deref()), (3, Some("是不是想写 POWER？")));
 }
 
 #[test]

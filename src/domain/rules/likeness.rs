@@ -137,7 +137,7 @@ impl Likeness {
         let mut order: Vec<Like> =
             scores.iter().enumerate().map(|(topic, &lead)| Like { topic: topic as u16, lead }).collect();
         order.sort_unstable_by(|a, b| b.lead.total_cmp(&a.lead).then(a.topic.cmp(&b.topic)));
-        let typical = order.get(3).map_or(0.0, |like| like.lead);
+        let typical = order.get(3).or(order.last()).map_or(0.0, |like| like.lead);
         order.truncate(3);
         order.iter_mut().for_each(|like| like.lead -= typical);
         order

@@ -39,8 +39,8 @@ pub(in crate::domain::rules) fn lessons(
             };
             let normal = text::normalised(example);
             let chars = normal.chars().count();
-            if chars == 0 {
-                complain("E004", Level::Error, "这条教例是空的".to_owned(), "删掉它");
+            if !normal.chars().any(char::is_alphanumeric) {
+                complain("E004", Level::Error, "这条教例里没有字".to_owned(), "删掉它");
             } else if chars > MAX_CHARS {
                 complain(
                     "E004",
