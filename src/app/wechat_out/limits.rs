@@ -21,6 +21,8 @@ pub struct Limits {
     pub window: Option<SignedDuration>,
     /// Messages that may be sent still; `None`: as many as we like.
     pub left: Option<i64>,
+    /// Messages that wait to be sent and will count against it; only known where the limits are shown.
+    pub waiting: i64,
     /// Whether the user has left the account.
     pub left_us: bool,
 }
@@ -34,7 +36,7 @@ impl Limits {
             end.map_or(SignedDuration::ZERO, |end| end.duration_since(now).max(SignedDuration::ZERO))
         });
         let left = kind.allowance().map(|most| (most - user.sent_since_inbound).max(0));
-        Self { kind, window, left, left_us: !user.subscribed }
+        Self { kind, window, left, waiting: 0, left_us: !user.subscribed }
     }
 
     /// Why nothing may be sent now.
@@ -50,13 +52,18 @@ impl Limits {
         self.held().is_none() && self.left.is_none_or(|left| left >= messages)
     }
 
+    /// Messages that an officer may write still: those that wait will take their part.
+    pub fn spare(&self) -> Option<i64> {
+        self.left.map(|left| (left - self.waiting).max(0))
+    }
+
     /// The sentence above the officer's input.
     pub fn words(&self) -> String {
         let label = self.kind.label();
         if self.left_us {
             return format!("对方已取消关注{label}，消息发不出去");
         }
-        let (Some(window), left) = (self.window, self.left) else {
+        let (Some(window), left, waiting) = (self.window, self.left, self.waiting) else {
             return format!("{label}：随时可以发消息");
         };
         if window.is_zero() {
@@ -66,6 +73,12 @@ impl Limits {
         let time = if hours >= 1 { format!("{hours} 小时") } else { format!("{} 分钟", minutes.max(1)) };
         match left {
             Some(0) => format!("48 小时窗口还剩 {time}，但可发条数已用完，要等对方再来消息"),
+            Some(left) if waiting >= left => {
+                format!("48 小时窗口还剩 {time}，可发的 {left} 条已被待发的 {waiting} 条用完，再写的要等对方来消息")
+            }
+            Some(left) if waiting > 0 => {
+                format!("48 小时窗口还剩 {time}，还可发 {} 条（另有 {waiting} 条待发）", left - waiting)
+            }
             Some(left) => format!("48 小时窗口还剩 {time}，还可发 {left} 条"),
             None => format!("48 小时窗口还剩 {time}"),
         }
@@ -73,9 +86,9 @@ impl Limits {
 
     /// What the officer can do when nothing may be sent.
     pub fn advice(&self) -> Option<&'static str> {
-        self.held().map(|_| {
-            "可以照常写：消息会保留，对方一来消息就自动发出。急事请打电话；已立案的，办理节点会按模板消息或订阅通知提醒对方（如已配置）"
-        })
+        (self.held().is_some() || self.spare() == Some(0)).then_some(
+            "可以照常写：消息会保留，对方一来消息就自动发出。急事请打电话；已立案的，办理节点会按模板消息或订阅通知提醒对方（如已配置）",
+        )
     }
 }
 
@@ -89,7 +102,10 @@ pub async fn limits_of_conversation(
     now: Timestamp,
 ) -> Result<Option<Limits>, AppError> {
     let user = wechat::of_conversation(tx, conversation).await?.into_iter().next();
-    Ok(user.and_then(|user| Some(Limits::of(user.channel.parse().ok()?, &user, now))))
+    let limits = user.and_then(|user| Some(Limits::of(user.channel.parse().ok()?, &user, now)));
+    let Some(limits) = limits.filter(|limits| limits.left.is_some()) else { return Ok(limits) };
+    let waiting = wechat::waiting(tx, conversation).await?;
+    Ok(Some(Limits { waiting, ..limits }))
 }
 
 #[cfg(test)]
@@ -130,5 +146,20 @@ mod tests {
         check(&user("oa", None, 0, true), hour, Some(Held::Window), closed);
         check(&user("oa", Some(0), 0, false), hour, Some(Held::Window), "对方已取消关注公众号，消息发不出去");
         check(&user("work", None, 900, true), hour, None, "企业微信：随时可以发消息");
+    }
+
+    #[test]
+    fn messages_that_wait_take_their_part_of_the_allowance() {
+        let check = |waiting: i64, spare: i64, words: &str| {
+            let user = user("oa", Some(0), 2, true);
+            let limits = Limits { waiting, ..Limits::of(WechatKind::Oa, &user, Timestamp::UNIX_EPOCH) };
+            assert_eq!((limits.spare(), limits.held()), (Some(spare), None), "the job sends what waits");
+            assert_eq!(limits.words(), format!("48 小时窗口还剩 48 小时，{words}"));
+            assert_eq!(limits.advice().is_some(), spare == 0);
+        };
+        check(0, 3, "还可发 3 条");
+        check(1, 2, "还可发 2 条（另有 1 条待发）");
+        check(3, 0, "可发的 3 条已被待发的 3 条用完，再写的要等对方来消息");
+        check(4, 0, "可发的 3 条已被待发的 4 条用完，再写的要等对方来消息");
     }
 }

@@ -295,7 +295,7 @@ pub struct DeliveryJson {
 pub struct WechatLimitsJson {
     /// The limits in words: 48 小时窗口还剩 31 小时，还可发 3 条.
     pub words: String,
-    /// Messages that may be sent still; `null`: no limit.
+    /// Messages that may be written still, those that wait counted as sent; `null`: no limit.
     pub left: Option<i64>,
     /// What to do while the window is closed.
     pub advice: Option<&'static str>,
@@ -307,7 +307,7 @@ impl From<Limits> for WechatLimitsJson {
     fn from(limits: Limits) -> Self {
         Self {
             words: limits.words(),
-            left: limits.left,
+            left: limits.spare(),
             advice: limits.advice(),
             window_minutes: limits.window.map(|window| window.as_mins()),
         }

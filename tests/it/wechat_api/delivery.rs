@@ -169,6 +169,9 @@ async fn what_an_officer_writes_reaches_the_user_once_and_in_order() {
     for text in ["第一句", "第二句", "第三句"] {
         stage.says(text).await;
     }
+    let seen = stage.seen().await;
+    assert_eq!(seen["wechat"]["words"], "48 小时窗口还剩 48 小时，还可发 1 条（另有 3 条待发）");
+    assert_eq!(seen["wechat"]["left"], 1);
     assert_eq!(stage.run().await, Summary { sent: 3, ..Summary::default() });
     assert_eq!(stage.texts()[1..], ["第一句", "第二句", "第三句"]);
     let seen = stage.seen().await;
