@@ -47,8 +47,7 @@ struct Options {
 }
 
 fn options() -> Options {
-    let mut options =
-        Options { connections: 64, seconds: 10, rate: None, safe: false, peer: None, pids: Vec::new() };
+    let mut options = Options { connections: 64, seconds: 10, rate: None, safe: false, peer: None, pids: Vec::new() };
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
         let mut number = || words.next().and_then(|word| word.parse::<u64>().ok()).expect("a number");
@@ -84,7 +83,8 @@ fn request(path: &str, user: &str, id: u64, key: Option<&AesKey>) -> String {
     if let Some(key) = key {
         let cipher = crypto::encrypt(key, APP_ID, &body, [7; 16]);
         more = format!("&encrypt_type=aes&msg_signature={}", crypto::signature(&[TOKEN, &at, &nonce, &cipher]));
-        body = format!("<xml><ToUserName><![CDATA[gh_load]]></ToUserName><Encrypt><![CDATA[{cipher}]]></Encrypt></xml>");
+        body =
+            format!("<xml><ToUserName><![CDATA[gh_load]]></ToUserName><Encrypt><![CDATA[{cipher}]]></Encrypt></xml>");
     }
     format!(
         "POST {path}?signature={signature}&timestamp={at}&nonce={nonce}&openid={user}{more} HTTP/1.1\r\nHost: load\r\n\

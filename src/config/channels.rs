@@ -174,6 +174,13 @@ pub struct WechatKf {
     pub api_base: Option<String>,
 }
 
+impl WechatKf {
+    /// Whether people of the platform serve whoever asks for a person.
+    pub fn hands_over(&self) -> bool {
+        matches!(self.handover.as_str(), "pool" | "servicer")
+    }
+}
+
 /// `[webhooks]`: signed events to other systems.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]

@@ -288,15 +288,63 @@ async fn follow(tx: &mut Tx, conversation: &str, seq: i64, rest: &Rest, now: Tim
 pub async fn let_go(tx: &mut Tx, conversation: ConversationId, seqs: &[i64], now: Timestamp) -> Result<(), StoreError> {
     const SQL: &str = "UPDATE outbox SET next_at = $2 WHERE target = 'wechat' AND state = 'ready' AND next_at > $2 \
         AND key IN (SELECT value ->> 'key' FROM json_each($1))";
-    let conversation = conversation.to_string();
-    let keys: Vec<_> = seqs.iter().map(|seq| json!({"key": delivery_key(&conversation, *seq)})).collect();
     on_backend!(tx, |conn| sqlx::query(SQL)
-        .bind(json!(keys).to_string())
+        .bind(keys(conversation, seqs))
         .bind(now.as_millisecond())
         .execute(conn)
         .await
         .map(|_| ()))?;
     Ok(())
+}
+
+/// Takes waiting messages out of the outbox because they are about to be said in another way; their numbers. Those that
+/// a sender has, or that were sent, are not among them.
+///
+/// # Errors
+/// `Database`.
+pub async fn take_out(
+    tx: &mut Tx,
+    conversation: ConversationId,
+    seqs: &[i64],
+    now: Timestamp,
+) -> Result<Vec<i64>, StoreError> {
+    const SQL: &str = "UPDATE outbox SET state = 'sent', held = NULL, held_after = NULL, done_at = $2 \
+        WHERE target = 'wechat' AND state = 'ready' AND key IN (SELECT value ->> 'key' FROM json_each($1)) \
+        RETURNING key";
+    let taken: Vec<(String,)> = on_backend!(tx, |conn| sqlx::query_as(SQL)
+        .bind(keys(conversation, seqs))
+        .bind(now.as_millisecond())
+        .fetch_all(conn)
+        .await?);
+    let number = |(key,): &(String,)| key.rsplit(':').next().and_then(|seq| seq.parse().ok());
+    Ok(taken.iter().filter_map(number).collect())
+}
+
+/// Puts back what [`take_out`] took: it was not said after all.
+///
+/// # Errors
+/// `Database`.
+pub async fn put_back(
+    tx: &mut Tx,
+    conversation: ConversationId,
+    seqs: &[i64],
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    const SQL: &str = "UPDATE outbox SET state = 'ready', next_at = $2, done_at = NULL WHERE target = 'wechat' \
+        AND state = 'sent' AND key IN (SELECT value ->> 'key' FROM json_each($1))";
+    on_backend!(tx, |conn| sqlx::query(SQL)
+        .bind(keys(conversation, seqs))
+        .bind(now.as_millisecond())
+        .execute(conn)
+        .await
+        .map(|_| ()))?;
+    Ok(())
+}
+
+/// The keys of these messages as rows for `json_each`.
+fn keys(conversation: ConversationId, seqs: &[i64]) -> String {
+    let conversation = conversation.to_string();
+    json!(seqs.iter().map(|seq| json!({"key": delivery_key(&conversation, *seq)})).collect::<Vec<_>>()).to_string()
 }
 
 /// Cuts the tie between a user and the conversation: the user's row and what waits for it go, the conversation is

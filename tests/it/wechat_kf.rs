@@ -1,6 +1,6 @@
 //! 微信客服 and files of users, against the stand-in of the platform: cursor, pages, repeats, sessions with people.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{body::Body, http::Request};
 use serde_json::{Value, json};
@@ -296,6 +296,71 @@ async fn a_servicer_who_is_not_there_is_replaced_by_the_pool_and_the_pool_by_our
     assert_eq!(standing(&stage).await.0, "queued", "nobody is lost between the two");
     wechat_out::run_once(&stage.app.app, &*stage.client).await.expect("sent");
     assert_eq!(stage.platform.texts("wm1").len(), 1);
+}
+
+#[tokio::test]
+async fn what_is_said_with_the_move_of_a_session_is_said_once() {
+    // The job that sends runs in the middle of the hand-over.
+    let stage = Stage::with("pool", "").await;
+    stage.platform.script(MOVE, [Act::Late(Duration::from_millis(300))]);
+    stage.callback("t1").await.expect(200);
+    stage.platform.pages([Stage::page("c1", 0, &[stage.text("m1", "转人工")])]);
+    let job = async {
+        while stage.platform.calls(MOVE).is_empty() {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        wechat_out::run_once(&stage.app.app, &*stage.client).await.expect("a run")
+    };
+    tokio::join!(stage.fetch(), job);
+    stage.app.clock.advance(jiff::SignedDuration::from_secs(60));
+    wechat_out::run_once(&stage.app.app, &*stage.client).await.expect("a run");
+    assert_eq!((stage.platform.calls(ON_EVENT).len(), stage.platform.texts("wm1").len()), (1, 0));
+
+    // Nobody knows whether it was said: not again. It was refused: it waits, and leaves once the customer is ours again.
+    for (act, waits, said) in [(Act::Reset, 0, 0), (Act::Code(95_000, "no"), 1, 1)] {
+        let stage = Stage::with("pool", "").await;
+        stage.platform.script(ON_EVENT, [act]);
+        stage.callback("t1").await.expect(200);
+        stage.platform.pages([Stage::page("c1", 0, &[stage.text("m1", "转人工")])]);
+        stage.fetch().await;
+        assert_eq!(standing(&stage).await, ("bot".to_owned(), waits));
+        wechat_out::run_once(&stage.app.app, &*stage.client).await.expect("a run");
+        assert_eq!(stage.platform.texts("wm1").len(), said);
+    }
+}
+
+#[tokio::test]
+async fn a_page_that_comes_again_after_its_hand_over_says_nothing_twice() {
+    let stage = Stage::with("pool", "").await;
+    // Our own desk has it at first, and the answer is sent.
+    stage.platform.script(MOVE, [Act::Status(502)]);
+    stage.callback("t1").await.expect(200);
+    stage.platform.pages([Stage::page("c1", 0, &[stage.text("m1", "转人工")])]);
+    stage.fetch().await;
+    wechat_out::run_once(&stage.app.app, &*stage.client).await.expect("a run");
+    assert_eq!(stage.platform.texts("wm1").len(), 1);
+    // The page comes again, and now the session moves.
+    stage.callback("t2").await.expect(200);
+    stage.platform.pages([Stage::page("c2", 0, &[stage.text("m1", "转人工")])]);
+    stage.fetch().await;
+    assert_eq!((stage.platform.calls(MOVE).len(), stage.platform.calls(ON_EVENT).len()), (2, 0));
+    assert_eq!(standing(&stage).await, ("bot".to_owned(), 0));
+}
+
+#[tokio::test]
+async fn a_hand_over_that_a_restart_interrupted_leaves_nobody_in_two_queues() {
+    let stage = Stage::with("pool", "").await;
+    stage.platform.script(MOVE, [Act::Status(502)]);
+    stage.callback("t1").await.expect(200);
+    stage.platform.pages([Stage::page("c1", 0, &[stage.text("m1", "转人工")])]);
+    stage.fetch().await;
+    assert_eq!(standing(&stage).await.0, "queued");
+    // The move had been done all the same: the platform's people have the session.
+    stage.platform.lists(STATE, json!({"errcode": 0, "service_state": 2}));
+    stage.callback("t2").await.expect(200);
+    stage.platform.pages([Stage::page("c2", 0, &[stage.text("m2", "有人吗")])]);
+    stage.fetch().await;
+    assert_eq!(standing(&stage).await.0, "bot");
 }
 
 #[tokio::test]

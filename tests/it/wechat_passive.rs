@@ -119,6 +119,32 @@ async fn pairs() -> Vec<(TestApp, TestApp)> {
 }
 
 #[tokio::test]
+async fn a_gateway_that_died_before_its_passive_reply_left_has_stored_what_the_next_try_gets() {
+    for (here, there) in pairs().await {
+        let says = [text("p6", 1, "您好"), text("p6", 2, "公司注册资本要几年缴足"), text("p6", 3, "转人工")];
+        let mut answers = Vec::new();
+        for body in &says {
+            // An answer in time writes nothing after its commit, so this is what a death behind the commit leaves.
+            answers.push(words(&plain(&here, "main", body.clone()).await.expect(200)));
+        }
+        assert_eq!(entries(&here).await, [], "no outbox knows of them");
+        let id = conversation(&here, "main", "p6").await;
+        let spoken = messages(&here, id).await;
+        // Nobody got them. The platform comes again to a process that remembers nothing.
+        for _ in 0..2 {
+            for (body, answer) in says.iter().zip(&answers) {
+                assert_eq!(words(&plain(&there, "main", body.clone()).await.expect(200)), *answer);
+            }
+        }
+        assert_eq!(messages(&there, id).await, spoken, "nothing is stored twice");
+        assert!(entries(&there).await.iter().all(|(_, state)| state == "sent"), "nothing follows");
+        assert_eq!(waiting(&there, id).await, 0);
+        drop(there);
+        drop(here);
+    }
+}
+
+#[tokio::test]
 async fn a_gateway_learns_that_another_one_joined_a_user_with_a_conversation() {
     for (here, there) in pairs().await {
         plain(&here, "main", text("p3", 1, "您好")).await.expect(200);

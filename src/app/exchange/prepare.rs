@@ -239,7 +239,7 @@ fn decide(app: &App, knowledge: &Shipped<'_>, now: Timestamp, remembered: &mut R
     let seen = sent.via.as_ref().map(|via| wechat::seen(via, &open.row.id, now));
     let held = sent.via.as_ref().map_or_else(Vec::new, |via| {
         let replies = stored.iter().skip(said).map(|stored| stored.row.seq);
-        wechat::held(app, via, &open.row.id, replies, now)
+        wechat::held(app, via, &open.row.id, open.state.mode, replies, now)
     });
     let last = if said > 0 { stored.first() } else { stored.last() };
     turn::settle(now, open, last.map(|stored| stored.row.text.as_str()));

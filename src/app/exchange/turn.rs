@@ -351,7 +351,7 @@ async fn one_message(
     let mut waits = false;
     if let Some(via) = &sent.via {
         let replies = positions.iter().filter_map(|n| batch.stored.get(*n)).map(|stored| stored.row.seq);
-        let held = wechat::held(batch.app, via, &conversation.row.id, replies, batch.now);
+        let held = wechat::held(batch.app, via, &conversation.row.id, conversation.state.mode, replies, batch.now);
         waits = !held.is_empty();
         batch.held.extend(held);
         batch.seen.push(wechat::seen(via, &conversation.row.id, batch.now));

@@ -25,7 +25,7 @@ use crate::{
     domain::{dialogue::ConversationState, ids::ConversationId},
     ports::{
         push::{Push, What},
-        wechat::{MediaKind, WechatAccount, WechatAddress, WechatApi, WechatKind},
+        wechat::{MediaKind, Verdict, WechatAccount, WechatAddress, WechatApi, WechatKind},
     },
     store::{conversations, wechat as store},
 };
@@ -133,6 +133,7 @@ async fn one(app: &App, api: &dyn WechatApi, account: &WechatAccount, message: &
     match api.kf_state(&to).await {
         Ok(state) if WITH_PEOPLE.contains(&state) => {
             to_servicer(app, account, &push).await?;
+            finish_hand_over(app, &to).await?;
             return Ok(true);
         }
         Ok(_) => {}
@@ -277,7 +278,8 @@ async fn note(
 
 /// The answer leaves. Whoever asked for a person goes to the people of the platform, where the account is set up so: the
 /// session moves, the answer is said with the code of the move, and our own queue lets the conversation go. Our desk has
-/// it otherwise, also when the platform refuses to move it.
+/// it otherwise, also when the platform refuses to move it. What is said with the code is taken out of the outbox first
+/// and comes back only when it is certain that it was not said, so that nobody reads it twice.
 async fn hand_over(app: &App, api: &dyn WechatApi, to: &WechatAddress, leaving: Box<Leaving>) -> Result<(), AppError> {
     let queued = leaving.answer().conversation.state == ConversationState::Queued.as_str();
     let config = app.config.wechat.kf.get(&to.account.name).filter(|_| queued);
@@ -288,25 +290,11 @@ async fn hand_over(app: &App, api: &dyn WechatApi, to: &WechatAddress, leaving: 
     let Some((code, words)) = moved else { return leaving.let_go().await };
     let conversation = leaving.conversation();
     let id = leaving.answer().message.as_ref().map_or("handover", |message| message.id.as_str()).to_owned();
-    let said = api.begin(&render::words(&leaving.answer().replies), 2_040);
-    let told = match code.filter(|_| !said.is_empty()) {
-        Some(code) => api.kf_on_event(&to.account, &code, &said).await.map_err(|failure| {
-            tracing::warn!(wechat.account = %to.account, reason = %failure.reason, "a hand-over was not told");
-        }),
-        None => Err(()),
-    };
-    if told.is_ok() {
-        leaving.carry(None).await?;
-    } else {
-        leaving.let_go().await?;
+    match code {
+        Some(code) => say_with_the_move(api, to, &code, leaving).await?,
+        None => leaving.let_go().await?,
     }
-    let mut tries = 1;
-    loop {
-        match leave_queue(app, conversation).await {
-            Err(AppError::Store(error)) if error.is_transient() && tries < TRIES => tries += 1,
-            done => break done?,
-        }
-    }
+    out_of_our_queue(app, conversation).await?;
     let kept = Kept {
         client_id: format!("wx-{id}"),
         sender: "system",
@@ -317,6 +305,54 @@ async fn hand_over(app: &App, api: &dyn WechatApi, to: &WechatAddress, leaving: 
     };
     let person = Person { account: to.account.clone(), openid: to.user.clone(), conversation };
     keep::keep(app, &person, &kept).await
+}
+
+/// Says the answer with the code of a move, as far as it was not said yet.
+async fn say_with_the_move(
+    api: &dyn WechatApi,
+    to: &WechatAddress,
+    code: &str,
+    leaving: Box<Leaving>,
+) -> Result<(), AppError> {
+    let taken = leaving.take_out().await?;
+    let replies: Vec<_> = leaving.answer().replies.iter().filter(|reply| taken.contains(&reply.seq)).cloned().collect();
+    let said = api.begin(&render::words(&replies), 2_040);
+    if !said.is_empty()
+        && let Err(failure) = api.kf_on_event(&to.account, code, &said).await
+    {
+        tracing::warn!(wechat.account = %to.account, reason = %failure.reason, "a hand-over was not told");
+        if failure.verdict != Verdict::Unknown {
+            leaving.put_back(&taken).await?;
+        }
+    }
+    leaving.done();
+    Ok(())
+}
+
+/// Our own queue lets a conversation go that the people of the platform have.
+async fn out_of_our_queue(app: &App, conversation: ConversationId) -> Result<(), AppError> {
+    let mut tries = 1;
+    loop {
+        match leave_queue(app, conversation).await {
+            Err(AppError::Store(error)) if error.is_transient() && tries < TRIES => tries += 1,
+            done => return done,
+        }
+    }
+}
+
+/// A process that ended within a hand-over has left the conversation in our queue as well.
+async fn finish_hand_over(app: &App, to: &WechatAddress) -> Result<(), AppError> {
+    let hands_over = app.config.wechat.kf.get(&to.account.name).is_some_and(WechatKf::hands_over);
+    let person = if hands_over { people::who(app, &to.account, &to.user).await? } else { None };
+    let Some(person) = person else { return Ok(()) };
+    let row = {
+        let mut tx = app.db.read().await?;
+        conversations::find(&mut tx, person.conversation).await?
+    };
+    if row.is_some_and(|row| row.state == ConversationState::Queued.as_str()) {
+        out_of_our_queue(app, person.conversation).await?;
+    }
+    Ok(())
 }
 
 /// Moves the session to whom the account names; a 接待人员 who is not there is replaced by 接待池.
@@ -333,7 +369,7 @@ async fn moved(api: &dyn WechatApi, to: &WechatAddress, config: &WechatKf) -> Op
             Err(failure) => refused(&failure, "servicer"),
         }
     }
-    if matches!(config.handover.as_str(), "servicer" | "pool") {
+    if config.hands_over() {
         match api.kf_move(to, POOL, None).await {
             Ok(code) => return Some((code, "已转到微信客服的接待池，由微信客服的人员接待".to_owned())),
             Err(failure) => refused(&failure, "pool"),

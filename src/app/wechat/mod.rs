@@ -40,7 +40,10 @@ use super::{
     exchange::{self, Sent, Shown, Via},
 };
 use crate::{
-    domain::{dialogue::Input, dialogue::InputKind, kinds::Channel},
+    domain::{
+        dialogue::{ConversationState, Input, InputKind},
+        kinds::Channel,
+    },
     ports::{
         push::{Push, What},
         wechat::{WechatAccount, WechatApi, WechatKind},
@@ -363,11 +366,12 @@ pub(super) fn seen(via: &Via, conversation: &str, now: jiff::Timestamp) -> Seen 
 }
 
 /// The outbox rows of the replies to a WeChat message: none while somebody waits to carry them back. 微信客服 has no
-/// passive reply, its answers leave at once.
+/// passive reply, its answers leave at once; only what whoever asked for a person is told waits for the hand-over.
 pub(super) fn held(
     app: &App,
     via: &Via,
     conversation: &str,
+    state: ConversationState,
     seqs: impl Iterator<Item = i64>,
     now: jiff::Timestamp,
 ) -> Vec<store::Held> {
@@ -375,8 +379,8 @@ pub(super) fn held(
         return Vec::new();
     }
     let next_at = match via.account.kind {
-        WechatKind::Oa | WechatKind::Work => now.saturating_add(TRIES_OVER).unwrap_or(now),
-        WechatKind::Kf => now,
+        WechatKind::Kf if state != ConversationState::Queued => now,
+        WechatKind::Kf | WechatKind::Oa | WechatKind::Work => now.saturating_add(TRIES_OVER).unwrap_or(now),
     };
     let held =
         |seq| store::Held { id: app.ids.uuid(now).to_string(), conversation: conversation.to_owned(), seq, next_at };

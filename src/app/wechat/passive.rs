@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 use super::TRIES_OVER;
 use crate::{
     app::{App, AppError, exchange::Answer},
-    domain::ids::ConversationId,
+    domain::{dialogue::ConversationState, ids::ConversationId},
     ports::wechat::WechatKind,
     store::wechat::{self, Carried, Held, Rest},
 };
@@ -65,12 +65,44 @@ impl Leaving {
         Ok(())
     }
 
+    /// Takes what waits of it out of the outbox, to be said in another way: the numbers of these messages.
+    ///
+    /// # Errors
+    /// `Store`.
+    pub(super) async fn take_out(&self) -> Result<Vec<i64>, AppError> {
+        let mut tx = self.app.db.write().await?;
+        let taken = wechat::take_out(&mut tx, self.conversation, &self.seqs(), self.app.now()).await?;
+        tx.commit().await?;
+        Ok(taken)
+    }
+
+    /// Puts it back: nothing of it was said.
+    ///
+    /// # Errors
+    /// `Store`.
+    pub(super) async fn put_back(&self, seqs: &[i64]) -> Result<(), AppError> {
+        let mut tx = self.app.db.write().await?;
+        wechat::put_back(&mut tx, self.conversation, seqs, self.app.now()).await?;
+        tx.commit().await?;
+        self.app.wake.wechat.notify_one();
+        Ok(())
+    }
+
+    /// Whatever was to be done about it is done.
+    pub(super) fn done(mut self: Box<Self>) {
+        self.settled = true;
+    }
+
+    fn seqs(&self) -> Vec<i64> {
+        self.answer.replies.iter().map(|reply| reply.seq).collect()
+    }
+
     /// No reply carries it: it goes out by itself now.
     ///
     /// # Errors
     /// `Store`: it is not certain that it will.
     pub(super) async fn let_go(mut self: Box<Self>) -> Result<(), AppError> {
-        if self.kind != WechatKind::Kf {
+        if self.kind != WechatKind::Kf || self.answer.conversation.state == ConversationState::Queued.as_str() {
             let now = self.app.now();
             outbox(&self.app, self.conversation, &self.answer, now).await?;
         }
