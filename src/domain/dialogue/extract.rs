@@ -6,7 +6,7 @@
 use std::sync::LazyLock;
 
 use jiff::{ToSpan, civil::Date};
-use regex::Regex;
+use regex::{Captures, Regex};
 
 mod names;
 
@@ -22,6 +22,11 @@ fn regex(pattern: &str) -> Regex {
     Regex::new(pattern).expect("the pattern is a constant and compiles in the tests")
 }
 
+/// What a pattern finds. Most find nothing in most messages: that is asked first, because it needs no memory.
+fn captured<'t>(pattern: &Regex, text: &'t str) -> Option<Captures<'t>> {
+    if pattern.is_match(text) { pattern.captures(text) } else { None }
+}
+
 /// All facts in one message.
 pub fn facts(text: &str, today: Date) -> Facts {
     let text = &half_width(text);
@@ -31,8 +36,9 @@ pub fn facts(text: &str, today: Date) -> Facts {
         None => (None, None),
     };
     let phone = phone(text);
+    let companies = names::companies(text);
     Facts {
-        enterprise: enterprise(text),
+        enterprise: names::enterprise_of(text, &companies),
         uscc,
         uscc_invalid,
         contact_name: contact_name(text),
@@ -40,7 +46,7 @@ pub fn facts(text: &str, today: Date) -> Facts {
         contact_email: email(text),
         contact_wechat: wechat(text),
         place: place(text),
-        object: object(text),
+        object: names::object_of(text, &companies),
         happened_on: date(text, today).map(|d| d.to_string()),
         amount: number::amount(text).map(|a| a.text),
     }
@@ -82,6 +88,9 @@ pub fn uscc(text: &str) -> Option<(String, bool)> {
     static SHAPE: LazyLock<Regex> = LazyLock::new(|| regex(r"[0-9A-Za-z](?:[ \-]?[0-9A-Za-z]){14,24}"));
     static LABEL: LazyLock<Regex> = LazyLock::new(|| regex(r"(?:信用代码|税号|机构代码|代码)[^0-9A-Za-z]{0,6}$"));
     let mut wrong = None;
+    if text.bytes().filter(u8::is_ascii_alphanumeric).count() < 15 {
+        return None;
+    }
     for found in SHAPE.find_iter(text) {
         let code: String =
             found.as_str().chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_uppercase()).collect();
@@ -125,6 +134,9 @@ pub fn phone(text: &str) -> Option<String> {
         if let Some(phone) = phone_number(found.as_str(), labelled) {
             return Some(phone);
         }
+    }
+    if !text.contains(['一', '幺']) {
+        return None;
     }
     let spoken = SPOKEN.find(text)?;
     let digits: String = spoken.as_str().chars().filter_map(number::han_digit).map(|d| char::from(b'0' + d)).collect();
@@ -186,7 +198,7 @@ pub fn email(text: &str) -> Option<String> {
             r"[A-Za-z0-9][A-Za-z0-9._%+\-]{0,63}@[A-Za-z0-9][A-Za-z0-9\-]{0,62}(?:\.[A-Za-z0-9\-]{1,63})*\.[A-Za-z]{2,24}",
         )
     });
-    EMAIL.find(text).map(|m| m.as_str().to_owned())
+    text.contains('@').then(|| EMAIL.find(text).map(|m| m.as_str().to_owned())).flatten()
 }
 
 /// A WeChat id after the word 微信.
@@ -196,7 +208,7 @@ pub fn wechat(text: &str) -> Option<String> {
             r"(?i)(?:微信|weixin|wechat|vx)(?:号|id)?(?:也?是|为|叫)?[:： ]*([A-Za-z][A-Za-z0-9_\-]{5,19}|1[3-9][0-9]{9})",
         )
     });
-    WECHAT.captures(text).and_then(|c| c.get(1)).map(|m| m.as_str().to_owned())
+    captured(&WECHAT, text).and_then(|c| c.get(1)).map(|m| m.as_str().to_owned())
 }
 
 /// The place it is about.
@@ -209,9 +221,8 @@ pub fn place(text: &str) -> Option<String> {
             r"(?:位于|坐落于|坐落在|就在|开在|建在|厂在|在)([\p{Han}0-9A-Za-z\-]{2,30}?(?:工业园区|工业园|产业园|开发区|工业区|高新区|园区|街道|新区|大道[0-9]+号|路[0-9]+号|大厦|广场|[0-9]+号楼|[0-9]+号|村|镇|乡))",
         )
     });
-    LABELLED
-        .captures(text)
-        .or_else(|| AT.captures(text))
+    captured(&LABELLED, text)
+        .or_else(|| captured(&AT, text))
         .and_then(|c| c.get(1))
         .map(|m| m.as_str().trim().to_owned())
         .filter(|p| p.chars().count() >= 2)
@@ -238,13 +249,13 @@ pub fn date(text: &str, today: Date) -> Option<Date> {
     let past = |d: Date| (d <= today).then_some(d);
     let small = |s: &str| -> Option<i64> { s.parse().ok().or_else(|| parse_han_number(s).map(|n| n as i64)) };
 
-    if let Some(c) = FULL.captures(text) {
+    if let Some(c) = captured(&FULL, text) {
         let year = c.get(1)?.as_str().parse().ok()?;
         let month = i8::try_from(small(c.get(2)?.as_str())?).ok()?;
         let day = i8::try_from(small(c.get(3)?.as_str())?).ok()?;
         return Date::new(year, month, day).ok().and_then(past);
     }
-    if let Some(c) = MONTH_DAY.captures(text) {
+    if let Some(c) = captured(&MONTH_DAY, text) {
         let month = i8::try_from(small(c.get(2)?.as_str())?).ok()?;
         let day = i8::try_from(small(c.get(3)?.as_str())?).ok()?;
         let year = today.year();
@@ -257,7 +268,7 @@ pub fn date(text: &str, today: Date) -> Option<Date> {
             }
         };
     }
-    if let Some(c) = THIS_MONTH.captures(text) {
+    if let Some(c) = captured(&THIS_MONTH, text) {
         let day = i8::try_from(small(c.get(2)?.as_str())?).ok()?;
         let first = Date::new(today.year(), today.month(), 1).ok()?;
         let first = if c.get(1)?.as_str().starts_with('上') { first.checked_sub(1.month()).ok()? } else { first };
@@ -279,7 +290,7 @@ pub fn date(text: &str, today: Date) -> Option<Date> {
             return today.checked_sub(i64::from(days).days()).ok();
         }
     }
-    if let Some(c) = AGO.captures(text) {
+    if let Some(c) = captured(&AGO, text) {
         let n = small(c.get(1)?.as_str())?;
         let unit = c.get(2)?.as_str();
         return match unit {
@@ -288,7 +299,7 @@ pub fn date(text: &str, today: Date) -> Option<Date> {
             _ => today.checked_sub((n * 7).days()).ok(),
         };
     }
-    if let Some(c) = WEEKDAY.captures(text) {
+    if let Some(c) = captured(&WEEKDAY, text) {
         let wanted = "一二三四五六日天".chars().position(|x| c.get(2).is_some_and(|m| m.as_str().starts_with(x)))?;
         let wanted = i64::try_from(wanted.min(6)).ok()?;
         let monday = today.checked_sub(i64::from(today.weekday().to_monday_zero_offset()).days()).ok()?;

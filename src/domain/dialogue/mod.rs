@@ -197,6 +197,9 @@ pub(crate) fn progress_numbers(text: &str) -> Vec<(String, String)> {
         regex::Regex::new(r"(?i)(ZT[0-9]{8} ?-? ?[0-9]{4,}[0-9A-Z](?:-R[0-9]+)?)[^0-9A-Za-z]*([0-9A-Za-z]{4,6}-[0-9A-Za-z]{4,6}|[0-9A-Za-z]{4,12})?")
             .expect("the pattern is a constant and compiles in the tests")
     });
+    if !text.contains(['Z', 'z', 'Ｚ', 'ｚ']) {
+        return Vec::new();
+    }
     let text = extract::half_width(text);
     NUMBER
         .captures_iter(&text)

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::regex;
+use super::{captured, regex};
 
 const SURNAMES: &str = "王李张刘陈杨黄赵吴周徐孙马朱胡郭何林高罗郑梁谢宋唐许韩冯邓曹彭曾肖田董袁潘于蒋蔡余杜叶程苏魏吕丁任沈姚卢姜崔钟谭陆汪范金石廖贾夏韦付傅方白邹孟熊秦邱江尹薛闫阎段雷侯龙史陶黎贺顾毛郝龚邵万钱严覃武戴莫孔向汤温康施文牛樊葛邢安齐易乔伍庞颜倪庄聂章鲁岳翟殷詹申欧耿关兰焦俞左柳甘祝包宁尚符舒阮柯纪梅童凌毕单季裴霍涂成苗谷盛曲翁冉骆蓝路游辛靳管柴蒙鲍华喻祁蒲房滕屈饶解牟艾尤阳时穆农司卓古吉缪简车项连芦麦褚娄窦戚岑景党宫费卜冷晏席卫米柏宗瞿桂全佟应臧闵苟邬边卞姬师和仇栾隋商刁沙荣巫寇桑郎甄丛仲虞敖巩明佘池查麻苑迟邝";
 const HONORIFICS: &str = r"先生|女士|小姐|经理|总监|总|老板|师傅|会计|主任|厂长|店长|主管|董事长|工";
@@ -39,18 +39,17 @@ pub fn contact_name(text: &str) -> Option<String> {
             .then(|| cut.to_owned())
     };
     for pattern in [&LABELLED, &MY_NAME] {
-        if let Some(name) = pattern.captures(text).and_then(|c| c.get(1)).and_then(|m| clean(m.as_str())) {
+        if let Some(name) = captured(pattern, text).and_then(|c| c.get(1)).and_then(|m| clean(m.as_str())) {
             return Some(name);
         }
     }
-    if let Some(name) = TITLED.captures(text).and_then(|c| c.get(1)).and_then(|m| clean(m.as_str())) {
+    if let Some(name) = captured(&TITLED, text).and_then(|c| c.get(1)).and_then(|m| clean(m.as_str())) {
         return Some(name);
     }
-    if let Some(name) = BESIDE.captures(text).and_then(|c| c.get(1)).and_then(|m| clean(m.as_str())) {
+    if let Some(name) = captured(&BESIDE, text).and_then(|c| c.get(1)).and_then(|m| clean(m.as_str())) {
         return Some(name);
     }
-    SURNAME
-        .captures(text)
+    captured(&SURNAME, text)
         .and_then(|c| c.get(1))
         .filter(|m| SURNAMES.contains(m.as_str()))
         .map(|m| m.as_str().to_owned())
@@ -253,6 +252,9 @@ fn name_before(text: &str, suffix: (usize, usize)) -> Option<(usize, String)> {
         start = at;
     }
     let mut core = text.get(start..suffix.0)?;
+    if core.chars().nth(1).is_none() {
+        return None;
+    }
     // The last stop word before the suffix wins; one that stands at the very end leaves nothing.
     for stop in NOT_IN_NAME {
         if let Some(at) = core.rfind(stop) {
@@ -291,7 +293,10 @@ fn is_other_side(text: &str, start: usize, end: usize) -> bool {
     AFTER.is_match(text.get(end..).unwrap_or_default()) || BEFORE.is_match(text.get(..start).unwrap_or_default())
 }
 
-fn companies(text: &str) -> Vec<(usize, usize, String, bool)> {
+/// Companies named in a text: where each begins and ends, its name, and whether that is a full one.
+pub(super) type Companies = Vec<(usize, usize, String, bool)>;
+
+pub(super) fn companies(text: &str) -> Companies {
     static SUFFIX: LazyLock<Regex> = LazyLock::new(|| regex(&format!("{ENTERPRISE_FULL}|{ENTERPRISE_SHORT}")));
     static FULL: LazyLock<Regex> = LazyLock::new(|| regex(&format!("(?:{ENTERPRISE_FULL})$")));
     let mut found = Vec::new();
@@ -313,12 +318,15 @@ fn companies(text: &str) -> Vec<(usize, usize, String, bool)> {
 
 /// The enterprise's own name: a full company name, or a short one that it introduces itself by.
 pub fn enterprise(text: &str) -> Option<String> {
+    enterprise_of(text, &companies(text))
+}
+
+pub(super) fn enterprise_of(text: &str, found: &Companies) -> Option<String> {
     static INTRODUCED: LazyLock<Regex> = LazyLock::new(|| {
         regex(
             r"(?:我们是|我是|我司是?|这里是|这边是|我们单位是|我们?公司是|我们厂是|公司名称?[是叫]?|企业名称?[是叫]?|单位名称?[是叫]?|店名[是叫]?|叫做?|名叫|全称|来自|我开的|我们|名称[是叫]?|改成|改为|换成)[:： ]*$",
         )
     });
-    let found = companies(text);
     let own = |full_only: bool| {
         found.iter().find(|(start, end, _, full)| {
             let introduced = INTRODUCED.is_match(text.get(..*start).unwrap_or_default());
@@ -346,6 +354,10 @@ pub(in crate::domain::dialogue) fn is_person_name(text: &str) -> bool {
 
 /// The unit or company complained of, owing, or acting against the enterprise.
 pub fn object(text: &str) -> Option<String> {
+    object_of(text, &companies(text))
+}
+
+pub(super) fn object_of(text: &str, found: &Companies) -> Option<String> {
     static LABELLED: LazyLock<Regex> = LazyLock::new(|| {
         regex(
             r"(?:(?:欠款方|债务人|欠款单位|涉及单位|被投诉(?:单位|人|方)|检查单位)(?:是|为|叫)?[:： ]*|(?:对方(?:单位|公司)?|甲方)(?:是|为|叫|[:：]) *)([\p{Han}A-Za-z0-9（）()]{2,30})",
@@ -371,7 +383,7 @@ pub fn object(text: &str) -> Option<String> {
         }
         (name.chars().count() >= 2).then(|| name.to_owned())
     };
-    if let Some(found) = LABELLED.captures(text).and_then(|c| c.get(1)) {
+    if let Some(found) = captured(&LABELLED, text).and_then(|c| c.get(1)) {
         let name: &str = found.as_str();
         let cut = ["欠", "拖", "不", "说", "一直"].iter().filter_map(|w| name.find(w)).min().unwrap_or(name.len());
         if let Some(name) = name.get(..cut).filter(|n| n.chars().count() >= 3 || n.ends_with(['局', '所', '厂', '店']))
@@ -379,10 +391,10 @@ pub fn object(text: &str) -> Option<String> {
             return Some(name.to_owned());
         }
     }
-    companies(text)
-        .into_iter()
+    found
+        .iter()
         .find(|(start, end, _, full)| *full && is_other_side(text, *start, *end))
-        .map(|(_, _, name, _)| name)
-        .or_else(|| ACCUSED.captures(text).and_then(|c| c.get(1)).and_then(|m| trim(m.as_str())))
-        .or_else(|| ACTING.captures(text).and_then(|c| c.get(1)).and_then(|m| trim(m.as_str())))
+        .map(|(_, _, name, _)| name.clone())
+        .or_else(|| captured(&ACCUSED, text).and_then(|c| c.get(1)).and_then(|m| trim(m.as_str())))
+        .or_else(|| captured(&ACTING, text).and_then(|c| c.get(1)).and_then(|m| trim(m.as_str())))
 }
