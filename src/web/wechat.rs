@@ -20,7 +20,6 @@ use crate::{
     },
     channels::wechat::{
         Refusal,
-        crypto::AesKey,
         cut::{MOST_BYTES, cut},
         envelope::Format,
         inbound::{Mode, Query, Receiver},
@@ -63,7 +62,7 @@ async fn receive_kf(
     RawQuery(query): RawQuery,
     body: Bytes,
 ) -> Response {
-    receive(&app, WechatKind::Kf, name, query.as_deref(), &body).await
+    Box::pin(receive(&app, WechatKind::Kf, name, query.as_deref(), &body)).await
 }
 
 async fn receive_oa(
@@ -72,7 +71,7 @@ async fn receive_oa(
     RawQuery(query): RawQuery,
     body: Bytes,
 ) -> Response {
-    receive(&app, WechatKind::Oa, name, query.as_deref(), &body).await
+    Box::pin(receive(&app, WechatKind::Oa, name, query.as_deref(), &body)).await
 }
 
 async fn receive_work(
@@ -81,20 +80,19 @@ async fn receive_work(
     RawQuery(query): RawQuery,
     body: Bytes,
 ) -> Response {
-    receive(&app, WechatKind::Work, name, query.as_deref(), &body).await
+    Box::pin(receive(&app, WechatKind::Work, name, query.as_deref(), &body)).await
 }
 
 /// The account of a path with what opens its requests.
 fn receiver<'a>(app: &'a App, kind: WechatKind, name: &str) -> Option<Receiver<'a>> {
     let config = &app.config.wechat;
-    let key = |secret: &secrecy::SecretString| AesKey::parse(secret.expose_secret());
     match kind {
         WechatKind::Oa => config.oa.get(name).map(|oa| {
             let before = oa.accepts_previous_key(app.zone().to_datetime(app.now()).date());
-            let previous = before.then(|| key(&oa.previous_aes_key)).flatten();
+            let previous = before.then(|| oa.previous_aes_key.expose_secret());
             Receiver {
                 token: oa.token.expose_secret(),
-                keys: key(&oa.encoding_aes_key).into_iter().chain(previous).collect(),
+                keys: [oa.encoding_aes_key.expose_secret()].into_iter().chain(previous).collect(),
                 receive_id: &oa.app_id,
                 mode: match oa.mode.as_str() {
                     "plain" => Mode::Plain,
@@ -106,14 +104,14 @@ fn receiver<'a>(app: &'a App, kind: WechatKind, name: &str) -> Option<Receiver<'
         }),
         WechatKind::Work => config.work.get(name).map(|work| Receiver {
             token: work.token.expose_secret(),
-            keys: key(&work.encoding_aes_key).into_iter().collect(),
+            keys: vec![work.encoding_aes_key.expose_secret()],
             receive_id: &work.corp_id,
             mode: Mode::Safe,
             always_encrypted: true,
         }),
         WechatKind::Kf => config.kf.get(name).map(|kf| Receiver {
             token: kf.token.expose_secret(),
-            keys: key(&kf.encoding_aes_key).into_iter().collect(),
+            keys: vec![kf.encoding_aes_key.expose_secret()],
             receive_id: &kf.corp_id,
             mode: Mode::Safe,
             always_encrypted: true,
@@ -145,6 +143,7 @@ fn cut_parts(words: &str) -> Vec<String> {
     cut(words, MOST_BYTES)
 }
 
+/// Boxed by its callers: the layers around a handler move its future.
 async fn receive(app: &App, kind: WechatKind, name: String, query: Option<&str>, body: &[u8]) -> Response {
     let Some(receiver) = receiver(app, kind, &name) else { return StatusCode::NOT_FOUND.into_response() };
     let opened = Query::parse(query.unwrap_or_default())

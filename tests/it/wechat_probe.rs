@@ -19,8 +19,8 @@ fn shown(text: &str) -> String {
     text.chars().filter(|c| !hidden(*c)).collect()
 }
 
-fn receiver(key: &AesKey, always_encrypted: bool) -> Receiver<'static> {
-    Receiver { token: TOKEN, keys: vec![key.clone()], receive_id: ID, mode: Mode::Auto, always_encrypted }
+fn receiver(always_encrypted: bool) -> Receiver<'static> {
+    Receiver { token: TOKEN, keys: vec![KEY], receive_id: ID, mode: Mode::Auto, always_encrypted }
 }
 
 /// A query whose signatures are right for this cipher.
@@ -44,7 +44,7 @@ pub(crate) fn envelope(data: &[u8]) {
     let key = AesKey::parse(KEY).expect("a key");
     let text = String::from_utf8_lossy(data);
     let _ = Query::parse(&text);
-    let plain = receiver(&key, false);
+    let plain = receiver(false);
     if let Ok(opened) = plain.open(&signed("", false), data) {
         let answer = plain.reply(&opened, "n", 1, [7; 16], &text);
         let (fields, format) = Fields::parse(answer.as_bytes()).expect("our own reply");
@@ -53,7 +53,7 @@ pub(crate) fn envelope(data: &[u8]) {
     }
     let cipher = crypto::encrypt(&key, ID, &text, [3; 16]);
     assert_eq!(crypto::decrypt(&key, ID, &cipher).as_deref(), Ok(&*text));
-    let safe = receiver(&key, true);
+    let safe = receiver(true);
     assert_eq!(safe.echo(&signed(&cipher, true)).as_deref(), Ok(&*text));
     for (body, format) in [
         (format!("<xml><ToUserName>gh</ToUserName><Encrypt><![CDATA[{cipher}]]></Encrypt></xml>"), Format::Xml),

@@ -3,6 +3,8 @@
 //! No DTD, no entity beyond the five of XML, no field twice at the top. Beside an `Encrypt` field nothing counts: it is
 //! not covered by the signature.
 
+use std::borrow::Cow;
+
 use roxmltree::{Document, Node, ParsingOptions};
 use serde_json::{Value, json};
 
@@ -44,7 +46,7 @@ impl Fields {
             return Ok((Self::of_json(&value, 0)?, Format::Json));
         }
         // XML 1.0 has no place for these characters; a message that holds one is still a message.
-        let clean: String = text.chars().filter(|c| !is_control(*c)).collect();
+        let clean = without_controls(text);
         let options = ParsingOptions { allow_dtd: false, nodes_limit: MOST_NODES, ..ParsingOptions::default() };
         let document = Document::parse_with_options(&clean, options).map_err(|_| Refusal::Malformed)?;
         let root = document.root_element();
@@ -125,6 +127,15 @@ impl Fields {
 /// What neither XML nor a phone can show.
 pub(super) const fn is_control(c: char) -> bool {
     matches!(c, '\0'..='\u{8}' | '\u{B}' | '\u{C}' | '\u{E}'..='\u{1F}' | '\u{7F}' | '\u{FFFE}' | '\u{FFFF}')
+}
+
+/// The text without what neither XML nor a phone can show; most texts have none of it.
+pub(super) fn without_controls(text: &str) -> Cow<'_, str> {
+    if text.chars().any(is_control) {
+        Cow::Owned(text.chars().filter(|c| !is_control(*c)).collect())
+    } else {
+        Cow::Borrowed(text)
+    }
 }
 
 /// The envelope of an encrypted reply; `timestamp` in seconds.

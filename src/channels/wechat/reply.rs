@@ -1,13 +1,26 @@
 //! Passive replies: the text message in the format of the request, safe against everything a text may hold.
 
+use std::borrow::Cow;
+
 use serde_json::json;
 
-use super::envelope::{Format, is_control};
+use super::envelope::{Format, without_controls};
 
 /// A CDATA section that holds exactly this text, without what no phone can show.
 pub fn cdata(text: &str) -> String {
-    let clean: String = text.chars().filter(|c| !is_control(*c) && *c != '\r').collect();
-    format!("<![CDATA[{}]]>", clean.replace("]]>", "]]]]><![CDATA[>"))
+    let clean = shown(text);
+    if clean.contains("]]>") {
+        return format!("<![CDATA[{}]]>", clean.replace("]]>", "]]]]><![CDATA[>"));
+    }
+    format!("<![CDATA[{clean}]]>")
+}
+
+/// What a phone can show of a text.
+fn shown(text: &str) -> Cow<'_, str> {
+    match without_controls(text) {
+        clean if clean.contains('\r') => Cow::Owned(clean.replace('\r', "")),
+        clean => clean,
+    }
 }
 
 /// A text message; `created` in seconds. `to` is the user, `from` the account: the other way round than in the push.
@@ -21,7 +34,7 @@ pub fn text(format: Format, to: &str, from: &str, created: i64, content: &str) -
             cdata(content)
         ),
         Format::Json => {
-            let clean: String = content.chars().filter(|c| !is_control(*c) && *c != '\r').collect();
+            let clean = shown(content);
             json!({"ToUserName": to, "FromUserName": from, "CreateTime": created, "MsgType": "text", "Content": clean})
                 .to_string()
         }
@@ -33,7 +46,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::channels::wechat::envelope::Fields;
+    use crate::channels::wechat::envelope::{Fields, is_control};
 
     #[test]
     fn a_reply_is_what_the_platform_expects() {
