@@ -200,12 +200,13 @@ async fn admit(gate: &Gate, request: &mut Request) -> Result<(), WebError> {
             // A public page may show who is logged in; nothing is demanded.
             Ok(())
         }
-        Access::Visitor => admit_visitor(&gate.app, request).await,
-        Access::AnyOfficer => admit_officer(&gate.app, request, None).await,
-        Access::Officer(permission) => admit_officer(&gate.app, request, Some(permission)).await,
-        Access::VisitorOrOfficer => match admit_visitor(&gate.app, request).await {
+        // Boxed: what looks somebody up must not make the future of every request large.
+        Access::Visitor => Box::pin(admit_visitor(&gate.app, request)).await,
+        Access::AnyOfficer => Box::pin(admit_officer(&gate.app, request, None)).await,
+        Access::Officer(permission) => Box::pin(admit_officer(&gate.app, request, Some(permission))).await,
+        Access::VisitorOrOfficer => match Box::pin(admit_visitor(&gate.app, request)).await {
             Ok(()) => Ok(()),
-            Err(_) => admit_officer(&gate.app, request, None).await,
+            Err(_) => Box::pin(admit_officer(&gate.app, request, None)).await,
         },
     }
 }

@@ -211,40 +211,56 @@ fn shape_error(app: &App, response: Response, path: &str, is_api: bool, wants_pa
 }
 
 fn secure_headers(app: &App, uri: &Uri, response: &mut Response) {
-    const CSP: &str = "default-src 'self'; img-src 'self' data: blob:; object-src 'none'; base-uri 'none'; \
-        form-action 'self'; frame-ancestors ";
-    let mut set = |name: HeaderName, value: &str| {
-        if !response.headers().contains_key(&name)
-            && let Ok(value) = HeaderValue::from_str(value)
-        {
-            response.headers_mut().insert(name, value);
-        }
+    // Most answers have these texts; they are made once.
+    macro_rules! csp {
+        ($ancestors:literal) => {
+            concat!(
+                "default-src 'self'; img-src 'self' data: blob:; object-src 'none'; base-uri 'none'; ",
+                "form-action 'self'; frame-ancestors ",
+                $ancestors
+            )
+        };
+    }
+    const FIXED: [(HeaderName, HeaderValue); 4] = [
+        (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+        (header::REFERRER_POLICY, HeaderValue::from_static("same-origin")),
+        (
+            HeaderName::from_static("permissions-policy"),
+            HeaderValue::from_static("camera=(), microphone=(), geolocation=()"),
+        ),
+        (HeaderName::from_static("cross-origin-opener-policy"), HeaderValue::from_static("same-origin")),
+    ];
+    let headers = response.headers_mut();
+    headers.reserve(8);
+    let mut set = |name: HeaderName, value: HeaderValue| {
+        headers.entry(name).or_insert(value);
     };
     // The chat page alone may stand in a frame, on the sites that the configuration names.
     let is_chat = matches!(uri.path(), "/" | "/chat");
     let origins = &app.config.server.embed_origins;
-    let ancestors = if is_chat && !origins.is_empty() {
+    let policy = if is_chat && !origins.is_empty() {
         if origins.iter().any(|origin| origin == "*") {
-            "*".to_owned()
+            Some(HeaderValue::from_static(csp!("*")))
         } else {
-            format!("'self' {}", origins.join(" "))
+            HeaderValue::from_str(&format!("{}{}", csp!("'self' "), origins.join(" "))).ok()
         }
     } else {
         if !is_chat {
-            set(header::X_FRAME_OPTIONS, "SAMEORIGIN");
+            set(header::X_FRAME_OPTIONS, HeaderValue::from_static("SAMEORIGIN"));
         }
-        "'self'".to_owned()
+        Some(HeaderValue::from_static(csp!("'self'")))
     };
-    set(header::CONTENT_SECURITY_POLICY, &format!("{CSP}{ancestors}"));
-    set(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
-    set(header::REFERRER_POLICY, "same-origin");
-    set(HeaderName::from_static("permissions-policy"), "camera=(), microphone=(), geolocation=()");
-    set(HeaderName::from_static("cross-origin-opener-policy"), "same-origin");
+    if let Some(policy) = policy {
+        set(header::CONTENT_SECURITY_POLICY, policy);
+    }
+    for (name, value) in FIXED {
+        set(name, value);
+    }
     if app.config.server.public_url.as_deref().is_some_and(|url| url.starts_with("https://")) {
-        set(header::STRICT_TRANSPORT_SECURITY, "max-age=31536000");
+        set(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
     }
     if !uri.path().starts_with("/static/") {
-        set(header::CACHE_CONTROL, "no-store");
+        set(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
 }
 

@@ -146,6 +146,19 @@ pub async fn receive(app: &App, account: &WechatAccount, push: &Push, cut: Cut) 
             Some(words) => say(app, account, push, &words, cut).await,
             None => Ok(Reply::Nothing),
         },
+        // Boxed: they are rare, and every message would carry their room.
+        What::Subscribe { .. }
+        | What::Unsubscribe
+        | What::KfMessages { .. }
+        | What::Scan { .. }
+        | What::Enter
+        | What::Other { .. } => Box::pin(wordless(app, account, push)).await,
+    }
+}
+
+/// What a user did without words.
+async fn wordless(app: &App, account: &WechatAccount, push: &Push) -> Result<Reply, AppError> {
+    match &push.what {
         What::Subscribe { scene } => {
             let person = people::person(app, account, &push.from).await?;
             people::follows(app, &person).await?;
@@ -168,7 +181,13 @@ pub async fn receive(app: &App, account: &WechatAccount, push: &Push, cut: Cut) 
             let joined = join::scanned(app, account, &push.from, scene).await?;
             Ok(joined.map_or(Reply::Nothing, |words| Reply::Words(words.to_owned())))
         }
-        What::Enter | What::Other { .. } => Ok(Reply::Nothing),
+        What::Text { .. }
+        | What::Location { .. }
+        | What::Link { .. }
+        | What::Media { .. }
+        | What::Click { .. }
+        | What::Enter
+        | What::Other { .. } => Ok(Reply::Nothing),
     }
 }
 
@@ -266,7 +285,7 @@ async fn answer(
 ) -> Result<Reply, AppError> {
     let Ok(joined) = tokio::time::timeout(budget(app, account), &mut job).await else {
         typing::late(app, account, from);
-        return late(job).await;
+        return Box::pin(late(job)).await;
     };
     let leaving = match joined.map_err(|_| AppError::Internal("a WeChat message ended without an answer".into()))?? {
         Decided::Refused(words) => return Ok(Reply::Words(words.to_owned())),

@@ -58,7 +58,7 @@ impl Leaving {
         if self.answer.waits || self.answer.repeated || rest.is_some() {
             let messages = rows(&self.app, self.conversation, &self.answer, self.app.now());
             if !messages.is_empty() {
-                write_down(&self.app, Carried { messages, rest }).await?;
+                Box::pin(write_down(&self.app, Carried { messages, rest })).await?;
             }
         }
         self.settled = true;

@@ -87,6 +87,11 @@ pub(super) async fn person(app: &App, account: &WechatAccount, openid: &str) -> 
     if let Some(conversation) = app.wechat.people.get(account, openid) {
         return Ok(Person { account: account.clone(), openid: openid.to_owned(), conversation });
     }
+    // Boxed: the rare case must not make every message's task large.
+    Box::pin(look_up(app, account, openid)).await
+}
+
+async fn look_up(app: &App, account: &WechatAccount, openid: &str) -> Result<Person, AppError> {
     let person = match who(app, account, openid).await? {
         Some(person) => person,
         None => match make(app, account, openid).await {
@@ -184,7 +189,13 @@ pub(super) async fn forget(app: &App, account: &WechatAccount, openid: &str) -> 
 /// # Errors
 /// `Store`.
 pub(super) async fn picked(app: &App, person: &Person, words: &str) -> Result<Option<String>, AppError> {
-    let Some(number) = number(words) else { return Ok(None) };
+    match number(words) {
+        Some(number) => Box::pin(option(app, person, number)).await,
+        None => Ok(None),
+    }
+}
+
+async fn option(app: &App, person: &Person, number: usize) -> Result<Option<String>, AppError> {
     let rows = {
         let mut tx = app.db.read().await?;
         conversations::last_messages(&mut tx, person.conversation, LOOK_BACK).await?
