@@ -408,6 +408,26 @@ impl Message {
         Self::new(app, row, body)
     }
 
+    /// The same of a row that is still needed.
+    pub fn of_row(app: &App, row: &MessageRow, body: MessageBody) -> Self {
+        let row = MessageRow {
+            conversation_id: String::new(),
+            body: None,
+            decision: None,
+            officer_id: None,
+            id: row.id.clone(),
+            client_id: row.client_id.clone(),
+            sender: row.sender.clone(),
+            kind: row.kind.clone(),
+            text: row.text.clone(),
+            rule_id: row.rule_id.clone(),
+            seq: row.seq,
+            reply_to: row.reply_to,
+            at: row.at,
+        };
+        Self::new(app, row, body)
+    }
+
     /// The same when the body is at hand.
     pub fn new(app: &App, row: MessageRow, body: MessageBody) -> Self {
         Self {

@@ -357,6 +357,42 @@ pub async fn save_all(tx: &mut Tx, rows: &[&ConversationRow]) -> Result<(), Stor
     if saved == rows.len() as u64 { Ok(()) } else { Err(StoreError::Conflict) }
 }
 
+/// Saves what an ordinary message changes, where state and owner stay as they are: the indexes of desks and queues are
+/// not touched. `version` as with [`save`].
+///
+/// # Errors
+/// `Conflict`, `Database`.
+pub async fn save_spoken(tx: &mut Tx, rows: &[&ConversationRow]) -> Result<(), StoreError> {
+    static SQL: LazyLock<RowsSql> = LazyLock::new(|| {
+        RowsSql::new(
+            "WITH j (id, version, seq, dialogue, topic, last_text, visitor_at, changed_at) AS (VALUES ",
+            8,
+            ") UPDATE conversations SET seq = j.seq, version = conversations.version + 1, dialogue = j.dialogue, \
+             topic = j.topic, last_text = j.last_text, visitor_at = j.visitor_at, changed_at = j.changed_at FROM j \
+             WHERE conversations.id = j.id AND conversations.version = j.version",
+        )
+    });
+    let mut saved = 0;
+    for part in SQL.parts(tx.is_sqlite(), rows) {
+        saved += on_backend!(tx, |conn| {
+            let mut query = sqlx::query(part.sql);
+            for r in part.rows() {
+                query = query
+                    .bind(r.map(|r| r.id.as_str()))
+                    .bind(r.map(|r| r.version))
+                    .bind(r.map(|r| r.seq))
+                    .bind(r.map(|r| r.dialogue.as_str()))
+                    .bind(r.and_then(|r| r.topic.as_deref()))
+                    .bind(r.map(|r| r.last_text.as_str()))
+                    .bind(r.and_then(|r| r.visitor_at))
+                    .bind(r.map(|r| r.changed_at));
+            }
+            query.execute(conn).await?.rows_affected()
+        });
+    }
+    if saved == rows.len() as u64 { Ok(()) } else { Err(StoreError::Conflict) }
+}
+
 /// Messages with a `seq` above `after`, in order, at most `limit`.
 ///
 /// # Errors
@@ -546,8 +582,24 @@ mod tests {
             drop(tx);
 
             let mut tx = db.write().await.unwrap();
-            assert!(matches!(save(&mut tx, &[stale]).await, Err(StoreError::Conflict)));
+            assert!(matches!(save(&mut tx, std::slice::from_ref(&stale)).await, Err(StoreError::Conflict)));
             tx.rollback().await.unwrap();
+            let mut tx = db.write().await.unwrap();
+            assert!(matches!(save_spoken(&mut tx, &[&stale]).await, Err(StoreError::Conflict)));
+            tx.rollback().await.unwrap();
+            // What was said, and nothing of who has the conversation.
+            let mut tx = db.write().await.unwrap();
+            row.seq = 3;
+            row.topic = None;
+            row.last_text = "三".into();
+            row.changed_at = 9;
+            let owned = ConversationRow { state: "bot".into(), unit: Some("u".into()), ..row.clone() };
+            save_spoken(&mut tx, &[&owned]).await.unwrap();
+            tx.commit().await.unwrap();
+            row.version = 2;
+            let mut tx = db.read().await.unwrap();
+            assert_eq!(find(&mut tx, conversation).await.unwrap().unwrap(), row);
+            drop(tx);
             for taken in [message(3, Some("a")), message(2, Some("c"))] {
                 let mut tx = db.write().await.unwrap();
                 let error = insert_messages(&mut tx, &[taken, message(4, Some("d"))]).await.unwrap_err();

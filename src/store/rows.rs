@@ -8,7 +8,7 @@
 use std::fmt::Write as _;
 
 /// Numbers of rows a text is made for.
-const SIZES: [usize; 8] = [1, 2, 4, 8, 16, 32, 64, 128];
+const SIZES: [usize; 11] = [1, 2, 4, 8, 16, 24, 32, 48, 64, 96, 128];
 
 /// One statement for several numbers of rows, in both notations.
 pub(super) struct RowsSql([[String; 2]; SIZES.len()]);

@@ -36,6 +36,8 @@ pub(super) struct Saved {
     pub(super) row: ConversationRow,
     /// Its state before the group.
     pub(super) state_before: String,
+    /// Whether state and owner are the same as before: only what was said is saved.
+    pub(super) owner_stays: bool,
 }
 
 /// What shares one commit.

@@ -30,7 +30,7 @@ use crate::{
         kinds::Channel,
     },
     store::{
-        conversations::{self, ConversationRow},
+        conversations::{self, ConversationRow, MessageRow},
         wechat::Held,
         wechat_in::Seen,
     },
@@ -90,7 +90,8 @@ struct Decided {
     conversation: ConversationId,
     row: ConversationRow,
     state_before: String,
-    stored: Vec<Stored>,
+    owner_stays: bool,
+    messages: Vec<MessageRow>,
     unanswered: Vec<(String, String, String, Option<String>)>,
     held: Vec<Held>,
     seen: Option<Seen>,
@@ -227,6 +228,7 @@ fn decide(app: &App, knowledge: &Shipped<'_>, now: Timestamp, remembered: &mut R
         return Step::Left(Box::new(waiting));
     }
     let state_before = open.row.state.clone();
+    let nobody = open.row.officer_id.is_none();
     open.state = outcome.state;
     app.model.settle(sent.conversation, open.state.awaited_ticket());
     let mut stored: Vec<Stored> = Vec::with_capacity(1 + outcome.replies.len());
@@ -268,7 +270,12 @@ fn decide(app: &App, knowledge: &Shipped<'_>, now: Timestamp, remembered: &mut R
         }
         client_ids.push_back(id.clone());
     }
-    let mut views = stored.iter().map(|one| Message::new(app, one.row.clone(), one.body.clone()));
+    let mut messages = Vec::with_capacity(stored.len());
+    let mut views = stored.into_iter().map(|Stored { row, body }| {
+        let view = Message::of_row(app, &row, body);
+        messages.push(row);
+        view
+    });
     let message = if said > 0 { views.next() } else { None };
     let answer = Answer {
         message,
@@ -280,9 +287,10 @@ fn decide(app: &App, knowledge: &Shipped<'_>, now: Timestamp, remembered: &mut R
     };
     Step::Decided(Box::new(Decided {
         conversation: sent.conversation,
+        owner_stays: nobody && state_before == open.row.state,
         row: open.row.clone(),
         state_before,
-        stored,
+        messages,
         unanswered,
         held,
         seen,
@@ -311,7 +319,7 @@ fn hand_over(pipe: &Pipe, memory: &mut Memory, decided: Vec<Step>) {
                 continue;
             }
         };
-        group.messages.extend(decided.stored.into_iter().map(|stored| stored.row));
+        group.messages.extend(decided.messages);
         group.unanswered.extend(decided.unanswered);
         group.held.extend(decided.held);
         group.seen.extend(decided.seen);
@@ -319,6 +327,7 @@ fn hand_over(pipe: &Pipe, memory: &mut Memory, decided: Vec<Step>) {
         if let Some(saved) = group.row_of.get(&decided.conversation).and_then(|at| group.rows.get_mut(*at)) {
             row.version = saved.row.version;
             saved.row = row;
+            saved.owner_stays &= decided.owner_stays;
         } else {
             // The group raises the version by one, however many of its messages this conversation has.
             if let Some(remembered) = memory.conversations.get_mut(&decided.conversation) {
@@ -326,7 +335,7 @@ fn hand_over(pipe: &Pipe, memory: &mut Memory, decided: Vec<Step>) {
                 remembered.open.row.version += 1;
             }
             group.row_of.insert(decided.conversation, group.rows.len());
-            group.rows.push(Saved { row, state_before: decided.state_before });
+            group.rows.push(Saved { row, state_before: decided.state_before, owner_stays: decided.owner_stays });
         }
         group.ready.push(decided.ready);
     }

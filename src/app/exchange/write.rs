@@ -74,11 +74,14 @@ pub(super) async fn run(app: &App, pipe: &Pipe) {
 
 /// One transaction for what was decided: two or three statements and the commit. Whatever it rests on is compared there.
 async fn store(app: &App, group: &Group) -> Result<(), AppError> {
-    let rows: Vec<_> = group.rows.iter().map(|saved| &saved.row).collect();
+    let rows = |owner_stays: bool| -> Vec<_> {
+        group.rows.iter().filter(|saved| saved.owner_stays == owner_stays).map(|saved| &saved.row).collect()
+    };
     let mut tx = app.db.write().await?;
     let stored = async {
         conversations::insert_messages(&mut tx, &group.messages).await?;
-        conversations::save_all(&mut tx, &rows).await?;
+        conversations::save_spoken(&mut tx, &rows(true)).await?;
+        conversations::save_all(&mut tx, &rows(false)).await?;
         conversations::insert_unanswered(&mut tx, &group.unanswered, app.now()).await?;
         wechat_in::open_windows(&mut tx, &group.seen).await?;
         wechat::hold(&mut tx, &group.held, app.now()).await
