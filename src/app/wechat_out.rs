@@ -18,7 +18,7 @@ use super::{
     message::{Message, MessageBody},
     wechat::{channel, render},
 };
-pub use crate::store::wechat_out::DeliveryRow;
+pub use crate::store::outbox::OutboxRow;
 use crate::{
     domain::ids::{AttachmentId, ConversationId},
     ports::wechat::{Held, MediaKind, Piece, WechatAccount, WechatAddress, WechatApi, WechatKind},
@@ -59,7 +59,7 @@ pub enum Content {
 #[derive(Debug, Clone)]
 pub struct Delivery {
     /// Its entry.
-    pub row: DeliveryRow,
+    pub row: OutboxRow,
     /// Whom it goes to.
     pub to: WechatAddress,
     /// The conversation.
@@ -137,7 +137,7 @@ pub async fn deliver(tx: &mut Tx, app: &App, messages: &[MessageRow], now: Times
 ///
 /// # Errors
 /// `Store`.
-pub async fn claim(app: &App, lease: SignedDuration, limit: i64) -> Result<Vec<DeliveryRow>, AppError> {
+pub async fn claim(app: &App, lease: SignedDuration, limit: i64) -> Result<Vec<OutboxRow>, AppError> {
     let now = app.now();
     let mut tx = app.db.write().await?;
     store::release(&mut tx, now).await?;
@@ -163,7 +163,7 @@ pub async fn take_up(app: &App) -> Result<(), AppError> {
 ///
 /// # Errors
 /// `Store`, `Internal` (the file cannot be read).
-pub async fn plan(app: &App, row: DeliveryRow) -> Result<Plan, AppError> {
+pub async fn plan(app: &App, row: OutboxRow) -> Result<Plan, AppError> {
     let Ok(payload) = serde_json::from_str::<Payload>(&row.payload) else {
         return Ok(Plan::Never("待发记录读不出来"));
     };
@@ -319,7 +319,7 @@ pub async fn bounced(
     let Some(conversation) = user.and_then(|user| user.conversation_id.parse().ok()) else { return Ok(false) };
     let rows = store::sent_lately(&mut tx, conversation).await?;
     drop(tx);
-    let ours = |row: &&DeliveryRow| (0..=row.progress).any(|n| api.name_of(&format!("{}:{n}", row.id)) == name);
+    let ours = |row: &&OutboxRow| (0..=row.progress).any(|n| api.name_of(&format!("{}:{n}", row.id)) == name);
     let Some(row) = rows.iter().find(ours) else { return Ok(false) };
     let mut tx = app.db.write().await?;
     let done = store::bounced(&mut tx, &row.id, reason, app.now()).await?;
@@ -347,7 +347,7 @@ pub async fn standings(tx: &mut Tx, conversation: ConversationId) -> Result<Vec<
     Ok(rows.iter().filter_map(standing).collect())
 }
 
-fn standing(row: &DeliveryRow) -> Option<Standing> {
+fn standing(row: &OutboxRow) -> Option<Standing> {
     let payload: Payload = serde_json::from_str(&row.payload).ok()?;
     let part = if row.progress > 0 { format!("（已发出前 {} 段）", row.progress) } else { String::new() };
     let reason = row.last_error.as_deref();

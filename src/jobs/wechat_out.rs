@@ -10,7 +10,7 @@ use jiff::SignedDuration;
 use crate::{
     app::{
         App, AppError,
-        wechat_out::{self, Content, Delivery, DeliveryRow, Plan},
+        wechat_out::{self, Content, Delivery, OutboxRow, Plan},
     },
     ports::wechat::{Held, Piece, Verdict, WechatApi, WechatFailure},
 };
@@ -69,7 +69,7 @@ pub async fn run_once(app: &App, api: &dyn WechatApi) -> Result<Summary, AppErro
     }
 }
 
-async fn one(app: &App, api: &dyn WechatApi, row: DeliveryRow) -> Result<End, AppError> {
+async fn one(app: &App, api: &dyn WechatApi, row: OutboxRow) -> Result<End, AppError> {
     let (id, attempts) = (row.id.clone(), row.attempts);
     match wechat_out::plan(app, row).await {
         Ok(Plan::Send(delivery)) => send(app, api, &delivery).await,

@@ -41,16 +41,28 @@ row_struct! {
         pub state: String,
         /// Attempts so far, the present one included.
         pub attempts: i64,
-        /// When it is sent next.
+        /// When it is sent next, milliseconds UTC.
         pub next_at: i64,
+        /// Pieces that WeChat took.
+        pub progress: i64,
+        /// Why it waits for the WeChat user.
+        pub held: Option<String>,
         /// Why the last attempt failed.
         pub last_error: Option<String>,
-        /// When it was written.
+        /// When it was written, milliseconds UTC.
         pub created_at: i64,
-        /// When it was sent or given up.
+        /// When it was sent or given up, milliseconds UTC.
         pub done_at: Option<i64>,
     }
 }
+
+/// The columns of an [`OutboxRow`].
+macro_rules! columns {
+    () => {
+        "id, target, event, key, payload, state, attempts, next_at, progress, held, last_error, created_at, done_at"
+    };
+}
+pub(super) use columns;
 
 /// Writes an entry; `false` when this key waits for this target already or was sent.
 ///
@@ -84,13 +96,26 @@ pub async fn claim(
     limit: i64,
 ) -> Result<Vec<OutboxRow>, StoreError> {
     // The state is tested again outside the subquery: PostgreSQL looks at it anew after waiting for a row.
-    const SQL: &str = "UPDATE outbox SET state = 'sending', attempts = attempts + 1, lease_until = $2 WHERE id IN \
+    const SQL: &str = concat!(
+        "UPDATE outbox SET state = 'sending', attempts = attempts + 1, lease_until = $2 WHERE id IN \
         (SELECT id FROM outbox WHERE target <> 'wechat' \
         AND ((state = 'ready' AND next_at <= $1) OR (state = 'sending' AND lease_until <= $1)) \
         ORDER BY next_at, id LIMIT $3) AND ((state = 'ready' AND next_at <= $1) OR (state = 'sending' AND \
-        lease_until <= $1)) RETURNING id, target, event, key, payload, state, attempts, next_at, last_error, \
-        created_at, done_at";
-    let mut rows: Vec<OutboxRow> = on_backend!(tx, |conn| sqlx::query_as(SQL)
+        lease_until <= $1)) RETURNING ",
+        columns!()
+    );
+    claim_by(tx, SQL, now, lease_until, limit).await
+}
+
+/// Claims what a statement says, the longest due first; its values are now, the end of the lease and the limit.
+pub(super) async fn claim_by(
+    tx: &mut Tx,
+    sql: &'static str,
+    now: Timestamp,
+    lease_until: Timestamp,
+    limit: i64,
+) -> Result<Vec<OutboxRow>, StoreError> {
+    let mut rows: Vec<OutboxRow> = on_backend!(tx, |conn| sqlx::query_as(sql)
         .bind(now.as_millisecond())
         .bind(lease_until.as_millisecond())
         .bind(limit)
@@ -142,9 +167,12 @@ pub async fn failed(
 /// # Errors
 /// `Database`.
 pub async fn dead(tx: &mut Tx, before: Option<(i64, &str)>, limit: i64) -> Result<Vec<OutboxRow>, StoreError> {
-    const SQL: &str = "SELECT id, target, event, key, payload, state, attempts, next_at, last_error, created_at, \
-        done_at FROM outbox WHERE state = 'dead' AND (done_at < $1 OR (done_at = $1 AND id < $2)) \
-        ORDER BY done_at DESC, id DESC LIMIT $3";
+    const SQL: &str = concat!(
+        "SELECT ",
+        columns!(),
+        " FROM outbox WHERE state = 'dead' AND (done_at < $1 OR (done_at = $1 AND id < $2)) \
+        ORDER BY done_at DESC, id DESC LIMIT $3"
+    );
     let (at, id) = before.unwrap_or((i64::MAX, ""));
     Ok(on_backend!(tx, |conn| sqlx::query_as(SQL).bind(at).bind(id).bind(limit).fetch_all(conn).await?))
 }
@@ -154,8 +182,8 @@ pub async fn dead(tx: &mut Tx, before: Option<(i64, &str)>, limit: i64) -> Resul
 /// # Errors
 /// `Database`.
 pub async fn list(tx: &mut Tx, state: &str, limit: i64) -> Result<Vec<OutboxRow>, StoreError> {
-    const SQL: &str = "SELECT id, target, event, key, payload, state, attempts, next_at, last_error, created_at, \
-        done_at FROM outbox WHERE state = $1 ORDER BY created_at DESC, id DESC LIMIT $2";
+    const SQL: &str =
+        concat!("SELECT ", columns!(), " FROM outbox WHERE state = $1 ORDER BY created_at DESC, id DESC LIMIT $2");
     Ok(on_backend!(tx, |conn| sqlx::query_as(SQL).bind(state).bind(limit).fetch_all(conn).await?))
 }
 

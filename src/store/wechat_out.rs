@@ -7,37 +7,12 @@
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::{StoreError, Tx, wechat::WechatUser};
-use crate::{domain::ids::ConversationId, on_backend, row_struct};
-
-row_struct! {
-    /// An entry.
-    #[derive(Debug, Clone, PartialEq, Eq)]
-    pub struct DeliveryRow {
-        /// Id of the entry.
-        pub id: String,
-        /// Name of the event: a stored message or words of its own.
-        pub event: String,
-        /// Idempotency key.
-        pub key: String,
-        /// Which message, JSON.
-        pub payload: String,
-        /// `ready`, `sending`, `sent` or `dead`.
-        pub state: String,
-        /// Attempts since the last progress, the present one included.
-        pub attempts: i64,
-        /// When it is sent next, milliseconds UTC.
-        pub next_at: i64,
-        /// Pieces that the platform took.
-        pub progress: i64,
-        /// Why it waits for the user.
-        pub held: Option<String>,
-        /// Why the last attempt failed.
-        pub last_error: Option<String>,
-        /// When it was written, milliseconds UTC.
-        pub created_at: i64,
-    }
-}
+use super::{
+    StoreError, Tx,
+    outbox::{self, OutboxRow, columns},
+    wechat::WechatUser,
+};
+use crate::{domain::ids::ConversationId, on_backend};
 
 /// Lets go what was held for users who have written since; returns how many.
 ///
@@ -61,10 +36,11 @@ pub async fn claim(
     now: Timestamp,
     lease_until: Timestamp,
     limit: i64,
-) -> Result<Vec<DeliveryRow>, StoreError> {
+) -> Result<Vec<OutboxRow>, StoreError> {
     // Keys of one conversation differ in their number, so the longer one is the later one. The state is tested again
     // outside the subquery: PostgreSQL looks at it anew after waiting for a row.
-    const SQL: &str = "UPDATE outbox SET state = 'sending', attempts = attempts + 1, lease_until = $2 WHERE id IN \
+    const SQL: &str = concat!(
+        "UPDATE outbox SET state = 'sending', attempts = attempts + 1, lease_until = $2 WHERE id IN \
         (SELECT o.id FROM outbox o WHERE o.target = 'wechat' AND o.held IS NULL \
             AND ((o.state = 'ready' AND o.next_at <= $1) OR (o.state = 'sending' AND o.lease_until <= $1)) \
             AND NOT EXISTS (SELECT 1 FROM outbox b WHERE b.target = 'wechat' AND b.state IN ('ready', 'sending') \
@@ -72,15 +48,10 @@ pub async fn claim(
                 AND (b.created_at, length(b.key), b.key) < (o.created_at, length(o.key), o.key)) \
             ORDER BY o.next_at, o.id LIMIT $3) \
         AND ((state = 'ready' AND next_at <= $1) OR (state = 'sending' AND lease_until <= $1)) \
-        RETURNING id, event, key, payload, state, attempts, next_at, progress, held, last_error, created_at";
-    let mut rows: Vec<DeliveryRow> = on_backend!(tx, |conn| sqlx::query_as(SQL)
-        .bind(now.as_millisecond())
-        .bind(lease_until.as_millisecond())
-        .bind(limit)
-        .fetch_all(conn)
-        .await?);
-    rows.sort_by(|a, b| (a.next_at, &a.id).cmp(&(b.next_at, &b.id)));
-    Ok(rows)
+        RETURNING ",
+        columns!()
+    );
+    outbox::claim_by(tx, SQL, now, lease_until, limit).await
 }
 
 /// Ends the leases of a process that is gone. Only for the one process of an SQLite database, at its start.
@@ -185,10 +156,13 @@ pub async fn used_up(tx: &mut Tx, user: &WechatUser, allowance: i64) -> Result<(
 ///
 /// # Errors
 /// `Database`.
-pub async fn undelivered(tx: &mut Tx, conversation: ConversationId) -> Result<Vec<DeliveryRow>, StoreError> {
-    const SQL: &str = "SELECT id, event, key, payload, state, attempts, next_at, progress, held, last_error, \
-        created_at FROM outbox WHERE target = 'wechat' AND substr(key, 1, 36) = $1 AND state <> 'sent' \
-        ORDER BY created_at, length(key), key LIMIT 300";
+pub async fn undelivered(tx: &mut Tx, conversation: ConversationId) -> Result<Vec<OutboxRow>, StoreError> {
+    const SQL: &str = concat!(
+        "SELECT ",
+        columns!(),
+        " FROM outbox WHERE target = 'wechat' AND substr(key, 1, 36) = $1 AND state <> 'sent' \
+        ORDER BY created_at, length(key), key LIMIT 300"
+    );
     Ok(on_backend!(tx, |conn| sqlx::query_as(SQL).bind(conversation.to_string()).fetch_all(conn).await?))
 }
 
@@ -196,10 +170,13 @@ pub async fn undelivered(tx: &mut Tx, conversation: ConversationId) -> Result<Ve
 ///
 /// # Errors
 /// `Database`.
-pub async fn sent_lately(tx: &mut Tx, conversation: ConversationId) -> Result<Vec<DeliveryRow>, StoreError> {
-    const SQL: &str = "SELECT id, event, key, payload, state, attempts, next_at, progress, held, last_error, \
-        created_at FROM outbox WHERE target = 'wechat' AND substr(key, 1, 36) = $1 AND state = 'sent' \
-        ORDER BY done_at DESC LIMIT 50";
+pub async fn sent_lately(tx: &mut Tx, conversation: ConversationId) -> Result<Vec<OutboxRow>, StoreError> {
+    const SQL: &str = concat!(
+        "SELECT ",
+        columns!(),
+        " FROM outbox WHERE target = 'wechat' AND substr(key, 1, 36) = $1 AND state = 'sent' \
+        ORDER BY done_at DESC LIMIT 50"
+    );
     Ok(on_backend!(tx, |conn| sqlx::query_as(SQL).bind(conversation.to_string()).fetch_all(conn).await?))
 }
 
@@ -301,7 +278,6 @@ mod tests {
     use super::*;
     use crate::store::{
         conversations::{self, NewVisitor},
-        outbox,
         wechat::{self, NewUser},
         wechat_in::{self, Seen},
     };
