@@ -155,7 +155,10 @@ pub struct Overview {
 
 /// Name of a task.
 pub fn task_label(slug: &str) -> &'static str {
-    slug.parse::<ModelTask>().map_or("其他", ModelTask::label)
+    match slug {
+        "evaluation" => "测评",
+        task => task.parse::<ModelTask>().map_or("其他", ModelTask::label),
+    }
 }
 
 /// What the checks found, in Chinese.
@@ -248,10 +251,10 @@ fn tasks(counted: Vec<counts::TaskCount>) -> Vec<TaskLine> {
         line.tokens += count.tokens;
         line.cost_micro_yuan += count.cost_micro_yuan;
         match (count.outcome.as_str(), count.verdict.as_str()) {
+            (_, "dropped") => line.dropped += count.count,
             ("failed", _) => line.failed += count.count,
             (_, "used") => line.used += count.count,
             (_, "refused") => line.refused += count.count,
-            (_, "dropped") => line.dropped += count.count,
             _ => {}
         }
     }
@@ -376,11 +379,6 @@ pub async fn exchange(app: &App, officer: &Officer, id: &str) -> Result<Exchange
 pub async fn turn(app: &App, officer: &Officer, stopped: bool, reason: &str) -> Result<SwitchState, AppError> {
     officer.require(Permission::ManageModel)?;
     model::set_switch(app, stopped, reason, Some(officer.id)).await?;
-    let now = app.now();
-    let id = app.ids.uuid(now).to_string();
-    let mut tx = app.db.write().await?;
-    rows::log_switch(&mut tx, &id, stopped, reason.trim(), officer.id, now).await?;
-    tx.commit().await?;
     model::switch_state(app).await
 }
 

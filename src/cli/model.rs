@@ -1,5 +1,8 @@
-//! `zhitong model`: what the configured endpoints really support; and the client, built here for whichever command needs
-//! it.
+//! `zhitong model`: what the configured endpoints really support and how well they answer; and the client, built here
+//! for whichever command needs it.
+
+mod eval;
+mod report;
 
 use std::{
     io::{self, Write},
@@ -30,6 +33,7 @@ pub struct Args {
 #[derive(Debug, clap::Subcommand)]
 enum Command {
     Probe(ProbeArgs),
+    Eval(eval::Args),
 }
 
 /// 提五个固定的问题，看端点真正支持什么：能否回答、分段返回、JSON、关闭思考、报告用量、速度
@@ -55,22 +59,27 @@ pub struct ProbeArgs {
 /// # Errors
 /// When there is no usable configuration or nothing can be written.
 pub fn run(args: &Args, global: &Global) -> anyhow::Result<ExitCode> {
-    let config = global.load_config()?;
     match &args.command {
-        Command::Probe(args) => probe(args, &config),
+        Command::Probe(args) => probe(args, &global.load_config()?),
+        Command::Eval(args) => eval::run(args, global),
     }
 }
 
-fn probe(args: &ProbeArgs, config: &Config) -> anyhow::Result<ExitCode> {
+/// The configured endpoints, or the one of this name.
+fn chosen(config: &Config, endpoint: Option<&str>) -> anyhow::Result<(Vec<EndpointSetup>, Limits)> {
     let model = config.model.as_ref().context("没有配置模型：在配置文件里写 [model]，可对照 zhitong.example.toml")?;
     let mut setups = setups(model)?;
-    if let Some(name) = &args.endpoint {
+    if let Some(name) = endpoint {
         let known: Vec<String> = setups.iter().map(|setup| setup.name.clone()).collect();
-        setups.retain(|setup| setup.name == *name);
+        setups.retain(|setup| setup.name == name);
         anyhow::ensure!(!setups.is_empty(), "没有名为“{name}”的端点，可用：{}", known.join("、"));
     }
+    Ok((setups, limits(model)))
+}
+
+fn probe(args: &ProbeArgs, config: &Config) -> anyhow::Result<ExitCode> {
+    let (setups, limits) = chosen(config, args.endpoint.as_deref())?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let limits = limits(model);
     let mut out = io::stdout().lock();
     let mut reports = Vec::new();
     for setup in &setups {

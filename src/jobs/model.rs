@@ -19,6 +19,9 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How often switch and budgets are looked at: another gateway may have set the one, midnight renews the other.
 const REFRESH_EVERY: Duration = Duration::from_secs(5);
 
+/// How often it looks for calls in the journal whose process is gone.
+const TIDY_EVERY: Duration = Duration::from_mins(1);
+
 /// Works until shutdown; call it once.
 pub async fn run(app: App) {
     if let Err(error) = answer::take_up(&app).await {
@@ -26,6 +29,7 @@ pub async fn run(app: App) {
     }
     let mut running = JoinSet::new();
     let mut refresh = tokio::time::interval(REFRESH_EVERY);
+    let mut tidy = tokio::time::interval(TIDY_EVERY);
     loop {
         if let Err(error) = fill(&app, &mut running).await {
             tracing::warn!(error = &error as &dyn std::error::Error, "questions to the model could not be claimed");
@@ -45,6 +49,9 @@ pub async fn run(app: App) {
                 if let Err(error) = looked.await {
                     tracing::warn!(error = &error as &dyn std::error::Error, "the model's budgets could not be read");
                 }
+            },
+            _ = tidy.tick() => if let Err(error) = model::end_abandoned(&app).await {
+                tracing::warn!(error = &error as &dyn std::error::Error, "the journal of the model was not tidied");
             },
             Some(ended) = running.join_next() => note(ended),
         }

@@ -13,7 +13,7 @@ row_struct! {
     pub struct ExchangeRow {
         /// Id.
         pub id: String,
-        /// What it was for: slug of the model task.
+        /// What it was for: slug of the model task, or `evaluation`.
         pub task: String,
         /// The prompt file.
         pub prompt_id: String,
@@ -87,6 +87,8 @@ pub struct NewExchange<'a> {
     pub case: Option<&'a str>,
     /// The officer it is for.
     pub officer: Option<&'a str>,
+    /// It is of a labelled set and nobody waits for it.
+    pub evaluation: bool,
 }
 
 /// How an exchange ended.
@@ -158,8 +160,8 @@ row_struct! {
 pub async fn begin(tx: &mut Tx, new: &NewExchange<'_>, now: Timestamp) -> Result<(), StoreError> {
     const SQL: &str = "INSERT INTO model_exchanges (id, task, prompt_id, prompt_version, content_hash, endpoint, model, \
         request, outcome, reasons, prompt_tokens, completion_tokens, estimated, cost_micro_yuan, conversation_id, \
-        case_id, officer_id, at) \
-        VALUES ($1, $2, $3, $4, $5, '', '', $6, 'running', '[]', $7, $8, TRUE, 0, $9, $10, $11, $12)";
+        case_id, officer_id, at, evaluation) \
+        VALUES ($1, $2, $3, $4, $5, '', '', $6, 'running', '[]', $7, $8, TRUE, 0, $9, $10, $11, $12, $13)";
     on_backend!(tx, |conn| sqlx::query(SQL)
         .bind(new.id)
         .bind(new.task)
@@ -173,6 +175,7 @@ pub async fn begin(tx: &mut Tx, new: &NewExchange<'_>, now: Timestamp) -> Result
         .bind(new.case)
         .bind(new.officer)
         .bind(now.as_millisecond())
+        .bind(new.evaluation)
         .execute(conn)
         .await
         .map(|_| ()))?;
@@ -205,6 +208,33 @@ pub async fn end(tx: &mut Tx, ended: &EndedExchange<'_>) -> Result<(), StoreErro
         .await
         .map(|_| ()))?;
     Ok(())
+}
+
+/// Ends exchanges that began before a moment and still run: whoever asked is gone. What they may have cost stands.
+///
+/// # Errors
+/// `Database`.
+pub async fn end_abandoned(tx: &mut Tx, before: Timestamp, detail: &str) -> Result<usize, StoreError> {
+    const SQL: &str = "UPDATE model_exchanges SET outcome = 'failed', failure = 'unavailable', detail = $2 \
+        WHERE outcome = 'running' AND at < $1";
+    let ended = on_backend!(tx, |conn| sqlx::query(SQL)
+        .bind(before.as_millisecond())
+        .bind(detail)
+        .execute(conn)
+        .await?
+        .rows_affected());
+    Ok(usize::try_from(ended).unwrap_or(usize::MAX))
+}
+
+/// Whether an exchange that began before a moment still runs.
+///
+/// # Errors
+/// `Database`.
+pub async fn is_any_abandoned(tx: &mut Tx, before: Timestamp) -> Result<bool, StoreError> {
+    const SQL: &str = "SELECT 1 FROM model_exchanges WHERE outcome = 'running' AND at < $1 LIMIT 1";
+    let row: Option<(i32,)> =
+        on_backend!(tx, |conn| sqlx::query_as(SQL).bind(before.as_millisecond()).fetch_optional(conn).await?);
+    Ok(row.is_some())
 }
 
 /// Notes what became of an answer (`used`, `refused`, `dropped`) and what the checks found (a JSON list).
@@ -252,7 +282,7 @@ pub async fn spent_by(tx: &mut Tx, who: Spender<'_>, since: Timestamp) -> Result
 /// # Errors
 /// `Database`.
 pub async fn find(tx: &mut Tx, id: &str) -> Result<Option<ExchangeRow>, StoreError> {
-    const SQL: &str = "SELECT id, task, prompt_id, prompt_version, content_hash, endpoint, model, request, reply, \
+    const SQL: &str = "SELECT id, CASE WHEN evaluation THEN 'evaluation' ELSE task END AS task, prompt_id, prompt_version, content_hash, endpoint, model, request, reply, \
         outcome, failure, detail, verdict, reasons, prompt_tokens, completion_tokens, estimated, cost_micro_yuan, \
         first_ms, total_ms, conversation_id, case_id, officer_id, at FROM model_exchanges WHERE id = $1";
     Ok(on_backend!(tx, |conn| sqlx::query_as(SQL).bind(id).fetch_optional(conn).await?))
@@ -263,7 +293,7 @@ pub async fn find(tx: &mut Tx, id: &str) -> Result<Option<ExchangeRow>, StoreErr
 /// # Errors
 /// `Database`.
 pub async fn page(tx: &mut Tx, before: Option<(i64, &str)>, limit: i64) -> Result<Vec<ExchangeRow>, StoreError> {
-    const SQL: &str = "SELECT id, task, prompt_id, prompt_version, content_hash, endpoint, model, request, reply, \
+    const SQL: &str = "SELECT id, CASE WHEN evaluation THEN 'evaluation' ELSE task END AS task, prompt_id, prompt_version, content_hash, endpoint, model, request, reply, \
         outcome, failure, detail, verdict, reasons, prompt_tokens, completion_tokens, estimated, cost_micro_yuan, \
         first_ms, total_ms, conversation_id, case_id, officer_id, at FROM model_exchanges \
         WHERE at < $1 OR (at = $1 AND id < $2) ORDER BY at DESC, id DESC LIMIT $3";
@@ -280,7 +310,7 @@ pub async fn of_conversation(
     conversation: ConversationId,
     limit: i64,
 ) -> Result<Vec<ExchangeRow>, StoreError> {
-    const SQL: &str = "SELECT id, task, prompt_id, prompt_version, content_hash, endpoint, model, request, reply, \
+    const SQL: &str = "SELECT id, CASE WHEN evaluation THEN 'evaluation' ELSE task END AS task, prompt_id, prompt_version, content_hash, endpoint, model, request, reply, \
         outcome, failure, detail, verdict, reasons, prompt_tokens, completion_tokens, estimated, cost_micro_yuan, \
         first_ms, total_ms, conversation_id, case_id, officer_id, at FROM model_exchanges \
         WHERE conversation_id = $1 ORDER BY at DESC, id DESC LIMIT $2";
@@ -339,6 +369,7 @@ mod tests {
             conversation,
             case: None,
             officer,
+            evaluation: false,
         }
     }
 
@@ -379,6 +410,25 @@ mod tests {
             let ids = |rows: Vec<ExchangeRow>| rows.into_iter().map(|row| row.id).collect::<Vec<_>>();
             assert_eq!(ids(page(&mut tx, None, 9).await.unwrap()), ["b", "a"]);
             assert_eq!(ids(page(&mut tx, Some((2_000, "b")), 9).await.unwrap()), ["a"]);
+            tx.commit().await.unwrap();
+        }
+    }
+
+    store_test! {
+        async fn what_still_runs_when_nobody_can_wait_for_it_is_ended_and_keeps_its_estimate(db: Db) {
+            let at = |ms| Timestamp::from_millisecond(ms).unwrap();
+            let mut tx = db.write().await.unwrap();
+            begin(&mut tx, &NewExchange { evaluation: true, ..new("a", None, None) }, at(1_000)).await.unwrap();
+            begin(&mut tx, &new("b", None, None), at(2_000)).await.unwrap();
+            assert!(!is_any_abandoned(&mut tx, at(1_000)).await.unwrap());
+            assert!(is_any_abandoned(&mut tx, at(1_001)).await.unwrap());
+            assert_eq!(end_abandoned(&mut tx, at(1_500), "died").await.unwrap(), 1);
+            assert_eq!(end_abandoned(&mut tx, at(1_500), "died").await.unwrap(), 0);
+            let row = find(&mut tx, "a").await.unwrap().unwrap();
+            assert_eq!((row.outcome.as_str(), row.failure.as_deref(), row.detail.as_deref(), row.task.as_str()),
+                ("failed", Some("unavailable"), Some("died"), "evaluation"));
+            assert_eq!(spent(&mut tx, at(0)).await.unwrap().tokens, 300, "it may have cost that much");
+            assert_eq!(find(&mut tx, "b").await.unwrap().unwrap().outcome, "running");
             tx.commit().await.unwrap();
         }
     }

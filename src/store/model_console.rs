@@ -9,7 +9,7 @@ row_struct! {
     /// Exchanges of one task that ended in one way.
     #[derive(Debug, Clone, PartialEq, Eq)]
     pub struct TaskCount {
-        /// Slug of the task.
+        /// Slug of the task, or `evaluation`.
         pub task: String,
         /// `running`, `answered` or `failed`.
         pub outcome: String,
@@ -29,10 +29,12 @@ row_struct! {
 /// # Errors
 /// `Database`.
 pub async fn by_task(tx: &mut Tx, since: Timestamp) -> Result<Vec<TaskCount>, StoreError> {
-    const SQL: &str = "SELECT task, outcome, COALESCE(verdict, '') AS verdict, COUNT(*) AS count, \
+    const SQL: &str = "SELECT CASE WHEN evaluation THEN 'evaluation' ELSE task END AS task, outcome, \
+        COALESCE(verdict, '') AS verdict, COUNT(*) AS count, \
         CAST(SUM(prompt_tokens + completion_tokens) AS BIGINT) AS tokens, \
         CAST(SUM(cost_micro_yuan) AS BIGINT) AS cost_micro_yuan FROM model_exchanges WHERE at >= $1 \
-        GROUP BY task, outcome, COALESCE(verdict, '') ORDER BY task, outcome";
+        GROUP BY CASE WHEN evaluation THEN 'evaluation' ELSE task END, outcome, COALESCE(verdict, '') \
+        ORDER BY 1, outcome";
     Ok(on_backend!(tx, |conn| sqlx::query_as(SQL).bind(since.as_millisecond()).fetch_all(conn).await?))
 }
 
@@ -70,23 +72,24 @@ pub async fn by_endpoint(tx: &mut Tx, since: Timestamp) -> Result<Vec<EndpointCo
     Ok(on_backend!(tx, |conn| sqlx::query_as(SQL).bind(since.as_millisecond()).fetch_all(conn).await?))
 }
 
-/// Exchanges since a moment that gave no answer, by slug of the failure.
+/// Exchanges since a moment that gave no answer, by slug of the failure. What was broken off because nobody waited any
+/// more is no failure, and evaluations have their own report.
 ///
 /// # Errors
 /// `Database`.
 pub async fn failures(tx: &mut Tx, since: Timestamp) -> Result<Vec<(String, i64)>, StoreError> {
     const SQL: &str = "SELECT failure, COUNT(*) FROM model_exchanges WHERE at >= $1 AND failure IS NOT NULL \
-        GROUP BY failure ORDER BY COUNT(*) DESC, failure";
+        AND NOT evaluation AND verdict IS NULL GROUP BY failure ORDER BY COUNT(*) DESC, failure";
     Ok(on_backend!(tx, |conn| sqlx::query_as(SQL).bind(since.as_millisecond()).fetch_all(conn).await?))
 }
 
-/// Answers since a moment that the checks refused, by what they found: a JSON list of slugs.
+/// Answers since a moment that the checks refused, by what they found: a JSON list of slugs; without evaluations.
 ///
 /// # Errors
 /// `Database`.
 pub async fn refusals(tx: &mut Tx, since: Timestamp) -> Result<Vec<(String, i64)>, StoreError> {
     const SQL: &str = "SELECT reasons, COUNT(*) FROM model_exchanges WHERE at >= $1 AND verdict = 'refused' \
-        GROUP BY reasons ORDER BY reasons";
+        AND NOT evaluation GROUP BY reasons ORDER BY reasons";
     Ok(on_backend!(tx, |conn| sqlx::query_as(SQL).bind(since.as_millisecond()).fetch_all(conn).await?))
 }
 
@@ -114,14 +117,18 @@ mod tests {
         async fn exchanges_are_counted_by_what_became_of_them(db: Db) {
             let at = |ms| Timestamp::from_millisecond(ms).unwrap();
             let mut tx = db.write().await.unwrap();
-            for (id, failure, verdict, reasons) in [
-                ("a", None, Some("used"), "[]"),
-                ("b", None, Some("refused"), r#"["figure","phone"]"#),
-                ("c", Some("timeout"), None, "[]"),
+            for (id, failure, verdict, reasons, evaluation) in [
+                ("a", None, Some("used"), "[]", false),
+                ("b", None, Some("refused"), r#"["figure","phone"]"#, false),
+                ("c", Some("timeout"), None, "[]", false),
+                ("d", Some("unavailable"), Some("dropped"), "[]", false),
+                ("e", Some("timeout"), None, "[]", true),
+                ("f", None, Some("refused"), r#"["figure"]"#, true),
             ] {
                 let new = NewExchange {
                     id, task: "draft", prompt_id: "p", prompt_version: "1", content_hash: "h", request: "[]",
                     prompt_tokens: 1, completion_tokens: 1, conversation: None, case: None, officer: None,
+                    evaluation,
                 };
                 model::begin(&mut tx, &new, at(1_000)).await.unwrap();
                 let ended = EndedExchange {
@@ -136,10 +143,12 @@ mod tests {
             }
             let tasks: Vec<_> = by_task(&mut tx, at(0)).await.unwrap().into_iter()
                 .map(|line| (line.outcome, line.verdict, line.count, line.tokens)).collect();
-            assert_eq!(tasks.iter().map(|line| line.2).sum::<i64>(), 3);
+            assert_eq!(tasks.iter().map(|line| line.2).sum::<i64>(), 6);
             assert!(tasks.contains(&("failed".to_owned(), String::new(), 1, 15)));
+            let apart = by_task(&mut tx, at(0)).await.unwrap();
+            assert_eq!(apart.iter().filter(|line| line.task == "evaluation").count(), 2, "evaluations are counted apart");
             let ends = by_endpoint(&mut tx, at(0)).await.unwrap();
-            assert_eq!((ends[0].count, ends[0].failed, ends[0].total_ms, ends[0].cost_micro_yuan), (3, 1, Some(200), 9));
+            assert_eq!((ends[0].count, ends[0].failed, ends[0].total_ms, ends[0].cost_micro_yuan), (6, 3, Some(200), 18));
             assert_eq!(failures(&mut tx, at(0)).await.unwrap(), [("timeout".to_owned(), 1)]);
             assert_eq!(refusals(&mut tx, at(0)).await.unwrap(), [(r#"["figure","phone"]"#.to_owned(), 1)]);
             assert_eq!(by_task(&mut tx, at(1_001)).await.unwrap(), []);

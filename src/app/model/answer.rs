@@ -19,22 +19,14 @@ use super::{
         events::{ChatEvent, Draft},
         exchange::Sent,
     },
-    Call, Called, Variable, call, judge,
-    output::{self, AnswerStream},
+    question::{Question, Sought, note, seek},
 };
 use crate::{
-    app::content::Content,
     domain::{
-        dialogue::{
-            ConversationState, DialogueState, Facts, GeneratedAnswer, Input, InputKind, Knowledge as _, Shipped, cited,
-        },
-        grounding::{Limits, Source, Status, check, plain},
+        dialogue::{ConversationState, DialogueState, GeneratedAnswer, Input, InputKind},
         ids::ConversationId,
         kinds::Channel,
-        sla::chinese_date,
-        text::{Hidden, Redactor},
     },
-    ports::model::{ModelFinish, ModelTask},
     store::{
         conversations::{self, ConversationRow, MessageRow},
         model_tasks::{self, TaskRow},
@@ -57,8 +49,6 @@ const BEFORE: usize = 2;
 const FOR_PEOPLE: [&str; 4] = ["secret", "risk", "emergency", "sensitive"];
 /// After this long without a sentence the visitor is asked for patience, unless the configuration says otherwise.
 const FIRST_CONTENT: Duration = Duration::from_secs(8);
-/// Sources shown under an answer at most.
-const CITATIONS: usize = 6;
 /// Why a question is given back instead of refused.
 const GATEWAY_STOPS: &str = "stop";
 /// What the visitor reads while nothing has passed yet.
@@ -144,8 +134,12 @@ pub async fn work(app: &App, task: &TaskRow) -> Result<Ended, AppError> {
     } else {
         desk.find(&known).await
     };
+    let mut exchange = None;
     let (input, mut ended) = match found {
-        Found::Answer(answer) => (InputKind::ModelAnswered { ticket, answer }, Ended::Answered),
+        Found::Answer { exchange: id, answer } => {
+            exchange = Some(id);
+            (InputKind::ModelAnswered { ticket, answer }, Ended::Answered)
+        }
         Found::Nothing { why, .. } if why == GATEWAY_STOPS => {
             return give_back(app, task).await;
         }
@@ -167,6 +161,11 @@ pub async fn work(app: &App, task: &TaskRow) -> Result<Ended, AppError> {
             tracing::warn!(error = &error as &dyn std::error::Error, "an answer of the model could not be stored");
             return give_back(app, task).await;
         }
+    }
+    if ended == Ended::Dropped
+        && let Some(id) = exchange
+    {
+        note(app, &id, "dropped", &[]).await;
     }
     end(app, task, ended).await
 }
@@ -237,8 +236,8 @@ async fn give_back(app: &App, task: &TaskRow) -> Result<Ended, AppError> {
 
 /// What came of looking for an answer.
 enum Found {
-    /// An answer that passed every check.
-    Answer(GeneratedAnswer),
+    /// An answer that passed every check, and its exchange in the journal.
+    Answer { exchange: String, answer: GeneratedAnswer },
     /// None; why, in a word, and what the checks found.
     Nothing { why: &'static str, reasons: Vec<String> },
 }
@@ -272,58 +271,39 @@ impl Desk<'_> {
 
     async fn find(&self, known: &Known) -> Found {
         let app = self.app;
-        let content = app.content.load();
-        let (sources, region) = sources(app, &content, known, &self.task.question);
-        if sources.is_empty() {
-            return Found::nothing("no_source");
-        }
-        let mut redactor = redactor(&known.state.facts);
-        // In the order in which they were said, so that a placeholder stands for the same words in every question.
-        for message in known.messages.iter().filter(|message| message.sender == "visitor") {
-            redactor.redact(&message.text);
-        }
-        let before: Vec<String> =
-            known.before(&self.task.question).into_iter().map(|text| redactor.redact(text)).collect();
-        let (before, material) = (output::texts_json(&before), output::sources_json(&sources));
-        let today = chinese_date(app.zone().to_datetime(app.now()).date());
-        let variables = [
-            Variable::Theirs("问题", &self.task.question),
-            Variable::Theirs("前文", &before),
-            Variable::Ours("资料", &material),
-            Variable::Ours("今天", &today),
-            Variable::Ours("地区", &region),
-        ];
-        let instructions = content.prompts.of(ModelTask::Answer.as_str()).map(|prompt| prompt.instructions());
-        let limits = Limits { instructions: instructions.unwrap_or_default(), ..Limits::default() };
         let under_way = app.model.start(self.conversation, self.ticket);
-        let mut stream = AnswerStream::new(&sources, &limits);
-        let mut text = String::new();
-        let mut on_text = |piece: &str| {
-            let sentences = stream.push(piece);
-            if !sentences.is_empty() {
-                text.extend(sentences);
-                self.shown.store(true, Relaxed);
-                self.draw("writing", text.clone());
-            }
-        };
-        let question = Call {
-            task: ModelTask::Answer,
-            variables: &variables,
-            redactor: &mut redactor,
+        // In the order in which they were said, so that a placeholder stands for the same words in every question.
+        let said: Vec<&str> = known
+            .messages
+            .iter()
+            .filter(|message| message.sender == "visitor")
+            .map(|message| message.text.as_str())
+            .collect();
+        let question = Question {
+            words: &self.task.question,
+            said: &said,
+            before: &known.before(&self.task.question),
+            facts: &known.state.facts,
+            channel: known.row.channel.parse().unwrap_or(Channel::Web),
+            region: known.state.region.as_deref().unwrap_or(&app.config.region.code),
             conversation: Some(&self.task.conversation_id),
-            case: None,
-            officer: None,
-            stream: true,
+            evaluation: false,
             broken_off: Some(&under_way.broken_off),
         };
-        let asked = tokio::select! {
-            asked = call(app, question, &mut on_text) => asked,
+        let mut on_shown = |text: &str| {
+            self.shown.store(true, Relaxed);
+            self.draw("writing", text.to_owned());
+        };
+        let sought = tokio::select! {
+            sought = seek(app, &question, &mut on_shown) => sought,
             never = self.look(&under_way.broken_off) => match never {},
         };
-        match asked {
-            Ok(called) => self.judge(&called, &content, &sources, &limits).await,
-            Err(_) if app.shutdown.is_cancelled() => Found::nothing(GATEWAY_STOPS),
-            Err(failed) => Found::Nothing { why: "failed", reasons: vec![failed.kind.as_str().to_owned()] },
+        match sought {
+            Sought::Answer { exchange, answer, .. } => Found::Answer { exchange, answer },
+            Sought::Refused { reasons, .. } => Found::Nothing { why: "refused", reasons },
+            Sought::NoSource => Found::nothing("no_source"),
+            Sought::Failed(_) if app.shutdown.is_cancelled() => Found::nothing(GATEWAY_STOPS),
+            Sought::Failed(failed) => Found::Nothing { why: "failed", reasons: vec![failed.kind.as_str().to_owned()] },
         }
     }
 
@@ -367,99 +347,4 @@ impl Desk<'_> {
         };
         Ok(ours && load(self.app, self.conversation, self.ticket).await?.is_some())
     }
-
-    /// Reads and checks what the model said; the journal learns what became of it.
-    async fn judge(&self, called: &Called, content: &Content, sources: &[Source], limits: &Limits) -> Found {
-        let found = read(called, content, sources, limits);
-        let (verdict, reasons) = match &found {
-            Ok(_) => ("used", Vec::new()),
-            Err(reasons) => ("refused", reasons.iter().map(String::as_str).collect()),
-        };
-        if let Err(error) = judge(self.app, &called.exchange, verdict, &reasons).await {
-            tracing::warn!(error = &error as &dyn std::error::Error, "the journal of the model misses a verdict");
-        }
-        match found {
-            Ok(answer) => Found::Answer(answer),
-            Err(reasons) => Found::Nothing { why: "refused", reasons },
-        }
-    }
-}
-
-/// The answer, or every reason against it.
-fn read(
-    called: &Called,
-    content: &Content,
-    sources: &[Source],
-    limits: &Limits,
-) -> Result<GeneratedAnswer, Vec<String>> {
-    match called.reply.finish {
-        ModelFinish::Stop | ModelFinish::Unknown => {}
-        finish @ (ModelFinish::Length | ModelFinish::Filtered | ModelFinish::Tool) => {
-            return Err(vec![finish.as_str().to_owned()]);
-        }
-    }
-    let draft = output::draft(&called.reply.text).map_err(|breach| vec![breach.kind.as_str().to_owned()])?;
-    if draft.status != Status::Answered {
-        return Err(vec![draft.status.as_str().to_owned()]);
-    }
-    if let Err(breaches) = check(&draft, sources, limits) {
-        let mut reasons: Vec<String> = Vec::new();
-        for breach in breaches {
-            if !reasons.iter().any(|reason| reason == breach.kind.as_str()) {
-                reasons.push(breach.kind.as_str().to_owned());
-            }
-        }
-        return Err(reasons);
-    }
-    let named: Vec<&Source> = sources.iter().filter(|source| draft.cites.contains(&source.id)).collect();
-    let mut citations = Vec::new();
-    for source in &named {
-        let verified_on = content.rules.rule(&source.id).and_then(|rule| rule.verified_on);
-        for citation in source.citations.iter().map(|citation| cited(citation, verified_on)) {
-            if !citations.contains(&citation) && citations.len() < CITATIONS {
-                citations.push(citation);
-            }
-        }
-    }
-    let first = named.first().and_then(|source| content.rules.rule(&source.id));
-    Ok(GeneratedAnswer {
-        text: plain(&draft.answer).trim().to_owned(),
-        citations,
-        rule_ids: named.iter().map(|source| source.id.clone()).collect(),
-        version: content.rules.hash().chars().take(8).collect(),
-        topic: first.and_then(|rule| rule.topic.clone()),
-    })
-}
-
-/// The answers near the question as sources, and the name of the region they hold for.
-fn sources(app: &App, content: &Content, known: &Known, question: &str) -> (Vec<Source>, String) {
-    let knowledge = Shipped::new(&content.rules, &content.taxonomy, &content.routing, &content.schedule, app.now())
-        .with_index(&content.index)
-        .with_model(true);
-    let channel = known.row.channel.parse().unwrap_or(Channel::Web);
-    let code = known.state.region.clone().unwrap_or_else(|| app.config.region.code.clone());
-    let sources = knowledge
-        .sources(question, channel, Some(&code), knowledge.today)
-        .into_iter()
-        .filter_map(|near| Source::of_rule(content.rules.rule(&near.rule_id)?))
-        .collect();
-    (sources, knowledge.region_name(&code).unwrap_or(code))
-}
-
-/// Replaces what the visitor told of the enterprise and its people, besides what looks like personal data.
-fn redactor(facts: &Facts) -> Redactor {
-    let slots: Vec<(Hidden, &str)> = [
-        (Hidden::Enterprise, &facts.enterprise),
-        (Hidden::Uscc, &facts.uscc),
-        (Hidden::Uscc, &facts.uscc_invalid),
-        (Hidden::Person, &facts.contact_name),
-        (Hidden::Phone, &facts.contact_phone),
-        (Hidden::Email, &facts.contact_email),
-        (Hidden::Contact, &facts.contact_wechat),
-        (Hidden::Address, &facts.place),
-    ]
-    .into_iter()
-    .filter_map(|(kind, value)| Some((kind, value.as_deref()?)))
-    .collect();
-    Redactor::new(&slots)
 }

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 
 use super::{super::App, budget, switch};
@@ -19,6 +19,8 @@ use crate::{
 const GRACE: Duration = Duration::from_secs(2);
 /// The limit of a client that names none.
 const LONGEST_MS: u64 = 30_000;
+/// No call of any gateway lasts as long as this: the longest time limit that can be configured, and a margin.
+const ABANDONED: SignedDuration = SignedDuration::from_mins(15);
 /// How often a running call looks whether another gateway set the switch.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
@@ -38,7 +40,9 @@ pub struct Ask<'a> {
     pub case: Option<&'a str>,
     /// Id of the officer it is for; without one the visitor of the conversation is who asks.
     pub officer: Option<&'a str>,
-    /// Breaks the call off.
+    /// It is of a labelled set: it costs like any other and is counted apart.
+    pub evaluation: bool,
+    /// Breaks the call off: nobody waits for it any more.
     pub broken_off: Option<&'a CancellationToken>,
 }
 
@@ -78,10 +82,12 @@ pub async fn ask(
     let id = begin(app, ask, now).await?;
     let limit = app.config.model.as_ref().map_or(LONGEST_MS, |model| model.timeout_ms);
     let started = std::time::Instant::now();
+    let mut dropped = false;
     let answer = tokio::select! {
         biased;
         () = stopped(app) => Err(failure(ModelFailureKind::Switched, "stopped while it answered")),
         () = broken_off(ask.broken_off) => {
+            dropped = true;
             Err(failure(ModelFailureKind::Unavailable, "broken off: nobody waits for it any more"))
         }
         () = app.shutdown.cancelled() => Err(failure(ModelFailureKind::Unavailable, "the gateway stops")),
@@ -91,7 +97,7 @@ pub async fn ask(
         answer = client.ask(ask.request, on_text) => answer,
     };
     let took = i64::try_from(started.elapsed().as_millis()).unwrap_or(i64::MAX);
-    end(app, ask, &id, &answer, took, hide).await?;
+    end(app, ask, &id, &answer, took, dropped, hide).await?;
     if let Err(error) = budget::refresh(app).await {
         tracing::warn!(error = &error as &dyn std::error::Error, "the budgets of the model could not be looked at");
     }
@@ -136,6 +142,7 @@ async fn begin(app: &App, ask: &Ask<'_>, now: Timestamp) -> Result<String, Model
         conversation: ask.conversation,
         case: ask.case,
         officer: ask.officer,
+        evaluation: ask.evaluation,
     };
     let who = match (ask.officer, ask.conversation) {
         (Some(officer), _) => Some(Spender::Officer(officer)),
@@ -191,6 +198,7 @@ async fn end(
     id: &str,
     answer: &Result<ModelReply, ModelFailure>,
     took: i64,
+    dropped: bool,
     hide: &mut (dyn FnMut(&str) -> String + Send),
 ) -> Result<(), ModelFailure> {
     let number = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
@@ -227,6 +235,9 @@ async fn end(
     let stored = async {
         let mut tx = app.db.write().await?;
         model::end(&mut tx, &ended).await?;
+        if dropped {
+            model::judge(&mut tx, id, "dropped", "[]").await?;
+        }
         tx.commit().await?;
         Ok::<_, AppError>(())
     };
@@ -245,6 +256,25 @@ const fn may_have_cost(kind: ModelFailureKind) -> bool {
             | ModelFailureKind::TooLarge
             | ModelFailureKind::Empty
     )
+}
+
+/// Ends in the journal what a process that died left running: nobody can wait for it any more.
+///
+/// # Errors
+/// `Store`.
+pub async fn end_abandoned(app: &App) -> Result<usize, AppError> {
+    let before = app.now().saturating_sub(ABANDONED).unwrap_or(Timestamp::MIN);
+    {
+        let mut tx = app.db.read().await?;
+        if !model::is_any_abandoned(&mut tx, before).await? {
+            return Ok(0);
+        }
+    }
+    let mut tx = app.db.write().await?;
+    let ended = model::end_abandoned(&mut tx, before, "the process ended while it was asked").await?;
+    tx.commit().await?;
+    tracing::warn!(exchanges = ended, "questions to the model whose process ended were closed in the journal");
+    Ok(ended)
 }
 
 /// Notes what became of an answer: `used`, `refused` or `dropped`, and what the checks found.

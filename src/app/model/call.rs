@@ -36,6 +36,8 @@ pub struct Call<'a> {
     pub case: Option<&'a str>,
     /// Id of the officer it is for; without one the visitor of the conversation is who asks.
     pub officer: Option<&'a str>,
+    /// It is of a labelled set.
+    pub evaluation: bool,
     /// Whether pieces are wanted as they come.
     pub stream: bool,
     /// Breaks the call off.
@@ -56,7 +58,7 @@ pub struct Called {
 /// # Errors
 /// Why there is no answer.
 pub async fn call(app: &App, call: Call<'_>, on_text: &mut (dyn FnMut(&str) + Send)) -> Result<Called, ModelFailure> {
-    let Call { task, variables, redactor, conversation, case, officer, stream, broken_off } = call;
+    let Call { task, variables, redactor, conversation, case, officer, evaluation, stream, broken_off } = call;
     let content = app.content.load();
     let rejected = |detail: String| failure(ModelFailureKind::Rejected, detail);
     let prompt = content.prompts.of(task.as_str()).ok_or_else(|| rejected(format!("no prompt for {task}")))?;
@@ -96,6 +98,7 @@ pub async fn call(app: &App, call: Call<'_>, on_text: &mut (dyn FnMut(&str) + Se
         conversation,
         case,
         officer,
+        evaluation,
         broken_off,
     };
     let asked = ask(app, &question, &mut |text| redactor.redact(text), on_text).await?;

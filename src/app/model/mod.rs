@@ -9,7 +9,9 @@ pub mod answer;
 mod ask;
 mod budget;
 mod call;
+pub mod evaluation;
 pub mod output;
+mod question;
 mod switch;
 
 use std::{
@@ -20,7 +22,7 @@ use std::{
     },
 };
 
-pub use ask::{Ask, Asked, ask, judge};
+pub use ask::{Ask, Asked, ask, end_abandoned, judge};
 pub use budget::{Limit, Period, Usage, refresh, usage};
 pub use call::{Call, Called, Variable, call};
 pub use switch::{SwitchState, set_switch, switch_state};

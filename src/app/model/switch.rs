@@ -38,7 +38,7 @@ pub async fn switch_state(app: &App) -> Result<SwitchState, AppError> {
     Ok(state)
 }
 
-/// Stops the model or lets it run again. Who may do so is checked by the caller.
+/// Stops the model or lets it run again; an officer's turn is noted with it. Who may do so is checked by the caller.
 ///
 /// # Errors
 /// `Invalid` (no reason for stopping, or too long), `Store`.
@@ -54,9 +54,13 @@ pub async fn set_switch(app: &App, stopped: bool, reason: &str, by: Option<Offic
         // At once: what cannot be written is still not asked any more by this process.
         app.model.stopped.send_replace(true);
     }
-    let by = by.map(|id| id.to_string());
+    let (now, officer) = (app.now(), by.map(|id| id.to_string()));
     let mut tx = app.db.write().await?;
-    store::model::set_switch(&mut tx, stopped, reason, by.as_deref(), app.now()).await?;
+    store::model::set_switch(&mut tx, stopped, reason, officer.as_deref(), now).await?;
+    if let Some(by) = by {
+        let id = app.ids.uuid(now).to_string();
+        store::suggestions::log_switch(&mut tx, &id, stopped, reason, by, now).await?;
+    }
     tx.commit().await?;
     app.model.stopped.send_replace(stopped);
     tracing::warn!(stopped, "the model switch was set");

@@ -258,6 +258,7 @@ impl Desk<'_> {
             conversation: conversation.as_deref(),
             case: case.as_deref(),
             officer: Some(&officer),
+            evaluation: false,
             broken_off: None,
         };
         let mut hidden = subject.redactor.clone();
