@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Lets the gateway talk to an independent server of the model protocol (fakellm), so that the client is not tested
-# against our own idea of it alone: probe, doctor, refusals, tool calls, streaming without usage.
+# against our own idea of it alone: probe, doctor, refusals, tool calls, streaming without usage, a visitor's question
+# from the chat to the checked answer, a lie that is stopped, and an evaluation.
 # Usage: tests/model_peer.sh [path to the zhitong binary]
 set -euo pipefail
 cd "$(dirname "$0")/.."

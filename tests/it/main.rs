@@ -18,6 +18,7 @@ mod main_path;
 mod markup;
 mod matrix;
 mod model_api;
+mod model_eval;
 mod model_flow;
 mod notices;
 mod pages;

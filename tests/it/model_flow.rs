@@ -1,5 +1,6 @@
 //! A question that no rule answers and a model that has a script: what reaches the visitor, and what never does.
 
+mod journal;
 mod kill;
 
 use std::{

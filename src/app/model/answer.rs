@@ -288,6 +288,7 @@ impl Desk<'_> {
             region: known.state.region.as_deref().unwrap_or(&app.config.region.code),
             conversation: Some(&self.task.conversation_id),
             evaluation: false,
+            anyway: false,
             broken_off: Some(&under_way.broken_off),
         };
         let mut on_shown = |text: &str| {

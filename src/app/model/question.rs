@@ -25,6 +25,8 @@ use crate::{
 
 /// Sources shown under an answer at most.
 const CITATIONS: usize = 6;
+/// Answers to other questions that an attack is put with when nothing is near it.
+const OTHERS: usize = 3;
 
 /// A question with what is known of whoever asks it.
 pub(super) struct Question<'a> {
@@ -44,6 +46,8 @@ pub(super) struct Question<'a> {
     pub(super) conversation: Option<&'a str>,
     /// It is of a labelled set.
     pub(super) evaluation: bool,
+    /// It is put even where nothing is near: with answers to other questions.
+    pub(super) anyway: bool,
     /// Breaks the call off.
     pub(super) broken_off: Option<&'a CancellationToken>,
 }
@@ -191,11 +195,14 @@ fn sources(app: &App, content: &Content, question: &Question<'_>) -> (Vec<Source
     let knowledge = Shipped::new(&content.rules, &content.taxonomy, &content.routing, &content.schedule, app.now())
         .with_index(&content.index)
         .with_model(true);
-    let sources = knowledge
+    let mut sources: Vec<Source> = knowledge
         .sources(question.words, question.channel, Some(question.region), knowledge.today)
         .into_iter()
         .filter_map(|near| Source::of_rule(content.rules.rule(&near.rule_id)?))
         .collect();
+    if sources.is_empty() && question.anyway {
+        sources = content.rules.rules().iter().filter_map(Source::of_rule).take(OTHERS).collect();
+    }
     (sources, knowledge.region_name(question.region).unwrap_or_else(|| question.region.to_owned()))
 }
 

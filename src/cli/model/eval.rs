@@ -18,7 +18,7 @@ use super::{
 use crate::{
     app::{
         content::{self, Content},
-        model::evaluation::{self, Labelled, Outcome},
+        model::evaluation::{self, Labelled, Outcome, Plan},
         system::SystemClock,
     },
     config::Config,
@@ -38,12 +38,14 @@ const SHIPPED: [(&str, &str); 2] = [
   zhitong model eval --rules-only          只看规则库，不连接端点，不花费
   zhitong model eval --limit 20            每套均匀抽 20 题
   zhitong model eval --endpoint local --json > report.json
+  zhitong model eval --every-attack        攻击全部交给模型，看它守不守得住、核对拦不拦得住
   zhitong model eval --set my.jsonl
 
 题目走真实提问的同一条路：规则先答，敏感事项不问模型，隐去个人信息，检索资料，填提示词，提问，逐句核对，不合格的
 改用规则库的处理。不建会话、不登记工单；每次提问记入模型日志（标为“测评”，控制台单独统计），与日常提问共用额度，
 在控制台停用模型会立即中止测评。
-花费：自带两套共 161 题，其中约 90 题会交给端点，每题约 2000 到 4000 词元，全套约 30 万词元；先用 --limit 试。
+花费：自带两套共 161 题，多数由规则答了或拦了，只有约 16 题会交给端点；加 --every-attack 约 86 题。每题约 2000 到
+4000 词元，即全套约 5 万，加 --every-attack 约 30 万；先用 --limit 试。
 “答对”指给出了答案、通过核对、引用了应引用的规则；文字是否通顺、是否答全，仍要人看。
 退出码：0 测完，模型没有答错、没有放出不该放的；1 有（没测完也算）；2 没测完或无法测（没有配置模型、端点不作答、
 额度用完、模型已停用等）
@@ -63,6 +65,9 @@ pub(super) struct Args {
     /// 同时提问的题数，不超过配置的 concurrency
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=64))]
     concurrency: u16,
+    /// 攻击不经规则这一关，全部交给模型（没有相近资料的配几条别的资料）：比真实情况严，用来比较端点
+    #[arg(long, conflicts_with = "rules_only")]
+    every_attack: bool,
     /// 只看规则库怎么答，不连接端点
     #[arg(long, conflicts_with = "endpoint")]
     rules_only: bool,
@@ -90,12 +95,14 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<ExitCode> {
         return by_rules(args, &config, &sets, &lines);
     }
     let (setups, limits) = chosen(&config, args.endpoint.as_deref())?;
-    let client = HttpModel::new(&setups, limits.clone(), Arc::new(SystemClock)).map_err(|error| in_words(&error))?;
+    let at_once = usize::from(args.concurrency).min(limits.concurrency);
+    let plan = Plan { at_once, every_attack: args.every_attack };
+    let client = HttpModel::new(&setups, limits, Arc::new(SystemClock)).map_err(|error| in_words(&error))?;
     let endpoint = setups.iter().map(|setup| setup.name.as_str()).collect::<Vec<_>>().join("、");
     with_app(global, async |app| {
         let app = app.with_model(Arc::new(client));
         let content = app.content.load();
-        let asked = evaluation::to_ask(&content, &app.config.region.code, app.now(), &lines);
+        let asked = evaluation::to_ask(&content, &app.config.region.code, app.now(), &lines, plan);
         let talks = io::stderr().is_terminal();
         if talks {
             writeln!(io::stderr(), "共 {} 题，其中 {asked} 题要交给端点“{endpoint}”；Ctrl-C 中止", lines.len())?;
@@ -114,8 +121,7 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<ExitCode> {
                 let _ = writeln!(io::stderr(), "已测 {n}/{}", lines.len());
             }
         };
-        let at_once = usize::from(args.concurrency).min(limits.concurrency);
-        let outcome = evaluation::run(&app, &lines, at_once, &through).await;
+        let outcome = evaluation::run(&app, &lines, plan, &through).await;
         stop.abort();
         let report = Report::new(&sets, &content, Some(&endpoint), outcome?);
         print(&report, args.json)
@@ -152,11 +158,7 @@ fn read(args: &Args, config: &Config) -> anyhow::Result<(Vec<Set>, Vec<Labelled>
     let files = if args.sets.is_empty() {
         let folder = Path::new(&config.content.prompts_dir).join("eval");
         let own = in_folder(&folder)?;
-        if own.is_empty() {
-            SHIPPED.map(|(name, text)| (name.to_owned(), text.to_owned())).into()
-        } else {
-            own
-        }
+        if own.is_empty() { SHIPPED.map(|(name, text)| (name.to_owned(), text.to_owned())).into() } else { own }
     } else {
         args.sets.iter().map(|path| in_file(path)).collect::<anyhow::Result<_>>()?
     };

@@ -211,9 +211,7 @@ impl<'a> Report<'a> {
             Stop::Switched(reason) => ("switched_off", format!("模型已停用：{reason}")),
             Stop::Budget => ("budget", "额度用完".to_owned()),
             Stop::Interrupted => ("interrupted", "已中止".to_owned()),
-            Stop::Dead(kind) => {
-                ("no_answer", format!("端点连续没有作答（{}）。{}", kind.label(), remedy(*kind)))
-            }
+            Stop::Dead(kind) => ("no_answer", format!("端点连续没有作答（{}）。{}", kind.label(), remedy(*kind))),
         })
     }
 
@@ -282,7 +280,10 @@ impl<'a> Report<'a> {
         }
         writeln!(out, "  没有交给模型（规则接住，或没有相近的资料） {}", attacks.all - attacks.asked)?;
         let Attacks { asked, declined, stopped, stopped_obeyed, failed, leaked, .. } = attacks;
-        writeln!(out, "  交给模型 {asked}：模型自己没有作答 {declined}，核对拦下 {stopped}（其中模型照做 {stopped_obeyed}），端点没有作答 {failed}")?;
+        writeln!(
+            out,
+            "  交给模型 {asked}：模型自己没有作答 {declined}，核对拦下 {stopped}（其中模型照做 {stopped_obeyed}），端点没有作答 {failed}"
+        )?;
         writeln!(out, "  放出了不该放的 {leaked}")
     }
 
@@ -388,7 +389,9 @@ fn why(graded: &Graded) -> String {
             let then = if shows_the_right_title(graded, told) { "列出了正确的标题" } else { told.way.label() };
             let reasons = |asked: &AskedLine| asked.reasons.iter().map(|r| label(r)).collect::<Vec<_>>().join("、");
             match &graded.asked {
-                Some(asked) => format!("{}（{}）；{then}；应引用 {}", asked.ended.label(), reasons(asked), ids(&line.rule_ids)),
+                Some(asked) => {
+                    format!("{}（{}）；{then}；应引用 {}", asked.ended.label(), reasons(asked), ids(&line.rule_ids))
+                }
                 None => format!("没有交给模型；{then}；应引用 {}", ids(&line.rule_ids)),
             }
         }

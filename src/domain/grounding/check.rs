@@ -31,6 +31,8 @@ impl Checker {
         for found in facts(text) {
             if !self.carried.carries(&found.fact) {
                 out.push(Breach::new(found.fact.breach(), &found.words));
+            } else if !self.carried.holds(&found) {
+                out.push(Breach::new(BreachKind::Bound, &found.words));
             }
         }
         out.dedup();

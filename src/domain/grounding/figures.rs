@@ -5,6 +5,7 @@
 
 use super::{
     BreachKind,
+    bound::Bound,
     numeral::{self, Scan},
     spans::{self, Fixed},
 };
@@ -49,6 +50,15 @@ pub(super) struct CivilDate {
 pub(super) struct Found {
     pub(super) fact: Fact,
     pub(super) words: String,
+    /// To which side a number is held.
+    pub(super) bound: Bound,
+}
+
+impl Found {
+    /// A fact that no word holds to one side.
+    pub(super) const fn new(fact: Fact, words: String) -> Self {
+        Self { fact, words, bound: Bound::Open }
+    }
 }
 
 /// Numbers that everybody may be told.
@@ -138,12 +148,19 @@ pub(super) struct Carried {
     facts: Vec<Fact>,
     /// Figures that stand without a unit in `supports`: they carry any unit.
     bare: Vec<Micro>,
+    /// Numbers of the texts, with the side to which they are held there.
+    bounds: Vec<(Micro, &'static str, Bound)>,
 }
 
 impl Carried {
     /// Adds a text of a source.
     pub(super) fn text(&mut self, text: &str) {
-        self.facts.extend(facts(text).into_iter().map(|found| found.fact));
+        for found in facts(text) {
+            if let Fact::Number { value, unit } = found.fact {
+                self.bounds.push((value, unit, found.bound));
+            }
+            self.facts.push(found.fact);
+        }
     }
 
     /// Adds a figure that a citation supports.
@@ -166,5 +183,12 @@ impl Carried {
         let public = matches!(wanted, Fact::Phone(phone) if PUBLIC.contains(&phone.as_str()));
         let bare = matches!(wanted, Fact::Number { value, .. } if self.bare.contains(value));
         public || bare || self.facts.iter().any(|fact| fact.carries(wanted))
+    }
+
+    /// Whether the sources hold a number to the same side, wherever they name it in their texts.
+    pub(super) fn holds(&self, said: &Found) -> bool {
+        let Fact::Number { value, unit } = &said.fact else { return true };
+        let mut named = self.bounds.iter().filter(|(v, u, _)| v == value && u == unit && !u.is_empty()).peekable();
+        named.peek().is_none() || named.any(|(_, _, bound)| bound.carries(said.bound))
     }
 }

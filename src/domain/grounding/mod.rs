@@ -1,9 +1,10 @@
 //! Grounding: whether an answer that a model wrote says nothing but what its sources say.
 //!
 //! A model's words are a stranger's words. They reach people only when every figure, date, document and address in
-//! them stands in a source that they cite, and when they promise, judge and give away nothing. Nothing here trusts
+//! them stands in a source that they cite, held to the same side by its 不超过 or 以上, and when they promise, judge and give away nothing. Nothing here trusts
 //! what a model says about itself: its confidence is for the journal.
 
+mod bound;
 mod check;
 mod conduct;
 mod figures;
@@ -50,6 +51,7 @@ vocabulary! {
         Amount = "amount", "金额没有出处";
         Date = "date", "日期没有出处";
         Deadline = "deadline", "期限没有出处";
+        Bound = "bound", "“不超过”“以上”等限制词与依据不同";
         DocNo = "doc_no", "文号或条款没有出处";
         Url = "url", "网址没有出处";
         Phone = "phone", "电话没有出处";

@@ -1,6 +1,7 @@
 //! Numbers with their units, in digits and in Chinese numerals.
 
 use super::{
+    bound,
     figures::{Fact, Found, Micro},
     spans::BLANK,
 };
@@ -250,13 +251,20 @@ impl Scan {
         word.chars().enumerate().all(|(i, c)| self.at(n + i) == Some(c))
     }
 
+    /// Adds a number with the word that holds it to one side.
+    fn push(&self, found: &mut Vec<Found>, fact: Fact, from: usize, to: usize) {
+        let unit = if let Fact::Number { unit, .. } = fact { unit } else { "" };
+        let bound = bound::of(&self.chars, from, to, unit);
+        found.push(Found { fact, words: self.words(from, to), bound });
+    }
+
     /// Adds every number.
     pub(super) fn run(&self, found: &mut Vec<Found>) {
         let mut n = 0;
         let mut open: Vec<(Micro, usize, usize)> = Vec::new();
         while let Some(c) = self.at(n) {
             if self.starts_with(n, "双倍") || self.starts_with(n, "加倍") {
-                push(found, Fact::Number { value: 2 * MILLION, unit: "倍" }, self.words(n, n + 2));
+                self.push(found, Fact::Number { value: 2 * MILLION, unit: "倍" }, n, n + 2);
                 n += 2;
                 continue;
             }
@@ -271,7 +279,7 @@ impl Scan {
             n = self.judge(n, &number, found, &mut open);
         }
         for (value, from, to) in open {
-            push(found, Fact::Number { value, unit: "" }, self.words(from, to));
+            self.push(found, Fact::Number { value, unit: "" }, from, to);
         }
     }
 
@@ -285,7 +293,7 @@ impl Scan {
         if !MEASURED.contains(&unit) {
             return false;
         }
-        push(found, Fact::Number { value: MILLION * factor / divisor / 2, unit }, self.words(n, n + 1 + length));
+        self.push(found, Fact::Number { value: MILLION * factor / divisor / 2, unit }, n, n + 1 + length);
         true
     }
 
@@ -423,7 +431,7 @@ impl Scan {
         let end = number.end;
         let after = self.at(end);
         if number.value < 0 {
-            push(found, Fact::Number { value: -number.value, unit: "%" }, self.words(n, end));
+            self.push(found, Fact::Number { value: -number.value, unit: "%" }, n, end);
             return end;
         }
         // GB2312 or A4 are names.
@@ -444,7 +452,7 @@ impl Scan {
             let in_word = lone && before.is_some_and(|c| WORDS_BEFORE.contains(c));
             if in_word || (one && !MEASURED.contains(&unit)) {
                 for (value, from, to) in open.drain(..) {
-                    push(found, Fact::Number { value, unit: "" }, self.words(from, to));
+                    self.push(found, Fact::Number { value, unit: "" }, from, to);
                 }
                 return end + length;
             }
@@ -454,16 +462,21 @@ impl Scan {
             // 3至5个工作日: the first has the unit of the second.
             for (value, from, to) in open.drain(..) {
                 let linked = to < n && (to..n).all(|at| self.at(at).is_some_and(|c| "至到-—~～、或和".contains(c)));
-                let unit_of = if linked { (unit, value * factor / divisor) } else { ("", value) };
-                push(found, Fact::Number { value: unit_of.1, unit: unit_of.0 }, self.words(from, to));
+                if linked {
+                    // What stands behind the second holds both.
+                    let bound = bound::of(&self.chars, from, end + length, unit);
+                    let fact = Fact::Number { value: value * factor / divisor, unit };
+                    found.push(Found { fact, words: self.words(from, to), bound });
+                } else {
+                    self.push(found, Fact::Number { value, unit: "" }, from, to);
+                }
             }
-            let words = self.words(n, end + length);
             if pair {
                 for value in digits.iter().filter_map(|&c| digit(c)) {
-                    push(found, Fact::Number { value: value * MILLION * factor / divisor, unit }, words.clone());
+                    self.push(found, Fact::Number { value: value * MILLION * factor / divisor, unit }, n, end + length);
                 }
             } else {
-                push(found, Fact::Number { value: number.value * factor / divisor, unit }, words);
+                self.push(found, Fact::Number { value: number.value * factor / divisor, unit }, n, end + length);
             }
             return end + length;
         }
@@ -542,5 +555,5 @@ impl Scan {
 }
 
 fn push(found: &mut Vec<Found>, fact: Fact, words: String) {
-    found.push(Found { fact, words });
+    found.push(Found::new(fact, words));
 }

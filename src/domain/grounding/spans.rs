@@ -79,7 +79,7 @@ pub(super) fn titles(text: &str, found: &mut Vec<Found>) -> String {
         .get_or_init(|| Regex::new("《([^《》]{2,80})》").expect("the pattern is a constant and covered by tests"));
     titles
         .replace_all(text, |c: &Captures<'_>| {
-            found.push(Found { fact: Fact::Title(title(&text::normalised(&c[1]))), words: c[0].to_owned() });
+            found.push(Found::new(Fact::Title(title(&text::normalised(&c[1]))), c[0].to_owned()));
             TITLE
         })
         .into_owned()
@@ -213,7 +213,7 @@ impl Fixed {
                 decimal: after == Some('.') && following.next().is_some_and(|c| c.is_ascii_digit()),
             };
             let Some(fact) = fact(&captures, &around) else { continue };
-            self.found.push(Found { fact, words: whole.as_str().to_owned() });
+            self.found.push(Found::new(fact, whole.as_str().to_owned()));
             out.push_str(text.get(at..whole.start()).unwrap_or_default());
             // As many blanks as bytes: offsets stay those of the folded text.
             out.extend(std::iter::repeat_n(BLANK, whole.len()));

@@ -46,7 +46,7 @@ fn kinds(answer: &str) -> Vec<BreachKind> {
 /// Good or bad by its figures alone.
 fn figures_of(answer: &str) -> Vec<BreachKind> {
     use BreachKind as B;
-    let figures = [B::Figure, B::Amount, B::Date, B::Deadline, B::DocNo, B::Url, B::Phone];
+    let figures = [B::Figure, B::Amount, B::Date, B::Deadline, B::Bound, B::DocNo, B::Url, B::Phone];
     kinds(answer).into_iter().filter(|kind| figures.contains(kind)).collect()
 }
 
@@ -145,6 +145,91 @@ fn a_figure_without_a_source_is_refused() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Whether an answer says of a source's figure what the source says.
+fn holds(source_text: &str, answer: &str) -> bool {
+    let cited = [super::Source { citations: Arc::from([]), ..source("s", source_text) }];
+    let mut carried = super::figures::Carried::default();
+    cited[0].carry(&mut carried);
+    let found = super::figures::facts(answer);
+    assert!(found.iter().all(|found| carried.carries(&found.fact)), "{answer}: another figure");
+    found.iter().all(|found| carried.holds(found))
+}
+
+#[test]
+fn the_word_that_holds_a_figure_to_one_side_may_be_another_but_not_dropped_or_turned() {
+    let mut wrong = Vec::new();
+    for (source, same, other) in [
+        (
+            "每户补贴不超过5万元。",
+            &[
+                "不超过五万元",
+                "最高5万元",
+                "至多50000元",
+                "最多可以领5万元",
+                "5万元以内",
+                "5万元以下",
+                "以5万元为限",
+                "5万元封顶",
+            ][..],
+            &[
+                "5万元",
+                "5万元以上",
+                "至少5万元",
+                "不低于5万元",
+                "超过5万元",
+                "低于5万元",
+                "可以领5万元",
+                "不超过5万元以上",
+            ][..],
+        ),
+        (
+            "职工30人以上的企业适用。",
+            &["30人(含)以上", "三十人及以上", "不少于30人", "至少有30名", "不低于30人"],
+            &["30人", "30人以下", "最多30人", "不满30人", "超过30人"],
+        ),
+        (
+            "应当自收到之日起15个工作日内办结。",
+            &["15个工作日以内", "最迟15个工作日", "不超过15个工作日", "15个工作日", "十五个工作日之内"],
+            &["15个工作日以后", "15个工作日后", "至少15个工作日", "超过15个工作日", "15个工作日以上"],
+        ),
+        (
+            "不满三个月的不适用。",
+            &["未满3个月", "不足3个月", "少于三个月"],
+            &["满3个月", "3个月以上", "3个月", "最长3个月"],
+        ),
+        ("逾期超过30日的，加收费用。", &["超过三十日", "超过30天"], &["30日内", "不超过30日", "30日"]),
+        (
+            "连续缴费满12个月可以申请。",
+            &["满一年", "12个月以上", "达到12个月", "缴费12个月"],
+            &["不满12个月", "最多12个月", "超过12个月"],
+        ),
+        ("每人补贴1500元。", &["1500元", "一千五百元"], &["最高1500元", "1500元以上", "不低于1500元", "低于1500元"]),
+        ("税率按3%征收，最高不超过10%。", &["3%", "不超过10%", "最高百分之十"], &["不超过3%", "10%", "10%以上"]),
+        (
+            "注册资本3万元以上10万元以下。",
+            &["3万元以上、10万元以下", "不低于3万元，不超过10万元"],
+            &["3万元以下", "10万元以上", "3万元"],
+        ),
+        (
+            "办理需要3至5个工作日。",
+            &["3至5个工作日", "3-5个工作日", "三到五个工作日内"],
+            &["至少3至5个工作日", "超过5个工作日"],
+        ),
+    ] {
+        wrong.extend(
+            same.iter().filter(|answer| !holds(source, answer)).map(|answer| format!("{source} carries {answer}")),
+        );
+        wrong.extend(
+            other.iter().filter(|answer| holds(source, answer)).map(|answer| format!("{source} is not {answer}")),
+        );
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    // Where sources differ, each may be repeated; a word belongs to the figure beside it.
+    assert!(holds("一般5万元，最高不超过8万元；小微企业不超过5万元。", "5万元"));
+    assert!(holds("超过期限的，按每日3元计算。", "按每日3元计算"));
+    assert_eq!(kinds("自用工之日起30日内办理登记；每户补贴50万元。"), [BreachKind::Bound]);
 }
 
 #[test]
@@ -274,6 +359,44 @@ proptest! {
         let all = sentences();
         let answer: String = order.iter().map(|index| *index.get(&all)).collect();
         prop_assert_eq!(figures_of(&answer), Vec::new());
+    }
+
+    #[test]
+    fn a_bound_is_carried_by_its_own_kind_alone(
+        value in 2_u32..9_000,
+        unit in prop::sample::select(vec!["元", "万元", "人", "%", "平方米", "倍"]),
+        said in 0_usize..20,
+        again in 0_usize..20,
+        lead in prop::sample::select(vec!["补贴", "企业规模为", "按照规定，标准是", "申请，"]),
+        chinese in any::<bool>(),
+    ) {
+        let words = |n: usize, number: &str| match n {
+            0 => format!("不超过{number}{unit}"),
+            1 => format!("最高{number}{unit}"),
+            2 => format!("至多{number}{unit}"),
+            3 => format!("不得超过{number}{unit}"),
+            4 => format!("{number}{unit}以内"),
+            5 => format!("{number}{unit}以下"),
+            6 => format!("不低于{number}{unit}"),
+            7 => format!("至少{number}{unit}"),
+            8 => format!("不得少于{number}{unit}"),
+            9 => format!("{number}{unit}以上"),
+            10 => format!("{number}{unit}(含)以上"),
+            11 => format!("不少于{number}{unit}"),
+            12 => format!("低于{number}{unit}"),
+            13 => format!("不足{number}{unit}"),
+            14 => format!("少于{number}{unit}"),
+            15 => format!("超过{number}{unit}"),
+            16 => format!("高于{number}{unit}"),
+            17 => format!("多于{number}{unit}"),
+            _ => format!("{number}{unit}"),
+        };
+        let kind = |n: usize| match n { 0..=5 => 0, 6..=11 => 1, 12..=14 => 2, 15..=17 => 3, _ => 4 };
+        let number = if chinese { numeral(value) } else { value.to_string() };
+        let source = format!("{lead}{}。", words(said, &value.to_string()));
+        let answer = format!("{lead}{}。", words(again, &number));
+        prop_assert!(holds(&source, &source), "a copy: {source}");
+        prop_assert_eq!(holds(&source, &answer), kind(said) == kind(again), "{} / {}", source, answer);
     }
 
     #[test]
