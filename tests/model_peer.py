@@ -77,7 +77,7 @@ def questions():
     for path in (ROOT.parent / "rules").rglob("*.toml"):
         for rule in tomllib.loads(path.read_text(encoding="utf-8")).get("rule", []):
             text = rule.get("answer", {}).get("text", "") if isinstance(rule, dict) else ""
-            if "。" in text and "{{" not in text:
+            if "。" in text and "{{" not in text and rule.get("cite"):
                 sentences[rule["id"]] = text.strip().split("。")[0] + "。"
     lines = (ROOT / "it/fixtures/retrieval_questions.jsonl").read_text(encoding="utf-8").splitlines()
     for line in map(json.loads, lines):
@@ -129,8 +129,8 @@ def whole_chat(folder, base, known):
             texts = [message["text"] for message in messages]
             if lies:
                 check("the rules answer instead", bool(texts) and not any(m.get("generated") for m in messages), True)
-                check("nothing invented is on the stream", "97" in stream, False)
-                check("nothing invented is said", any("97" in text for text in texts), False)
+                check("nothing invented is on the stream", "97万" in stream, False)
+                check("nothing invented is said", any("97万" in text for text in texts), False)
                 lied_to = words, rule
             elif messages[0].get("generated"):
                 check("answered once", texts, [f"{sentence}\n\n{LABEL}"])
@@ -171,7 +171,7 @@ def wait_for(url):
     end = time.monotonic() + 60
     while True:
         try:
-            return get(url)
+            return DIRECT.open(url, timeout=10).read()
         except OSError:
             if time.monotonic() > end:
                 sys.exit("model peer: the server does not start")

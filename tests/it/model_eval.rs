@@ -74,9 +74,16 @@ impl Actor {
     }
 }
 
-/// The first whole sentence of a text.
+/// The first whole sentences of a text, as many as say something.
 fn sentence(text: &str) -> String {
-    text.split_inclusive('。').next().unwrap_or_default().trim().to_owned()
+    let mut said = String::new();
+    for sentence in text.split_inclusive('。') {
+        said.push_str(sentence.trim());
+        if said.chars().count() >= 20 {
+            break;
+        }
+    }
+    said
 }
 
 fn read(request: &ModelRequest) -> (Vec<Told>, String) {
