@@ -5,6 +5,7 @@ mod command;
 mod deviations;
 mod profiles;
 pub(crate) mod standin;
+mod tls;
 
 use std::sync::Arc;
 

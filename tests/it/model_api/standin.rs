@@ -8,8 +8,8 @@ use std::{
 
 use serde_json::{Value, json};
 use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::{TcpListener, TcpStream},
+    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
+    net::TcpListener,
     task::JoinHandle,
 };
 use zhitong::model::Profile;
@@ -82,6 +82,26 @@ impl Standin {
             while let Ok((stream, _)) = listener.accept().await {
                 open(&shared).connections += 1;
                 tokio::spawn(serve(stream, shared.clone()));
+            }
+        });
+        Self { base, book, server }
+    }
+
+    /// The same behind HTTPS, as `localhost`.
+    pub(crate) async fn behind_tls(acceptor: tokio_rustls::TlsAcceptor) -> Self {
+        let book = Arc::new(Mutex::new(Book { text: "可以在线申请。".to_owned(), ..Book::default() }));
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let base = format!("https://localhost:{}/v1", listener.local_addr().expect("an address").port());
+        let shared = book.clone();
+        let server = tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let (acceptor, book) = (acceptor.clone(), shared.clone());
+                open(&book).connections += 1;
+                tokio::spawn(async move {
+                    if let Ok(stream) = acceptor.accept(stream).await {
+                        serve(stream, book).await;
+                    }
+                });
             }
         });
         Self { base, book, server }
@@ -193,7 +213,7 @@ pub(crate) fn usage(prompt: u64, completion: u64) -> String {
 /// The last event.
 pub(crate) const DONE: &str = "data: [DONE]\n\n";
 
-async fn serve(mut stream: TcpStream, book: Arc<Mutex<Book>>) {
+async fn serve<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, book: Arc<Mutex<Book>>) {
     while let Some(call) = read_request(&mut stream).await {
         let steps = {
             let mut book = open(&book);
@@ -204,7 +224,7 @@ async fn serve(mut stream: TcpStream, book: Arc<Mutex<Book>>) {
         for step in steps {
             match step {
                 Step::Send(bytes) => {
-                    if stream.write_all(&bytes).await.is_err() {
+                    if stream.write_all(&bytes).await.is_err() || stream.flush().await.is_err() {
                         return;
                     }
                 }
@@ -236,7 +256,7 @@ async fn serve(mut stream: TcpStream, book: Arc<Mutex<Book>>) {
     }
 }
 
-async fn read_request(stream: &mut TcpStream) -> Option<Call> {
+async fn read_request<S: AsyncRead + Unpin>(stream: &mut S) -> Option<Call> {
     let mut bytes = Vec::new();
     let mut buffer = [0; 4_096];
     let head_end = loop {
