@@ -138,7 +138,7 @@ fn before(chars: &[char], from: usize) -> Bound {
     let found = BEFORE.iter().filter_map(|&(word, bound, reach)| {
         let end = window.rfind(word)? + word.len();
         let gap = window.get(end..)?.chars().count();
-        (gap <= reach).then(|| ((end, word.len()), bound))
+        (gap <= reach).then_some(((end, word.len()), bound))
     });
     found.max_by_key(|(place, _)| *place).map_or(Bound::Open, |(_, bound)| bound)
 }
@@ -147,10 +147,16 @@ fn behind(chars: &[char], to: usize, time: bool) -> Bound {
     let rest: String = chars.get(to..(to + REACH).min(chars.len())).unwrap_or_default().iter().collect();
     let rest = BETWEEN.iter().find_map(|word| rest.strip_prefix(word)).unwrap_or(&rest);
     let found = BEHIND.iter().find(|(word, _)| rest.starts_with(word)).map_or(Bound::Open, |&(_, bound)| bound);
-    match found {
-        Bound::Within if !time => Bound::AtMost,
-        Bound::After | Bound::Before if !time => Bound::Open,
-        found => found,
+    if time {
+        return found;
+    }
+    // 3公里内 is a limit; 5人后 is none.
+    if found == Bound::Within {
+        Bound::AtMost
+    } else if matches!(found, Bound::After | Bound::Before) {
+        Bound::Open
+    } else {
+        found
     }
 }
 
