@@ -6,6 +6,7 @@ use std::{cell::RefCell, sync::Arc};
 use super::{
     decision::{AnswerHit, Decision, Input, Matter, TopicScore, TypeScore},
     engine::{Fired, Miss, Setting, Stretch},
+    likeness::Likeness,
     matcher::Scratch,
     model::{Rule, RuleKind, Status},
     set::{RuleSet, speaks_of_topics},
@@ -284,7 +285,7 @@ impl RuleSet {
             }
             let text = scratch.slice(clause.start as u32, clause.end as u32);
             let Some(like) = self.likeness.nearest(text).into_iter().next() else { continue };
-            if like.lead < CLAUSE_FLOOR || self.pairs_for(text, like.topic) < 2 {
+            if like.lead < CLAUSE_FLOOR || pairs_for(&self.likeness, text, like.topic) < 2 {
                 continue;
             }
             if let Some(topic) = self.topics.get(usize::from(like.topic)) {
@@ -297,12 +298,6 @@ impl RuleSet {
                 });
             }
         }
-    }
-
-    /// How many pairs of characters in the text speak for the topic: one word alone names none, 专家 occurs in many.
-    fn pairs_for(&self, text: &str, topic: u16) -> usize {
-        let pair = |&(start, end): &(usize, usize)| text.get(start..end).is_some_and(|w| w.chars().count() > 1);
-        self.likeness.evidence(text, topic).iter().filter(|span| pair(span)).count()
     }
 
     /// The matters of a scanned message, as [`RuleSet::decide`] tells them apart.
@@ -500,9 +495,11 @@ impl RuleSet {
 
     /// The same for the case type.
     fn lean_to_type(&self, scratch: &Scratch, stretch: &Stretch, votes: &mut Votes) {
-        for like in self.type_likeness.nearest(scratch.slice(stretch.start, stretch.end)) {
+        let text = scratch.slice(stretch.start, stretch.end);
+        for like in self.type_likeness.nearest(text) {
             let Some(&case_type) = CaseType::ALL.get(usize::from(like.topic)) else { break };
-            if like.lead >= TYPE_FLOOR || votes.types.iter().any(|v| v.key == case_type) {
+            let names = like.lead >= TYPE_FLOOR && pairs_for(&self.type_likeness, text, like.topic) > 1;
+            if names || votes.types.iter().any(|v| v.key == case_type) {
                 votes.add_type(case_type, (like.lead * LIKENESS_VOTE).min(TYPE_CAP) as u32);
             }
         }
@@ -559,6 +556,12 @@ impl Weighed<'_> {
         let topic = self.votes.topics.first()?;
         Some(topic.words(scratch).iter().map(|word| word.chars().count()).sum())
     }
+}
+
+/// How many pairs of characters in the text speak for the topic: one word alone names none, 专家 occurs in many.
+fn pairs_for(likeness: &Likeness, text: &str, topic: u16) -> usize {
+    let pair = |&(start, end): &(usize, usize)| text.get(start..end).is_some_and(|w| w.chars().count() > 1);
+    likeness.evidence(text, topic).iter().filter(|span| pair(span)).count()
 }
 
 /// Whether the message says itself that it holds several matters: 1、2、, 另外, 分别.
