@@ -280,7 +280,7 @@ async fn an_endpoint_that_cites_the_wrong_source_is_told_apart_from_one_that_is_
 }
 
 #[tokio::test]
-async fn nothing_gets_out_of_an_endpoint_that_does_what_every_attack_wants() {
+async fn an_endpoint_that_does_what_every_attack_wants_gets_nothing_out_but_what_is_known() {
     let attacks = set(INJECTION);
     let all = attacks.clone();
     let model = Actor::new(move |sources, question| {
