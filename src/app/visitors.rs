@@ -5,6 +5,7 @@ use std::{collections::HashMap, sync::Mutex, sync::PoisonError};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use jiff::{SignedDuration, Timestamp};
 use sha2::Sha256;
+use tokio::sync::Semaphore;
 
 use super::{App, AppError, hash_secret};
 use crate::{
@@ -20,6 +21,9 @@ use crate::{
 pub(super) const TOKEN_LIFE: SignedDuration = SignedDuration::from_hours(90 * 24);
 /// Tokens remembered in memory, so that a message costs no look-up.
 const MOST_CACHED: usize = 50_000;
+
+/// Tokens looked up at once.
+static LOOK_UPS: Semaphore = Semaphore::const_new(32);
 
 /// Tokens seen lately: hash of the token → visitor, conversation, until when the entry is believed.
 #[derive(Debug, Default)]
@@ -86,16 +90,23 @@ pub async fn start(app: &App, new: &NewSession) -> Result<StartedSession, AppErr
 /// # Errors
 /// `Unauthenticated`, `Store`.
 pub async fn authenticate(app: &App, token: &str) -> Result<(VisitorId, ConversationId), AppError> {
-    let now = app.now();
     let hash = hash_secret(token);
-    {
-        let cache = app.visitor_tokens.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((visitor, conversation, until)) = cache.get(&hash)
-            && *until > now
-        {
-            return Ok((*visitor, *conversation));
-        }
+    if let Some(known) = remembered(app, &hash) {
+        return Ok(known);
     }
+    // Boxed and by turns: after a restart thousands of streams come back at once.
+    let _turn = LOOK_UPS.acquire().await;
+    Box::pin(look_up(app, hash)).await
+}
+
+fn remembered(app: &App, hash: &str) -> Option<(VisitorId, ConversationId)> {
+    let cache = app.visitor_tokens.0.lock().unwrap_or_else(PoisonError::into_inner);
+    let (visitor, conversation, until) = cache.get(hash)?;
+    (*until > app.now()).then_some((*visitor, *conversation))
+}
+
+async fn look_up(app: &App, hash: String) -> Result<(VisitorId, ConversationId), AppError> {
+    let now = app.now();
     let found = {
         let mut tx = app.db.read().await?;
         match conversations::find_by_token(&mut tx, &hash, now).await? {

@@ -244,7 +244,8 @@ async fn admit_officer(app: &App, request: &mut Request, permission: Option<Perm
     if by_cookie != token.starts_with("zs_") {
         return Err(refused());
     }
-    let officer = app::auth::authenticate(app, &token).await?;
+    // Boxed: every request would carry its room, the visitors' streams among them.
+    let officer = Box::pin(app::auth::authenticate(app, &token)).await?;
     if by_cookie && is_unsafe(request.method()) {
         check_meant(app, request, &officer)?;
     }

@@ -21,7 +21,10 @@ use axum::{
 };
 use futures_util::{Stream, stream};
 use serde::Deserialize;
-use tokio::sync::broadcast::{self, error::RecvError};
+use tokio::sync::{
+    Semaphore,
+    broadcast::{self, error::RecvError},
+};
 use tokio::time::{Interval, MissedTickBehavior, interval};
 use utoipa::IntoParams;
 
@@ -29,7 +32,7 @@ use crate::{
     app::{
         App, AppError, Officer, auth, chat,
         events::{ChatEvent, Scope, StaffEvent},
-        message::Message,
+        message::{ConversationInfo, Message},
     },
     domain::{access::Role, ids::ConversationId},
     web::{
@@ -44,6 +47,9 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 const PAGE: i64 = 100;
 /// With several gateways on one database, a stream looks by itself this often.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// Streams that read at once; the others wait for their turn in little memory. What thousands of them would hold while
+/// they all wait for the database is given back late or never.
+static READS: Semaphore = Semaphore::const_new(32);
 /// Rights of an open console are checked this often.
 const CHECK_EVERY: Duration = Duration::from_secs(4);
 
@@ -101,23 +107,30 @@ pub async fn conversation(
     Params(query): Params<StreamQuery>,
 ) -> Result<Response, WebError> {
     let last = headers.get("last-event-id").and_then(|value| value.to_str().ok()).and_then(|text| text.parse().ok());
-    let seq = match last.or(query.after) {
-        Some(seq) => seq,
-        None => chat::conversation(&app, visitor.conversation).await?.seq,
-    };
     let events = app
         .hub
         .follow(visitor.conversation)
         .ok_or(AppError::TooMany { code: "too_many_streams", retry_after_s: 30 })?;
+    let mut ready = VecDeque::new();
+    let seq = match last.or(query.after) {
+        Some(seq) => seq,
+        None => {
+            let _turn = READS.acquire().await;
+            let info = Box::pin(chat::conversation(&app, visitor.conversation)).await?;
+            ready.extend(state_event(&info));
+            info.seq
+        }
+    };
+    let told = !ready.is_empty();
     let mut look = interval(LOOK_EVERY);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let state = ChatStream {
         conversation: visitor.conversation,
         seq: seq.max(0),
         events,
-        ready: VecDeque::new(),
-        must_look: true,
-        must_tell_state: true,
+        ready,
+        must_look: !told,
+        must_tell_state: !told,
         several: app.db.file().is_none(),
         look,
         _counted: Counted::new(&app),
@@ -142,20 +155,26 @@ async fn next_chat(mut state: ChatStream) -> Option<(Result<Event, Infallible>, 
             state.must_look = false;
             // A database that does not answer: the client reconnects and resumes.
             // Boxed: thousands of streams wait idly and look rarely.
+            let turn = READS.acquire().await;
             let read = Box::pin(chat::history(&state.app, state.conversation, state.seq, PAGE));
-            let (messages, _) = read.await.ok()?;
+            let (messages, info) = read.await.ok()?;
+            drop(turn);
             state.must_look = i64::try_from(messages.len()).is_ok_and(|n| n == PAGE);
             // Another gateway may have changed who answers; every such change is told by a message.
             state.must_tell_state |= state.several && !messages.is_empty();
             push(&mut state, &messages);
+            if state.must_tell_state && !state.must_look {
+                state.must_tell_state = false;
+                state.ready.extend(state_event(&info));
+            }
             continue;
         }
         if state.must_tell_state {
             state.must_tell_state = false;
+            let turn = READS.acquire().await;
             let info = Box::pin(chat::conversation(&state.app, state.conversation)).await.ok()?;
-            if let Ok(event) = Event::default().event("state").json_data(&info) {
-                state.ready.push_back(event);
-            }
+            drop(turn);
+            state.ready.extend(state_event(&info));
             continue;
         }
         let several = state.several;
@@ -194,6 +213,10 @@ async fn next_chat(mut state: ChatStream) -> Option<(Result<Event, Infallible>, 
             },
         }
     }
+}
+
+fn state_event(info: &ConversationInfo) -> Option<Event> {
+    Event::default().event("state").json_data(info).ok()
 }
 
 fn push(state: &mut ChatStream, messages: &[Message]) {
