@@ -34,7 +34,10 @@ use zhitong::{
     ports::IdGen as _,
     store::{
         Db, Tx,
-        cases::list::{self, Cursor, Filter, Turn},
+        cases::{
+            list::{self, Cursor, Filter},
+            turns::{self, Turn},
+        },
         conversations::{self, ConversationFilter, Reach},
         officers::{self, NewOfficer},
         outbox, testing, timers, upkeep, wechat_out,
@@ -273,7 +276,9 @@ async fn lists(app: &App, options: &Options, leads: &[String], seat: OfficerId) 
     let one = CaseScope { all: false, units: vec![unit.clone()], sealed: false, own_units: vec![unit.clone()] };
     let many = CaseScope { units: leads.iter().take(20).cloned().collect(), ..one.clone() };
     let all = CaseScope { all: true, units: Vec::new(), sealed: false, own_units: Vec::new() };
-    for (who, scope) in [("the centre", &all), ("a unit", &one), ("a branch of 20 units", &many)] {
+    let sealed = CaseScope { all: false, units: Vec::new(), sealed: true, own_units: Vec::new() };
+    let scopes = [("the centre", &all), ("a unit", &one), ("a branch of 20 units", &many), ("the inspectors", &sealed)];
+    for (who, scope) in scopes {
         let filters = [
             ("all", Filter::default()),
             ("open", Filter { open: Some(true), ..Filter::default() }),
@@ -282,6 +287,10 @@ async fn lists(app: &App, options: &Options, leads: &[String], seat: OfficerId) 
             ("a rare state", Filter { status: Some("submitted"), ..Filter::default() }),
             ("a type", Filter { case_type: Some("help"), ..Filter::default() }),
             ("an absent type", Filter { case_type: Some("praise"), ..Filter::default() }),
+            (
+                "an absent type in a state",
+                Filter { status: Some("closed"), case_type: Some("praise"), ..Filter::default() },
+            ),
             ("due soon", Filter { open: Some(true), due_before: Some(now), ..Filter::default() }),
             ("a handler", Filter { handler: Some(seat), open: Some(true), ..Filter::default() }),
         ];
@@ -306,17 +315,16 @@ async fn lists(app: &App, options: &Options, leads: &[String], seat: OfficerId) 
             Turn::Asked(&unit),
         ];
         timed!(db, format!("to-do tab of {who}"), tx, {
-            list::turns(&mut tx, scope, &Filter::default(), &turns, None, 51).await.expect("a page").len()
+            turns::page(&mut tx, scope, &Filter::default(), &turns, None, 51).await.expect("a page").len()
         });
         timed!(db, format!("to-do number of {who}"), tx, {
-            usize::try_from(list::count_turns(&mut tx, scope, &turns).await.expect("a number")).unwrap_or(0)
+            usize::try_from(turns::count(&mut tx, scope, &turns).await.expect("a number")).unwrap_or(0)
         });
-        timed!(db, format!("due number of {who}"), tx, {
-            usize::try_from(list::count_due(&mut tx, scope, now).await.expect("a number")).unwrap_or(0)
-        });
-        timed!(db, format!("numbers by state of {who}"), tx, {
-            list::counts(&mut tx, scope).await.expect("numbers").len()
-        });
+        for (what, before) in [("open", None), ("due", Some(now))] {
+            timed!(db, format!("{what} number of {who}"), tx, {
+                usize::try_from(turns::count_open(&mut tx, scope, None, before).await.expect("a number")).unwrap_or(0)
+            });
+        }
     }
     let reach = Reach { officer: seat, all: true, units: Vec::new() };
     timed!(

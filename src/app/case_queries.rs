@@ -26,6 +26,7 @@ use crate::{
         cases::{
             self, events,
             list::{self, CaseLine, Cursor, Filter},
+            turns::{self, Turn},
         },
         deputies,
     },
@@ -332,7 +333,7 @@ pub(super) async fn list_turns(
     app: &App,
     scope: &CaseScope,
     query: &ListQuery,
-    turns: Option<&[list::Turn<'_>]>,
+    turns: Option<&[Turn<'_>]>,
 ) -> Result<CasePage, AppError> {
     let content = app.content.load();
     let now = case_save::now_ms(app);
@@ -359,7 +360,7 @@ pub(super) async fn list_turns(
     let mut tx = app.db.read().await?;
     let mut rows = match (number, turns) {
         (Some(number), _) => list::visible(&mut tx, scope, &number).await?.into_iter().collect(),
-        (None, Some(turns)) => list::turns(&mut tx, scope, &filter, turns, cursor.as_ref(), limit + 1).await?,
+        (None, Some(wait)) => turns::page(&mut tx, scope, &filter, wait, cursor.as_ref(), limit + 1).await?,
         (None, None) => list::page(&mut tx, scope, &filter, cursor.as_ref(), limit + 1).await?,
     };
     drop(tx);
@@ -404,16 +405,15 @@ fn line(content: &Content, scope: &CaseScope, row: &CaseLine, now: Timestamp) ->
     })
 }
 
-/// How many open cases the officer sees in each state.
+/// How many open cases the officer sees; counting stops at a thousand.
 ///
 /// # Errors
 /// `Store`.
-pub async fn counts(app: &App, officer: &Officer) -> Result<Vec<(CaseStatus, i64)>, AppError> {
+pub async fn count_open(app: &App, officer: &Officer) -> Result<i64, AppError> {
     let content = app.content.load();
     let scope = scope(&content, officer);
     let mut tx = app.db.read().await?;
-    let rows = list::counts(&mut tx, &scope).await?;
-    Ok(rows.into_iter().filter_map(|(status, n)| Some((status.parse().ok()?, n))).collect())
+    Ok(turns::count_open(&mut tx, &scope, None, None).await?)
 }
 
 /// Which clock the enterprise is told about: K5, or K1 until the case is accepted.

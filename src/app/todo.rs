@@ -10,7 +10,7 @@ use crate::{
     domain::{access::Role, case::CaseStatus, ids::OfficerId},
     store::{
         Tx,
-        cases::list::{self, Turn},
+        cases::turns::{self, Turn},
         deputies,
     },
 };
@@ -127,7 +127,7 @@ pub async fn list(app: &App, officer: &Officer, waiting: &Waiting, query: &ListQ
     case_queries::list_turns(app, &scope, query, Some(&waiting.turns())).await
 }
 
-/// How many open cases wait for the officer.
+/// How many open cases wait for the officer; counting stops at a thousand.
 ///
 /// # Errors
 /// `Store`.
@@ -135,7 +135,7 @@ pub async fn count(app: &App, officer: &Officer, waiting: &Waiting) -> Result<i6
     let content = app.content.load();
     let scope = case_queries::scope(&content, officer);
     let mut tx = app.db.read().await?;
-    Ok(list::count_turns(&mut tx, &scope, &waiting.turns()).await?)
+    Ok(turns::count(&mut tx, &scope, &waiting.turns()).await?)
 }
 
 /// How many open cases that the officer sees are overdue, and how many more are due within a day of the clock.
@@ -147,9 +147,9 @@ pub async fn due_counts(app: &App, officer: &Officer) -> Result<(i64, i64), AppE
     let scope = case_queries::scope(&content, officer);
     let now = case_save::now_ms(app);
     let mut tx = app.db.read().await?;
-    let late = list::count_due(&mut tx, &scope, now).await?;
-    let soon = list::count_due(&mut tx, &scope, now + jiff::SignedDuration::from_hours(24)).await?;
-    Ok((late, soon - late))
+    let late = turns::count_open(&mut tx, &scope, None, Some(now)).await?;
+    let day = now + jiff::SignedDuration::from_hours(24);
+    Ok((late, turns::count_open(&mut tx, &scope, Some(now), Some(day)).await?))
 }
 
 /// What the officer is to do with a case that waits, in a few words.

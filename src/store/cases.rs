@@ -9,6 +9,7 @@ pub mod list;
 pub mod matters;
 pub mod search;
 pub mod similar;
+pub mod turns;
 
 use jiff::{Timestamp, civil::Date};
 use serde_json::json;

@@ -62,6 +62,11 @@ fn tabs_of(officer: &Officer) -> Vec<(&'static str, &'static str)> {
     tabs
 }
 
+/// A number for people; counting stopped at a thousand.
+pub(super) fn badge(n: i64) -> String {
+    if n > 999 { "999+".to_owned() } else { n.to_string() }
+}
+
 /// Builds the list pane; `open` is the path of what stands beside it.
 ///
 /// # Errors
@@ -73,8 +78,7 @@ pub async fn list(app: &App, officer: &Officer, query: &DeskQuery, open: &str) -
     let converses = officer.permits(Permission::Converse);
     let waiting = todo::waiting(app, officer).await?;
     let (open_cases, to_do) = if officer.permits(Permission::ViewCases) {
-        let counts = case_queries::counts(app, officer).await?;
-        (counts.iter().map(|(_, n)| *n).sum(), todo::count(app, officer, &waiting).await?)
+        (case_queries::count_open(app, officer).await?, todo::count(app, officer, &waiting).await?)
     } else {
         (0, 0)
     };
@@ -86,7 +90,7 @@ pub async fn list(app: &App, officer: &Officer, query: &DeskQuery, open: &str) -
             "todo" => to_do,
             _ => open_cases,
         };
-        if n > 999 { "999+".to_owned() } else { n.to_string() }
+        badge(n)
     };
     let mut view = ListView {
         tabs: tabs

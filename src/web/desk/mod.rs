@@ -103,32 +103,21 @@ async fn home(State(app): State<App>, officer: Officer, Query(query): Query<Desk
 }
 
 async fn tallies(app: &App, officer: &Officer, list: &ListView) -> Result<Vec<Tally>, WebError> {
-    let count = |key: &str| {
-        list.tabs
-            .iter()
-            .find(|tab| tab.key == key)
-            .and_then(|tab| tab.count.trim_end_matches('+').parse().ok())
-            .unwrap_or(0)
-    };
+    let count =
+        |key: &str| list.tabs.iter().find(|tab| tab.key == key).map_or("0", |tab| tab.count.as_str()).to_owned();
+    let class = |count: &str, name: &'static str| if count == "0" { "" } else { name };
     let mut tallies = Vec::new();
     if officer.permits(Permission::Converse) {
-        let waiting: u64 = count("waiting");
-        let class = if waiting > 0 { "soon" } else { "" };
-        tallies.push(Tally { href: "/desk?tab=waiting", count: waiting, label: "会话等待接入", class });
+        let (count, href) = (count("waiting"), "/desk?tab=waiting");
+        tallies.push(Tally { href, class: class(&count, "soon"), count, label: "会话等待接入" });
     }
     if officer.permits(Permission::ViewCases) {
         let (late, soon) = todo::due_counts(app, officer).await?;
-        let (late, soon) = (late.unsigned_abs(), soon.unsigned_abs());
-        let class = |n: u64, name: &'static str| if n > 0 { name } else { "" };
-        tallies.push(Tally {
-            href: "/desk?tab=all&overdue=true",
-            count: late,
-            label: "已超期",
-            class: class(late, "late"),
-        });
-        tallies.push(Tally {
-            href: "/desk?tab=all", count: soon, label: "24 小时内到期", class: class(soon, "soon")
-        });
+        let (late, soon) = (list::badge(late), list::badge(soon));
+        let href = "/desk?tab=all&overdue=true";
+        tallies.push(Tally { href, class: class(&late, "late"), count: late, label: "已超期" });
+        let href = "/desk?tab=all";
+        tallies.push(Tally { href, class: class(&soon, "soon"), count: soon, label: "24 小时内到期" });
         tallies.push(Tally { href: "/desk?tab=todo", count: count("todo"), label: "待我处理", class: "" });
     }
     Ok(tallies)

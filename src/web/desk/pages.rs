@@ -116,8 +116,8 @@ pub struct ListView {
 pub struct Tally {
     /// Where it leads.
     pub href: &'static str,
-    /// How many.
-    pub count: u64,
+    /// How many, at most `999+`.
+    pub count: String,
     /// Of what.
     pub label: &'static str,
     /// Colour class of the number.
