@@ -173,6 +173,23 @@ pub(crate) async fn store_changed(
     finish(tx, app, setting, outcome, request_id, after).await
 }
 
+/// Stores many changed cases, unless somebody else was first at one of them: a few statements for all instead of some
+/// for each.
+pub(crate) async fn store_all_changed(
+    tx: &mut Tx,
+    app: &App,
+    setting: &Setting,
+    outcomes: &[Outcome],
+    after: &mut AfterCommit,
+) -> Result<(), AppError> {
+    if outcomes.is_empty() {
+        return Ok(());
+    }
+    let changed: Vec<&Case> = outcomes.iter().map(|outcome| &outcome.case).collect();
+    cases::update_all(tx, &changed).await?;
+    finish_all(tx, app, setting, &outcomes.iter().collect::<Vec<_>>(), None, after).await
+}
+
 async fn finish(
     tx: &mut Tx,
     app: &App,
@@ -181,18 +198,39 @@ async fn finish(
     request_id: Option<&str>,
     after: &mut AfterCommit,
 ) -> Result<(), AppError> {
-    events::append(tx, &outcome.events, request_id).await?;
-    let case = &outcome.case;
-    let waiting = setting.run(|env| clocks::plan(case, env))?;
-    timers::put_clocks(tx, case.id, &case.clocks, setting.content().schedule.calendar().version()).await?;
-    timers::put_timers(tx, case.id, &waiting).await?;
-    let kind = outcome.events.last().map_or("case_changed", |event| event.kind.as_str());
-    after.staff_event(case, kind, outcome.events.last().map_or("", |event| event.kind.label()));
-    publish(tx, app, outcome).await?;
-    for message in &outcome.messages {
-        deliver(tx, app, setting, case, message, after).await?;
+    finish_all(tx, app, setting, &[outcome], request_id, after).await
+}
+
+async fn finish_all(
+    tx: &mut Tx,
+    app: &App,
+    setting: &Setting,
+    outcomes: &[&Outcome],
+    request_id: Option<&str>,
+    after: &mut AfterCommit,
+) -> Result<(), AppError> {
+    let histories: Vec<_> = outcomes.iter().map(|outcome| outcome.events.as_slice()).collect();
+    events::append_all(tx, &histories, request_id).await?;
+    let mut waiting = Vec::with_capacity(outcomes.len());
+    for outcome in outcomes {
+        waiting.push(setting.run(|env| clocks::plan(&outcome.case, env))?);
     }
-    notify(tx, app, setting, outcome, after).await
+    let clocks: Vec<_> = outcomes.iter().map(|outcome| (outcome.case.id, outcome.case.clocks.as_slice())).collect();
+    timers::put_clocks_of(tx, &clocks, setting.content().schedule.calendar().version()).await?;
+    let ahead: Vec<_> =
+        outcomes.iter().zip(&waiting).map(|(outcome, waiting)| (outcome.case.id, waiting.as_slice())).collect();
+    timers::put_timers_of(tx, &ahead).await?;
+    for outcome in outcomes {
+        let case = &outcome.case;
+        let kind = outcome.events.last().map_or("case_changed", |event| event.kind.as_str());
+        after.staff_event(case, kind, outcome.events.last().map_or("", |event| event.kind.label()));
+        publish(tx, app, outcome).await?;
+        for message in &outcome.messages {
+            deliver(tx, app, setting, case, message, after).await?;
+        }
+        notify(tx, app, setting, outcome, after).await?;
+    }
+    Ok(())
 }
 
 /// Tells the officers concerned, whoever acted excepted.

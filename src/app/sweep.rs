@@ -23,7 +23,7 @@ use crate::{
         sla::{Pause, Rung},
     },
     store::{
-        StoreError, Tx,
+        StoreError, Tx, cases,
         timers::{self, Timer},
     },
 };
@@ -119,8 +119,11 @@ async fn fire_batch(app: &App) -> Result<(usize, Summary), AppError> {
         by_case.entry(timer.case).or_default().push(timer);
     }
     let (mut summary, mut after, mut outcomes) = (Summary::default(), AfterCommit::default(), Vec::new());
+    let mut changed = Vec::new();
+    let ids: Vec<CaseId> = by_case.keys().copied().collect();
+    let mut found = readable(&mut tx, &ids).await?;
     for (id, due) in by_case {
-        let Some(case) = readable(&mut tx, id).await? else {
+        let Some(case) = found.remove(&id) else {
             // One damaged row holds up nobody else; mended, its steps still come.
             let later = now.saturating_add(UNREADABLE_PAUSE).unwrap_or(now);
             for timer in &due {
@@ -139,10 +142,9 @@ async fn fire_batch(app: &App) -> Result<(usize, Summary), AppError> {
             }
             outcomes.push((timer, outcome.word()));
         }
-        if let Some(outcome) = work.finish() {
-            case_save::store_changed(&mut tx, app, &setting, &outcome, None, &mut after).await?;
-        }
+        changed.extend(work.finish());
     }
+    case_save::store_all_changed(&mut tx, app, &setting, &changed, &mut after).await?;
     timers::note_outcomes(&mut tx, &outcomes).await?;
     tx.commit().await?;
     if taken > 0 {
@@ -151,16 +153,21 @@ async fn fire_batch(app: &App) -> Result<(usize, Summary), AppError> {
     Ok((taken, summary))
 }
 
-/// A case; `None` (and a line in the log) when its row cannot be read.
-async fn readable(tx: &mut Tx, id: CaseId) -> Result<Option<Case>, AppError> {
-    match case_save::load(tx, id).await {
-        Ok(case) => Ok(Some(case)),
-        Err(AppError::Store(error @ StoreError::Inconsistent { .. })) => {
-            tracing::error!(case.id = %id, error = &error as &dyn std::error::Error, "a case cannot be read; its timers wait");
-            Ok(None)
+/// These cases without those whose row cannot be read, which get a line in the log.
+async fn readable(tx: &mut Tx, ids: &[CaseId]) -> Result<BTreeMap<CaseId, Case>, AppError> {
+    let mut readable = BTreeMap::new();
+    for (id, case) in cases::find_all(tx, ids).await? {
+        match case {
+            Ok(case) => {
+                readable.insert(id, case);
+            }
+            Err(error @ StoreError::Inconsistent { .. }) => {
+                tracing::error!(case.id = %id, error = &error as &dyn std::error::Error, "a case cannot be read; its timers wait");
+            }
+            Err(error) => return Err(error.into()),
         }
-        Err(error) => Err(error),
     }
+    Ok(readable)
 }
 
 /// What came of a timer.
@@ -380,15 +387,14 @@ async fn calendar_batch(app: &App) -> Result<(usize, Summary), AppError> {
     }
     let mut tx = app.db.write().await?;
     let (mut summary, mut after) = (Summary::default(), AfterCommit::default());
-    for id in &ids {
-        let Some(case) = readable(&mut tx, *id).await? else { continue };
+    let mut changed = Vec::new();
+    for (id, case) in readable(&mut tx, &ids).await? {
         let mut work = Work::new(case);
         work.follow_calendar(&setting).map_err(|error| AppError::Internal(format!("case {id}: {error}")))?;
-        if let Some(outcome) = work.finish() {
-            case_save::store_changed(&mut tx, app, &setting, &outcome, None, &mut after).await?;
-            summary.recomputed += 1;
-        }
+        changed.extend(work.finish());
     }
+    summary.recomputed += changed.len();
+    case_save::store_all_changed(&mut tx, app, &setting, &changed, &mut after).await?;
     timers::mark_calendar(&mut tx, &ids, &calendar).await?;
     tx.commit().await?;
     after.tell(app);

@@ -112,7 +112,8 @@ pub async fn insert(tx: &mut Tx, case: &Case) -> Result<(), StoreError> {
         .execute(conn)
         .await
         .map(|_| ()))?;
-    write(tx, case, 1).await
+    write_row(tx, case, 1).await?;
+    write_parts(tx, &[case]).await
 }
 
 /// Stores a changed case, unless somebody else was first.
@@ -120,10 +121,22 @@ pub async fn insert(tx: &mut Tx, case: &Case) -> Result<(), StoreError> {
 /// # Errors
 /// `Conflict` when the version is not the expected one, `Database`.
 pub async fn update(tx: &mut Tx, case: &Case, expected: i64) -> Result<(), StoreError> {
-    write(tx, case, expected).await
+    write_row(tx, case, expected).await?;
+    write_parts(tx, &[case]).await
 }
 
-async fn write(tx: &mut Tx, case: &Case, expected: i64) -> Result<(), StoreError> {
+/// Stores changed cases, each with the version it was read with: what lies beside their rows in a few statements for all.
+///
+/// # Errors
+/// `Conflict` when the version of one is not the expected one, `Database`.
+pub async fn update_all(tx: &mut Tx, cases: &[&Case]) -> Result<(), StoreError> {
+    for case in cases {
+        write_row(tx, case, case.version).await?;
+    }
+    write_parts(tx, cases).await
+}
+
+async fn write_row(tx: &mut Tx, case: &Case, expected: i64) -> Result<(), StoreError> {
     const SQL: &str = "UPDATE cases SET version = version + 1, status = $3, round = $4, case_type = $5, topic = $6, \
         urgency = $7, complexity = $8, title = $9, enterprise = $10, uscc = $11, lead_unit = $12, proposed_lead = $13, \
         handler = $14, policy = $15, sealed = $16, confidential = $17, open = $18, due_at = $19, due_clock = $20, \
@@ -173,84 +186,103 @@ async fn write(tx: &mut Tx, case: &Case, expected: i64) -> Result<(), StoreError
     if done != 1 {
         return Err(StoreError::Conflict);
     }
-    search::put(tx, &id, &words).await?;
-    write_units(tx, case, &id, sort).await?;
-    write_tasks(tx, case, &id).await?;
-    write_ratings(tx, case, &id).await?;
-    write_closings(tx, case, &id).await?;
-    write_signature(tx, case, &id).await
+    Ok(())
 }
 
-async fn run(tx: &mut Tx, sql: &'static str, id: &str, rows: Vec<serde_json::Value>) -> Result<(), StoreError> {
+/// What lies beside the rows of these cases.
+async fn write_parts(tx: &mut Tx, cases: &[&Case]) -> Result<(), StoreError> {
+    let texts: Vec<(String, String)> = cases.iter().map(|case| (case.id.to_string(), search_text(case))).collect();
+    search::put_changed(tx, &texts).await?;
+    write_units(tx, cases).await?;
+    write_tasks(tx, cases).await?;
+    write_ratings(tx, cases).await?;
+    write_closings(tx, cases).await?;
+    for case in cases {
+        write_signature(tx, case).await?;
+    }
+    Ok(())
+}
+
+async fn run(tx: &mut Tx, sql: &'static str, rows: Vec<serde_json::Value>) -> Result<(), StoreError> {
     if rows.is_empty() {
         return Ok(());
     }
     let rows = serde_json::Value::Array(rows).to_string();
-    on_backend!(tx, |conn| sqlx::query(sql).bind(id).bind(rows.as_str()).execute(conn).await.map(|_| ()))?;
+    on_backend!(tx, |conn| sqlx::query(sql).bind(rows.as_str()).execute(conn).await.map(|_| ()))?;
     Ok(())
 }
 
-async fn write_units(tx: &mut Tx, case: &Case, id: &str, sort: i64) -> Result<(), StoreError> {
-    const CLEAR: &str = "DELETE FROM case_units WHERE case_id = $1";
+async fn write_units(tx: &mut Tx, cases: &[&Case]) -> Result<(), StoreError> {
+    const CLEAR: &str = "DELETE FROM case_units WHERE case_id IN (SELECT value ->> 'case' FROM json_each($1))";
     const SQL: &str = "INSERT INTO case_units (case_id, unit, part, sort_due) \
-        SELECT $1, value ->> 'unit', value ->> 'part', CAST(value ->> 'sort' AS BIGINT) FROM json_each($2)";
-    on_backend!(tx, |conn| sqlx::query(CLEAR).bind(id).execute(conn).await.map(|_| ()))?;
-    let row = |unit: &String, part: &str| json!({"unit": unit, "part": part, "sort": sort});
-    let mut rows: Vec<_> = case.lead_unit.iter().map(|unit| row(unit, "lead")).collect();
-    rows.extend(case.assists.iter().map(|unit| row(unit, "assist")));
-    rows.extend(case.recused.iter().map(|unit| row(unit, "recused")));
-    run(tx, SQL, id, rows).await
+        SELECT value ->> 'case', value ->> 'unit', value ->> 'part', CAST(value ->> 'sort' AS BIGINT) FROM json_each($1)";
+    run(tx, CLEAR, cases.iter().map(|case| json!({"case": case.id.to_string()})).collect()).await?;
+    let mut rows = Vec::new();
+    for case in cases {
+        let (id, sort) = (case.id.to_string(), sort_due(case));
+        let row = |unit: &String, part: &str| json!({"case": id, "unit": unit, "part": part, "sort": sort});
+        rows.extend(case.lead_unit.iter().map(|unit| row(unit, "lead")));
+        rows.extend(case.assists.iter().map(|unit| row(unit, "assist")));
+        rows.extend(case.recused.iter().map(|unit| row(unit, "recused")));
+    }
+    run(tx, SQL, rows).await
 }
 
-async fn write_tasks(tx: &mut Tx, case: &Case, id: &str) -> Result<(), StoreError> {
+async fn write_tasks(tx: &mut Tx, cases: &[&Case]) -> Result<(), StoreError> {
     const SQL: &str = "INSERT INTO case_tasks (case_id, id, kind, unit, text, state, late, created_at, due_at, ended_at) \
-        SELECT $1, value ->> 'id', value ->> 'kind', value ->> 'unit', value ->> 'text', value ->> 'state', \
+        SELECT value ->> 'case', value ->> 'id', value ->> 'kind', value ->> 'unit', value ->> 'text', value ->> 'state', \
         CAST(value ->> 'late' AS BOOLEAN), CAST(value ->> 'created' AS BIGINT), CAST(value ->> 'due' AS BIGINT), \
-        CAST(value ->> 'ended' AS BIGINT) FROM json_each($2) WHERE TRUE \
+        CAST(value ->> 'ended' AS BIGINT) FROM json_each($1) WHERE TRUE \
         ON CONFLICT (id) DO UPDATE SET state = excluded.state, late = excluded.late, due_at = excluded.due_at, \
         ended_at = excluded.ended_at";
     let ms = Timestamp::as_millisecond;
-    let rows = case.tasks.iter().map(|task| {
-        json!({"id": task.id.to_string(), "kind": task.kind.as_str(), "unit": task.unit, "text": task.text,
-            "state": task.state.as_str(), "late": task.late, "created": ms(task.created_at),
+    let tasks = cases.iter().flat_map(|case| case.tasks.iter().map(move |task| (case.id, task)));
+    let rows = tasks.map(|(case, task)| {
+        json!({"case": case.to_string(), "id": task.id.to_string(), "kind": task.kind.as_str(), "unit": task.unit,
+            "text": task.text, "state": task.state.as_str(), "late": task.late, "created": ms(task.created_at),
             "due": task.due_at.map(ms), "ended": task.ended_at.map(ms)})
     });
-    run(tx, SQL, id, rows.collect()).await
+    run(tx, SQL, rows.collect()).await
 }
 
-async fn write_ratings(tx: &mut Tx, case: &Case, id: &str) -> Result<(), StoreError> {
+async fn write_ratings(tx: &mut Tx, cases: &[&Case]) -> Result<(), StoreError> {
     const SQL: &str = "INSERT INTO case_ratings (case_id, n, round, grade, solved, reason, words, unit, at) \
-        SELECT $1, CAST(value ->> 'n' AS BIGINT), CAST(value ->> 'round' AS BIGINT), CAST(value ->> 'grade' AS BIGINT), \
-        CAST(value ->> 'solved' AS BOOLEAN), value ->> 'reason', value ->> 'words', value ->> 'unit', \
-        CAST(value ->> 'at' AS BIGINT) FROM json_each($2) WHERE TRUE ON CONFLICT (case_id, n) DO NOTHING";
-    let rows = case.ratings.iter().enumerate().map(|(n, rating)| {
-        json!({"n": n + 1, "round": rating.round, "grade": rating.grade, "solved": rating.solved,
-            "reason": rating.reason, "words": rating.words, "unit": case.lead_unit,
+        SELECT value ->> 'case', CAST(value ->> 'n' AS BIGINT), CAST(value ->> 'round' AS BIGINT), \
+        CAST(value ->> 'grade' AS BIGINT), CAST(value ->> 'solved' AS BOOLEAN), value ->> 'reason', value ->> 'words', \
+        value ->> 'unit', CAST(value ->> 'at' AS BIGINT) FROM json_each($1) WHERE TRUE \
+        ON CONFLICT (case_id, n) DO NOTHING";
+    let ratings =
+        cases.iter().flat_map(|case| case.ratings.iter().enumerate().map(move |(n, rating)| (case, n, rating)));
+    let rows = ratings.map(|(case, n, rating)| {
+        json!({"case": case.id.to_string(), "n": n + 1, "round": rating.round, "grade": rating.grade,
+            "solved": rating.solved, "reason": rating.reason, "words": rating.words, "unit": case.lead_unit,
             "at": rating.at.as_millisecond()})
     });
-    run(tx, SQL, id, rows.collect()).await
+    run(tx, SQL, rows.collect()).await
 }
 
-async fn write_closings(tx: &mut Tx, case: &Case, id: &str) -> Result<(), StoreError> {
+async fn write_closings(tx: &mut Tx, cases: &[&Case]) -> Result<(), StoreError> {
     const SQL: &str = "INSERT INTO case_closings (case_id, n, round, conclusion, resolved_layer, silent, in_time, unit, at) \
-        SELECT $1, CAST(value ->> 'n' AS BIGINT), CAST(value ->> 'round' AS BIGINT), value ->> 'conclusion', \
-        value ->> 'layer', CAST(value ->> 'silent' AS BOOLEAN), CAST(value ->> 'in_time' AS BOOLEAN), value ->> 'unit', \
-        CAST(value ->> 'at' AS BIGINT) FROM json_each($2) WHERE TRUE ON CONFLICT (case_id, n) DO NOTHING";
-    let rows = case.closings.iter().enumerate().map(|(n, closing)| {
-        json!({"n": n + 1, "round": closing.round, "conclusion": closing.conclusion.as_str(),
-            "layer": closing.resolved_layer, "silent": closing.silent, "in_time": closing.in_time,
-            "unit": case.lead_unit, "at": closing.at.as_millisecond()})
+        SELECT value ->> 'case', CAST(value ->> 'n' AS BIGINT), CAST(value ->> 'round' AS BIGINT), \
+        value ->> 'conclusion', value ->> 'layer', CAST(value ->> 'silent' AS BOOLEAN), \
+        CAST(value ->> 'in_time' AS BOOLEAN), value ->> 'unit', CAST(value ->> 'at' AS BIGINT) \
+        FROM json_each($1) WHERE TRUE ON CONFLICT (case_id, n) DO NOTHING";
+    let closings = cases.iter().flat_map(|case| case.closings.iter().enumerate().map(move |(n, end)| (case, n, end)));
+    let rows = closings.map(|(case, n, closing)| {
+        json!({"case": case.id.to_string(), "n": n + 1, "round": closing.round,
+            "conclusion": closing.conclusion.as_str(), "layer": closing.resolved_layer, "silent": closing.silent,
+            "in_time": closing.in_time, "unit": case.lead_unit, "at": closing.at.as_millisecond()})
     });
-    run(tx, SQL, id, rows.collect()).await
+    run(tx, SQL, rows.collect()).await
 }
 
-async fn write_signature(tx: &mut Tx, case: &Case, id: &str) -> Result<(), StoreError> {
+async fn write_signature(tx: &mut Tx, case: &Case) -> Result<(), StoreError> {
     const SQL: &str = "INSERT INTO case_signatures (case_id, signed_at, text, text_hash, conclusion, drafter, signer, \
         as_deputy, released_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
         ON CONFLICT (case_id, signed_at) DO UPDATE SET released_at = excluded.released_at";
     let Some(signature) = &case.signature else { return Ok(()) };
     on_backend!(tx, |conn| sqlx::query(SQL)
-        .bind(id)
+        .bind(case.id.to_string())
         .bind(signature.at.as_millisecond())
         .bind(signature.text.as_str())
         .bind(hex::encode(Sha256::digest(signature.text.as_bytes())))
@@ -274,6 +306,19 @@ pub async fn find(tx: &mut Tx, id: CaseId) -> Result<Option<Case>, StoreError> {
     let row: Option<CaseRow> =
         on_backend!(tx, |conn| sqlx::query_as(SQL).bind(id.to_string()).fetch_optional(conn).await?);
     row.map(CaseRow::read).transpose()
+}
+
+/// Cases by their ids, in no order. A row that cannot be read stands as its error; what is not there is left out.
+///
+/// # Errors
+/// `Database`.
+pub async fn find_all(tx: &mut Tx, ids: &[CaseId]) -> Result<Vec<(CaseId, Result<Case, StoreError>)>, StoreError> {
+    const SQL: &str = "SELECT id, number, query_code, version, original_words, detail FROM cases \
+        WHERE id IN (SELECT value ->> 'id' FROM json_each($1))";
+    let wanted: Vec<_> = ids.iter().map(|id| json!({"id": id.to_string()})).collect();
+    let rows: Vec<CaseRow> =
+        on_backend!(tx, |conn| sqlx::query_as(SQL).bind(json!(wanted).to_string()).fetch_all(conn).await?);
+    Ok(rows.into_iter().filter_map(|row| Some((row.id.parse().ok()?, row.read()))).collect())
 }
 
 /// A case by its number.

@@ -132,33 +132,39 @@ impl TimerRow {
 /// # Errors
 /// `Database`.
 pub async fn put_clocks(tx: &mut Tx, case: CaseId, clocks: &[CaseClock], calendar: &str) -> Result<(), StoreError> {
+    put_clocks_of(tx, &[(case, clocks)], calendar).await
+}
+
+/// Writes the clocks of several cases as they are now.
+///
+/// # Errors
+/// `Database`.
+pub async fn put_clocks_of(tx: &mut Tx, cases: &[(CaseId, &[CaseClock])], calendar: &str) -> Result<(), StoreError> {
     use crate::domain::case::model::Limit;
     const SQL: &str = "INSERT INTO clocks (case_id, key, turn, task_id, owner, started_at, limit_unit, limit_n, limit_at, \
             extension_days, due_at, provisional, state, stopped_at, missed, calendar) \
-        SELECT $1, value ->> 'key', CAST(value ->> 'turn' AS BIGINT), value ->> 'task', value ->> 'owner', \
+        SELECT value ->> 'case', value ->> 'key', CAST(value ->> 'turn' AS BIGINT), value ->> 'task', value ->> 'owner', \
             CAST(value ->> 'started' AS BIGINT), value ->> 'unit', CAST(value ->> 'n' AS BIGINT), \
             CAST(value ->> 'until' AS BIGINT), CAST(value ->> 'extension' AS BIGINT), CAST(value ->> 'due' AS BIGINT), \
             CAST(value ->> 'provisional' AS BOOLEAN), value ->> 'state', CAST(value ->> 'stopped' AS BIGINT), \
-            CAST(value ->> 'missed' AS BOOLEAN), $3 \
-        FROM json_each($2) WHERE true \
+            CAST(value ->> 'missed' AS BOOLEAN), $2 \
+        FROM json_each($1) WHERE true \
         ON CONFLICT (case_id, key, turn) DO UPDATE SET task_id = excluded.task_id, owner = excluded.owner, \
             started_at = excluded.started_at, limit_unit = excluded.limit_unit, limit_n = excluded.limit_n, \
             limit_at = excluded.limit_at, extension_days = excluded.extension_days, due_at = excluded.due_at, \
             provisional = excluded.provisional, state = excluded.state, stopped_at = excluded.stopped_at, \
             missed = excluded.missed, calendar = excluded.calendar";
-    if clocks.is_empty() {
-        return Ok(());
-    }
-    let rows: Vec<_> = clocks
+    let rows: Vec<_> = cases
         .iter()
-        .map(|c| {
+        .flat_map(|(case, clocks)| clocks.iter().map(move |clock| (case, clock)))
+        .map(|(case, c)| {
             let (unit, n, until) = match c.limit {
                 Limit::Budget(Budget { unit, n }) => (Some(unit.as_str()), Some(n), None),
                 Limit::Until(at) => (None, None, Some(at.as_millisecond())),
                 Limit::Open => (None, None, None),
             };
             json!({
-                "key": c.key.as_str(), "turn": c.turn, "task": c.task.map(|t| t.to_string()), "owner": c.owner,
+                "case": case.to_string(), "key": c.key.as_str(), "turn": c.turn, "task": c.task.map(|t| t.to_string()), "owner": c.owner,
                 "started": c.started_at.as_millisecond(), "unit": unit, "n": n, "until": until,
                 "extension": c.extension_days, "due": c.due_at.map(Timestamp::as_millisecond),
                 "provisional": i32::from(c.provisional), "state": c.state.as_str(),
@@ -166,14 +172,11 @@ pub async fn put_clocks(tx: &mut Tx, case: CaseId, clocks: &[CaseClock], calenda
             })
         })
         .collect();
+    if rows.is_empty() {
+        return Ok(());
+    }
     let rows = json!(rows).to_string();
-    on_backend!(tx, |conn| sqlx::query(SQL)
-        .bind(case.to_string())
-        .bind(rows)
-        .bind(calendar)
-        .execute(conn)
-        .await
-        .map(|_| ()))?;
+    on_backend!(tx, |conn| sqlx::query(SQL).bind(rows).bind(calendar).execute(conn).await.map(|_| ()))?;
     Ok(())
 }
 
@@ -210,24 +213,38 @@ pub async fn clocks_of_case(tx: &mut Tx, case: CaseId) -> Result<Vec<CaseClock>,
 /// # Errors
 /// `Database`.
 pub async fn put_timers(tx: &mut Tx, case: CaseId, timers: &[Timer]) -> Result<(), StoreError> {
+    put_timers_of(tx, &[(case, timers)]).await
+}
+
+/// Replaces what waits for several cases.
+///
+/// # Errors
+/// `Database`.
+pub async fn put_timers_of(tx: &mut Tx, cases: &[(CaseId, &[Timer])]) -> Result<(), StoreError> {
     // Not `state = 'waiting'`: without statistics PostgreSQL would read the whole index of what waits for that.
-    const CANCEL: &str = "UPDATE timers SET state = 'cancelled' WHERE case_id = $1 AND state NOT IN ('fired', 'cancelled') \
-        AND NOT EXISTS (SELECT 1 FROM json_each($2) WHERE value ->> 'clock' = clock \
-            AND CAST(value ->> 'turn' AS BIGINT) = turn AND value ->> 'step' = step)";
+    const CANCEL: &str = "UPDATE timers SET state = 'cancelled' \
+        WHERE case_id IN (SELECT value ->> 'case' FROM json_each($1)) AND state NOT IN ('fired', 'cancelled') \
+        AND (case_id, clock, turn, step) NOT IN (SELECT value ->> 'case', value ->> 'clock', \
+            CAST(value ->> 'turn' AS BIGINT), value ->> 'step' FROM json_each($2))";
     const SQL: &str = "INSERT INTO timers (case_id, clock, turn, step, at, state) \
-        SELECT $1, value ->> 'clock', CAST(value ->> 'turn' AS BIGINT), value ->> 'step', \
-            CAST(value ->> 'at' AS BIGINT), 'waiting' FROM json_each($2) WHERE true \
+        SELECT value ->> 'case', value ->> 'clock', CAST(value ->> 'turn' AS BIGINT), value ->> 'step', \
+            CAST(value ->> 'at' AS BIGINT), 'waiting' FROM json_each($1) WHERE true \
         ON CONFLICT (case_id, clock, turn, step) DO UPDATE SET at = excluded.at, state = 'waiting' \
             WHERE timers.state <> 'fired'";
-    let rows: Vec<_> = timers
+    let ids: Vec<_> = cases.iter().map(|(case, _)| json!({"case": case.to_string()})).collect();
+    let rows: Vec<_> = cases
         .iter()
-        .map(|t| json!({"clock": t.clock_text(), "turn": t.turn, "step": t.step, "at": t.at.as_millisecond()}))
+        .flat_map(|(case, timers)| timers.iter().map(move |timer| (case, timer)))
+        .map(|(case, t)| {
+            json!({"case": case.to_string(), "clock": t.clock_text(), "turn": t.turn, "step": t.step,
+                "at": t.at.as_millisecond()})
+        })
         .collect();
+    let (ids, none) = (json!(ids).to_string(), rows.is_empty());
     let rows = json!(rows).to_string();
-    let id = case.to_string();
-    on_backend!(tx, |conn| sqlx::query(CANCEL).bind(&id).bind(&rows).execute(conn).await.map(|_| ()))?;
-    if !timers.is_empty() {
-        on_backend!(tx, |conn| sqlx::query(SQL).bind(&id).bind(&rows).execute(conn).await.map(|_| ()))?;
+    on_backend!(tx, |conn| sqlx::query(CANCEL).bind(&ids).bind(&rows).execute(conn).await.map(|_| ()))?;
+    if !none {
+        on_backend!(tx, |conn| sqlx::query(SQL).bind(&rows).execute(conn).await.map(|_| ()))?;
     }
     Ok(())
 }

@@ -1,7 +1,10 @@
 //! The history of cases: a chain of hashes per case, appended in the transaction of the change it records.
 
+use std::collections::HashMap;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use crate::{
@@ -98,60 +101,74 @@ const COLUMNS: &str = "SELECT seq, kind, actor_kind, actor_id, actor_name, actor
 /// # Errors
 /// `Database`; a unique violation when the request was applied already.
 pub async fn append(tx: &mut Tx, events: &[CaseEvent], request_id: Option<&str>) -> Result<(), StoreError> {
-    const LAST: &str = "SELECT hash FROM case_events WHERE case_id = $1 ORDER BY seq DESC LIMIT 1";
+    append_all(tx, &[events], request_id).await
+}
+
+/// Appends events to several cases, each list to one of them, in two statements for all.
+///
+/// # Errors
+/// `Database`; a unique violation when the request was applied already.
+pub async fn append_all(tx: &mut Tx, lists: &[&[CaseEvent]], request_id: Option<&str>) -> Result<(), StoreError> {
+    const LAST: &str = "SELECT value ->> 'id', (SELECT hash FROM case_events WHERE case_id = each.value ->> 'id' \
+        ORDER BY seq DESC LIMIT 1) FROM json_each($1) AS each";
     const SQL: &str = "INSERT INTO case_events (case_id, seq, kind, actor_kind, actor_id, actor_name, actor_unit, \
         from_status, to_status, facts, request_id, at, prev_hash, hash) \
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
-    let Some(first) = events.first() else { return Ok(()) };
-    let case = first.case.to_string();
-    let last: Option<(String,)> = if first.seq == 1 {
-        None
-    } else {
-        on_backend!(tx, |conn| sqlx::query_as(LAST).bind(case.as_str()).fetch_optional(conn).await?)
-    };
-    let mut prev_hash = last.map(|(hash,)| hash).unwrap_or_default();
-    for (n, event) in events.iter().enumerate() {
-        let facts: Vec<FactDto> = event
-            .facts
-            .iter()
-            .map(|fact| FactDto { k: fact.key.clone(), v: fact.value.clone(), p: fact.public })
-            .collect();
-        let mut row = EventRow {
-            seq: event.seq,
-            kind: event.kind.to_string(),
-            actor_kind: event.actor.kind.to_owned(),
-            actor_id: event.actor.id.clone(),
-            actor_name: event.actor.name.clone(),
-            actor_unit: event.actor.unit.clone(),
-            from_status: event.from.to_string(),
-            to_status: event.to.to_string(),
-            facts: serde_json::to_value(&facts).unwrap_or_default().to_string(),
-            request_id: if n == 0 { request_id.map(str::to_owned) } else { None },
-            at: event.at.as_millisecond(),
-            prev_hash,
-            hash: String::new(),
-        };
-        row.hash = row.digest(&case);
-        on_backend!(tx, |conn| sqlx::query(SQL)
-            .bind(case.as_str())
-            .bind(row.seq)
-            .bind(row.kind.as_str())
-            .bind(row.actor_kind.as_str())
-            .bind(row.actor_id.as_deref())
-            .bind(row.actor_name.as_deref())
-            .bind(row.actor_unit.as_deref())
-            .bind(row.from_status.as_str())
-            .bind(row.to_status.as_str())
-            .bind(row.facts.as_str())
-            .bind(row.request_id.as_deref())
-            .bind(row.at)
-            .bind(row.prev_hash.as_str())
-            .bind(row.hash.as_str())
-            .execute(conn)
-            .await
-            .map(|_| ()))?;
-        prev_hash = row.hash;
+        SELECT value ->> 'case', CAST(value ->> 'seq' AS BIGINT), value ->> 'kind', value ->> 'actor_kind', \
+        value ->> 'actor_id', value ->> 'actor_name', value ->> 'actor_unit', value ->> 'from', value ->> 'to', \
+        value ->> 'facts', value ->> 'request', CAST(value ->> 'at' AS BIGINT), value ->> 'prev', value ->> 'hash' \
+        FROM json_each($1)";
+    let begun: Vec<_> = lists
+        .iter()
+        .filter_map(|events| events.first().filter(|first| first.seq > 1))
+        .map(|first| json!({"id": first.case.to_string()}))
+        .collect();
+    let mut last: HashMap<String, String> = HashMap::new();
+    if !begun.is_empty() {
+        let rows: Vec<(String, Option<String>)> =
+            on_backend!(tx, |conn| sqlx::query_as(LAST).bind(json!(begun).to_string()).fetch_all(conn).await?);
+        last.extend(rows.into_iter().filter_map(|(case, hash)| Some((case, hash?))));
     }
+    let mut rows = Vec::new();
+    for events in lists {
+        let Some(first) = events.first() else { continue };
+        let case = first.case.to_string();
+        let mut prev_hash = last.remove(&case).unwrap_or_default();
+        for (n, event) in events.iter().enumerate() {
+            let facts: Vec<FactDto> = event
+                .facts
+                .iter()
+                .map(|fact| FactDto { k: fact.key.clone(), v: fact.value.clone(), p: fact.public })
+                .collect();
+            let mut row = EventRow {
+                seq: event.seq,
+                kind: event.kind.to_string(),
+                actor_kind: event.actor.kind.to_owned(),
+                actor_id: event.actor.id.clone(),
+                actor_name: event.actor.name.clone(),
+                actor_unit: event.actor.unit.clone(),
+                from_status: event.from.to_string(),
+                to_status: event.to.to_string(),
+                facts: serde_json::to_value(&facts).unwrap_or_default().to_string(),
+                request_id: if n == 0 { request_id.map(str::to_owned) } else { None },
+                at: event.at.as_millisecond(),
+                prev_hash,
+                hash: String::new(),
+            };
+            row.hash = row.digest(&case);
+            rows.push(json!({
+                "case": case, "seq": row.seq, "kind": row.kind, "actor_kind": row.actor_kind,
+                "actor_id": row.actor_id, "actor_name": row.actor_name, "actor_unit": row.actor_unit,
+                "from": row.from_status, "to": row.to_status, "facts": row.facts, "request": row.request_id,
+                "at": row.at, "prev": row.prev_hash, "hash": row.hash,
+            }));
+            prev_hash = row.hash;
+        }
+    }
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let rows = json!(rows).to_string();
+    on_backend!(tx, |conn| sqlx::query(SQL).bind(rows.as_str()).execute(conn).await.map(|_| ()))?;
     Ok(())
 }
 

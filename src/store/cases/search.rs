@@ -3,6 +3,9 @@
 //! The index holds pairs of neighbouring characters, because Chinese words have no spaces and most have two
 //! characters. It is derived from `cases.search` and only ever narrows a list: the list itself compares the words.
 
+use std::collections::HashMap;
+
+use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
 use crate::{
@@ -54,6 +57,25 @@ pub(super) async fn put(tx: &mut Tx, case_id: &str, text: &str) -> Result<(), St
         }
         crate::store::Backend::Postgres(conn) => {
             sqlx::query(POSTGRES).bind(case_id).bind(digest).bind(grams(text).join(" ")).execute(conn).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Takes the texts of these cases (id and text) into the index where they are others than before.
+pub(super) async fn put_changed(tx: &mut Tx, texts: &[(String, String)]) -> Result<(), StoreError> {
+    const SQL: &str = "SELECT case_id, digest FROM case_search \
+        WHERE case_id IN (SELECT value ->> 'id' FROM json_each($1))";
+    if let [(id, text)] = texts {
+        return put(tx, id, text).await;
+    }
+    let ids: Vec<_> = texts.iter().map(|(id, _)| json!({ "id": id })).collect();
+    let known: Vec<(String, i64)> =
+        on_backend!(tx, |conn| sqlx::query_as(SQL).bind(json!(ids).to_string()).fetch_all(conn).await?);
+    let known: HashMap<String, i64> = known.into_iter().collect();
+    for (id, text) in texts {
+        if known.get(id) != Some(&digest(text)) {
+            put(tx, id, text).await?;
         }
     }
     Ok(())
