@@ -3,6 +3,7 @@
 use super::{
     App, AppError,
     message::{Author, ConversationInfo, Message},
+    proposal_view,
 };
 use crate::{
     domain::ids::ConversationId,
@@ -56,7 +57,7 @@ pub async fn info(app: &App, tx: &mut Tx, row: &ConversationRow) -> Result<Conve
         ("queued", Some(since)) => Some(conversations::count_queued_before(tx, since).await?),
         _ => None,
     };
-    Ok(ConversationInfo::new(row, officer, position))
+    Ok(ConversationInfo::new(row, officer, position, proposal_view::of_row(app, row)))
 }
 
 /// What a visitor thinks of one message.

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::{
     dialogue::{
         AnsweredBefore, Awaiting, CaseForm, ConversationState, DialogueState, Facts, FieldKey, FieldSource, FieldValue,
-        FormMatter, LastAnswer, RouteProposal, TopicScore,
+        FormMatter, FormProposal, LastAnswer, ProposedItem, RouteProposal, TopicScore, Undecided,
     },
     kinds::{CaseType, Urgency},
 };
@@ -153,6 +153,19 @@ struct FormJson {
     submitted: bool,
     answered_before: Option<(String, String)>,
     rule_set_hash: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    proposal: Option<ProposalJson>,
+}
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+struct ProposalJson {
+    ticket: u32,
+    awaited: bool,
+    matter: u32,
+    open_type: bool,
+    open_topic: bool,
+    items: Vec<(String, String, bool)>,
 }
 
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -348,6 +361,14 @@ impl From<&CaseForm> for FormJson {
             submitted: f.submitted,
             answered_before: f.answered_before.as_ref().map(|a| (a.rule_id.clone(), a.version.clone())),
             rule_set_hash: f.rule_set_hash.clone(),
+            proposal: f.proposal.as_ref().map(|p| ProposalJson {
+                ticket: p.ticket,
+                awaited: p.awaited,
+                matter: p.matter,
+                open_type: p.undecided.case_type,
+                open_topic: p.undecided.topic,
+                items: p.items.iter().map(|i| (i.key.as_str().to_owned(), i.value.clone(), i.accepted)).collect(),
+            }),
         }
     }
 }
@@ -373,6 +394,17 @@ impl From<FormJson> for CaseForm {
             submitted: f.submitted,
             answered_before: f.answered_before.map(|(rule_id, version)| AnsweredBefore { rule_id, version }),
             rule_set_hash: f.rule_set_hash,
+            proposal: f.proposal.map(|p| FormProposal {
+                ticket: p.ticket,
+                awaited: p.awaited,
+                matter: p.matter,
+                undecided: Undecided { case_type: p.open_type, topic: p.open_topic },
+                items: p
+                    .items
+                    .into_iter()
+                    .filter_map(|(key, value, accepted)| Some(ProposedItem { key: key.parse().ok()?, value, accepted }))
+                    .collect(),
+            }),
         }
     }
 }
@@ -448,6 +480,7 @@ impl From<MatterJson> for FormMatter {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::dialogue::ProposalKey;
 
     fn rich() -> DialogueState {
         DialogueState {
@@ -496,6 +529,13 @@ mod tests {
                 submitted: false,
                 answered_before: Some(AnsweredBefore { rule_id: "r".into(), version: "v".into() }),
                 rule_set_hash: "h".into(),
+                proposal: Some(FormProposal {
+                    ticket: 3,
+                    awaited: true,
+                    matter: 1,
+                    undecided: Undecided { case_type: true, topic: false },
+                    items: vec![ProposedItem { key: ProposalKey::Place, value: "某路".into(), accepted: true }],
+                }),
             }),
             last_matter: Some("补贴".into()),
             last_answer: Some(LastAnswer {

@@ -108,6 +108,12 @@ impl Hub {
         self.tell_visitor_here(conversation, event);
     }
 
+    /// Tells the open streams of a conversation at the other gateways.
+    #[expect(clippy::needless_pass_by_value, reason = "like the other ways to tell")]
+    pub fn tell_elsewhere(&self, conversation: ConversationId, event: ChatEvent) {
+        self.out.visitor(conversation, &event);
+    }
+
     /// Tells the open streams of a conversation at this gateway.
     pub(super) fn tell_visitor_here(&self, conversation: ConversationId, event: ChatEvent) {
         let mut map = self.conversations.lock().unwrap_or_else(PoisonError::into_inner);

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::App;
+use super::{App, proposal_view::ProposalInfo};
 use crate::{
     domain::dialogue::{Card, FiledCase, FormCard, KnownCase, ProgressView, Reply, form::FieldKey},
     store::conversations::{ConversationRow, MessageRow},
@@ -91,7 +91,7 @@ pub struct FormFieldInfo {
     pub missing: bool,
     /// What is wrong with it.
     pub error: Option<String>,
-    /// `said` or `typed`.
+    /// `said`, `typed` or `proposed` (by a model, and taken over by the visitor).
     pub source: Option<String>,
     /// `text`, `tel`, `date`, `textarea` or `select`.
     pub input: String,
@@ -467,11 +467,19 @@ pub struct ConversationInfo {
     /// How many wait before this one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub queue_position: Option<i64>,
+    /// What a model proposes for the newest form, to be checked by the visitor.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub proposal: Option<ProposalInfo>,
 }
 
 impl ConversationInfo {
     /// A stored conversation as its visitor sees it.
-    pub fn new(row: &ConversationRow, officer: Option<Author>, queue_position: Option<i64>) -> Self {
-        Self { id: row.id.clone(), state: row.state.clone(), seq: row.seq, officer, queue_position }
+    pub fn new(
+        row: &ConversationRow,
+        officer: Option<Author>,
+        queue_position: Option<i64>,
+        proposal: Option<ProposalInfo>,
+    ) -> Self {
+        Self { id: row.id.clone(), state: row.state.clone(), seq: row.seq, officer, queue_position, proposal }
     }
 }

@@ -31,6 +31,8 @@ pub mod model_console;
 pub mod notices;
 pub mod officer;
 pub mod outbox;
+pub mod proposal_counts;
+pub mod proposal_view;
 pub mod relay;
 pub mod retention;
 pub mod suggestions;
@@ -69,6 +71,8 @@ pub struct Wake {
     pub wechat_kf: Notify,
     /// A question waits for the model.
     pub model: Notify,
+    /// A question about a form waits for the model.
+    pub proposals: Notify,
     /// A timer was set or moved.
     pub timers: Notify,
 }

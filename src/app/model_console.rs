@@ -7,11 +7,12 @@ use jiff::{SignedDuration, Timestamp};
 use super::{
     App, AppError, Officer,
     model::{self, SwitchState, Usage},
+    proposal_counts::{self, ProposalLine},
     suggestions::{Change, SuggestionKind, SuggestionOutcome},
 };
 pub use crate::store::model::ExchangeRow;
 use crate::{
-    domain::{access::Permission, grounding::BreachKind, text::difference},
+    domain::{access::Permission, dialogue::ProposalFault, grounding::BreachKind, text::difference},
     ports::model::{EndpointState, ModelFailureKind, ModelTask},
     store::{
         self, model_console as counts, officers,
@@ -151,6 +152,8 @@ pub struct Overview {
     pub suggestions: Vec<SuggestionLine>,
     /// The last suggestions that were changed.
     pub edited: Vec<EditedLine>,
+    /// What became of proposals for visitors' forms.
+    pub proposals: Vec<ProposalLine>,
 }
 
 /// Name of a task.
@@ -163,7 +166,9 @@ pub fn task_label(slug: &str) -> &'static str {
 
 /// What the checks found, in Chinese.
 pub fn reason_label(slug: &str) -> String {
-    slug.parse::<BreachKind>().map_or_else(|_| slug.to_owned(), |kind| kind.label().to_owned())
+    let by_check = slug.parse::<BreachKind>().map(BreachKind::label).ok();
+    let label = by_check.or_else(|| slug.parse::<ProposalFault>().map(ProposalFault::label).ok());
+    label.unwrap_or(slug).to_owned()
 }
 
 /// Why there was no answer, in Chinese.
@@ -196,6 +201,7 @@ pub async fn overview(app: &App, officer: &Officer, days: u32) -> Result<Overvie
     let outcomes = rows::outcomes(&mut tx, since).await?;
     let edited = rows::changed(&mut tx, since, LINES).await?;
     let log = rows::switch_log(&mut tx, LINES).await?;
+    let proposals = proposal_counts::lines(&mut tx, since).await?;
     let switched_by = match switch.officer.as_deref().and_then(|id| id.parse().ok()) {
         Some(id) => officers::find(&mut tx, id).await?.map(|row| row.name),
         None => None,
@@ -235,6 +241,7 @@ pub async fn overview(app: &App, officer: &Officer, days: u32) -> Result<Overvie
         shares: Shares { rule, model, person },
         suggestions: suggestions(outcomes),
         edited: edited.iter().filter_map(edited_line).collect(),
+        proposals,
     })
 }
 

@@ -72,7 +72,7 @@ pub async fn run(app: &App) -> Result<Summary, AppError> {
         let before = match kind {
             Passing::Sessions | Passing::LoginAttempts | Passing::Tokens => days(retention.log_days),
             Passing::Repeats | Passing::Received | Passing::ModelTasks => ago(REPEATS),
-            Passing::ModelExchanges | Passing::Suggestions => days(model_days),
+            Passing::ModelExchanges | Passing::Suggestions | Passing::Proposals => days(model_days),
             Passing::Deliveries | Passing::Unanswered => days(retention.conversation_days),
         };
         summary.rows += passing(app, kind, before, retention.dry_run).await?;

@@ -117,7 +117,10 @@ impl Talk {
                 | Effect::AppendToCase { .. }
                 | Effect::Flag { .. }
                 | Effect::Feedback { .. }
-                | Effect::AskModel { .. } => {}
+                | Effect::AskModel { .. }
+                | Effect::Classify { .. }
+                | Effect::Proposed { .. }
+                | Effect::ProposalEnded { .. } => {}
             }
         }
         Ok(())

@@ -118,7 +118,8 @@ fn start_jobs(app: &App) -> anyhow::Result<Vec<tokio::task::JoinHandle<()>>> {
     let sender = HttpWebhooks::new().map_err(anyhow::Error::msg).context("cannot set up outgoing connections")?;
     let outbox = tokio::spawn(send_outbox(app.clone(), sender));
     let answers = tokio::spawn(jobs::model::run(app.clone()));
-    let mut started = vec![reload, timed, outbox, answers];
+    let proposals = tokio::spawn(jobs::proposals::run(app.clone()));
+    let mut started = vec![reload, timed, outbox, answers, proposals];
     if !app.config.wechat.is_empty() {
         let client = Arc::new(wechat::client(&app.config).context("cannot set up connections to WeChat")?);
         app.wechat.connect(client.clone());

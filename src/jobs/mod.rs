@@ -4,6 +4,7 @@ pub mod checkpoint;
 pub mod conversations;
 pub mod model;
 pub mod outbox;
+pub mod proposals;
 pub mod retention;
 pub mod runner;
 pub mod sla_sweep;

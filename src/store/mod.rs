@@ -22,6 +22,7 @@ pub mod message_links;
 pub mod migrations;
 pub mod model;
 pub mod model_console;
+pub mod model_proposals;
 pub mod model_tasks;
 pub mod notices;
 pub mod officers;

@@ -78,7 +78,7 @@ pub async fn delete_conversations(
         AND NOT EXISTS (SELECT 1 FROM cases WHERE cases.conversation_id = conversations.id)";
     const FILES: &str =
         "SELECT file FROM attachments WHERE conversation_id IN (SELECT value ->> 'id' FROM json_each($1))";
-    const GO: [&str; 20] = [
+    const GO: [&str; 21] = [
         "DELETE FROM attachments WHERE conversation_id IN (SELECT value ->> 'id' FROM json_each($1))",
         "DELETE FROM answer_feedback WHERE conversation_id IN (SELECT value ->> 'id' FROM json_each($1))",
         "DELETE FROM unanswered WHERE conversation_id IN (SELECT value ->> 'id' FROM json_each($1))",
@@ -96,6 +96,7 @@ pub async fn delete_conversations(
             AND substr(key, 1, 36) IN (SELECT value ->> 'id' FROM json_each($1))",
         "DELETE FROM model_tasks WHERE conversation_id IN (SELECT value ->> 'id' FROM json_each($1))",
         "DELETE FROM model_exchanges WHERE conversation_id IN (SELECT value ->> 'id' FROM json_each($1))",
+        "DELETE FROM model_proposals WHERE conversation_id IN (SELECT value ->> 'id' FROM json_each($1))",
         "DELETE FROM model_suggestions WHERE conversation_id IN (SELECT value ->> 'id' FROM json_each($1))",
         "DELETE FROM messages WHERE conversation_id IN (SELECT value ->> 'id' FROM json_each($1))",
         "DELETE FROM conversations WHERE id IN (SELECT value ->> 'id' FROM json_each($1))",
@@ -156,11 +157,13 @@ pub enum Passing {
     ModelExchanges,
     /// Suggestions of the model.
     Suggestions,
+    /// What a model proposed for forms.
+    Proposals,
 }
 
 impl Passing {
     /// All kinds.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Sessions,
         Self::LoginAttempts,
         Self::Tokens,
@@ -171,6 +174,7 @@ impl Passing {
         Self::ModelTasks,
         Self::ModelExchanges,
         Self::Suggestions,
+        Self::Proposals,
     ];
 
     /// The word in metrics.
@@ -186,6 +190,7 @@ impl Passing {
             Self::ModelTasks => "model_tasks",
             Self::ModelExchanges => "model_exchanges",
             Self::Suggestions => "model_suggestions",
+            Self::Proposals => "model_proposals",
         }
     }
 
@@ -201,6 +206,7 @@ impl Passing {
             Self::ModelTasks => "SELECT COUNT(*) FROM model_tasks WHERE state = 'done' AND done_at < $1",
             Self::ModelExchanges => "SELECT COUNT(*) FROM model_exchanges WHERE at < $1",
             Self::Suggestions => "SELECT COUNT(*) FROM model_suggestions WHERE created_at < $1",
+            Self::Proposals => "SELECT COUNT(*) FROM model_proposals WHERE created_at < $1",
         }
     }
 
@@ -237,6 +243,10 @@ impl Passing {
             Self::Suggestions => {
                 "DELETE FROM model_suggestions WHERE id IN \
                     (SELECT id FROM model_suggestions WHERE created_at < $1 LIMIT $2)"
+            }
+            Self::Proposals => {
+                "DELETE FROM model_proposals WHERE id IN \
+                    (SELECT id FROM model_proposals WHERE created_at < $1 LIMIT $2)"
             }
             Self::ModelExchanges => {
                 "DELETE FROM model_exchanges WHERE id IN (SELECT id FROM model_exchanges WHERE at < $1 LIMIT $2)"

@@ -15,6 +15,7 @@ use crate::{
         content::Content,
         model::{Limit, Period},
         model_console::{self, DAYS, EditedLine, EndpointLine, ExchangeRow, Overview, SuggestionLine, Tally, TaskLine},
+        proposal_counts::ProposalLine,
         suggestions::ChangeKind,
     },
     domain::{access::Permission, sla::chinese_date_time},
@@ -290,6 +291,8 @@ pub struct ModelPage {
     pub suggestions: Vec<SuggestionLine>,
     /// Suggestions that were changed.
     pub edited: Vec<EditedView>,
+    /// What became of proposals for visitors' forms.
+    pub proposals: Vec<ProposalLine>,
     /// Turns of the switch.
     pub turns: Vec<TurnView>,
     /// Exchanges.
@@ -416,6 +419,7 @@ async fn view(
         refusals: overview.refusals,
         failures: overview.failures,
         suggestions: overview.suggestions,
+        proposals: overview.proposals,
         edited: overview.edited.into_iter().map(|line| edited_view(&content, line)).collect(),
         exchanges: page.items.iter().map(|row| ExchangeLine::new(&content, row)).collect(),
         next: page.next.map(|(at, id)| format!("{at}_{id}")).unwrap_or_default(),

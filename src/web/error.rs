@@ -264,6 +264,7 @@ pub fn detail(code: &str) -> Option<&'static str> {
         "conversation_changed" => "会话刚刚有新变化，请刷新后再试。",
         "idempotency_reused" => "同一个幂等键被用于不同的请求。",
         "form_missing" => "现在没有待提交的登记单。",
+        "proposal_gone" => "这些建议已经不在登记单上了，请以最新的登记单为准。",
         "form_incomplete" => "登记单还缺少内容，请补充后再提交。",
         "confirm_missing" => "请确认后再提交。",
         "internal" => "服务器出错了，请稍后再试；如仍不行，请把编号告诉管理员。",

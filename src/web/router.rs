@@ -110,6 +110,7 @@ pub fn all() -> Vec<Route> {
     routes.extend(api::track::routes());
     routes.extend(api::conversations::routes());
     routes.extend(api::chat::routes());
+    routes.extend(api::proposal::routes());
     routes.extend(api::attachments::routes());
     routes.extend(api::notices::routes());
     routes.extend(api::deputies::routes());

@@ -154,6 +154,7 @@ mod tests {
             "js/chat.js",
             "js/chat-message.js",
             "js/chat-form.js",
+            "js/chat-proposal.js",
             "js/chat-files.js",
             "icons.svg",
             "favicon.svg",

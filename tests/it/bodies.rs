@@ -79,6 +79,7 @@ async fn nothing_that_cannot_be_kept_gets_in_on(app: TestApp) {
     for (path, token, body) in [
         ("/api/chat/messages", &visitor, r#"{"client_id":"c1","text":"a\u0000b"}"#),
         ("/api/chat/feedback", &visitor, r#"{"message_id":"\u0000","helpful":true}"#),
+        ("/api/chat/proposal", &visitor, r#"{"ticket":1,"accept":{"place":"\u0000"}}"#),
         ("/api/chat/sessions", &visitor, r#"{"profile":{"name":"\u0000"}}"#),
         ("/api/cases", &officer, r#"{"words":"a","title":"\u0000"}"#),
         ("/api/login", &officer, r#"{"login":"\u0000","password":"x"}"#),

@@ -23,6 +23,7 @@ mod model_eval;
 mod model_flow;
 mod notices;
 mod pages;
+mod proposals;
 mod retrieval;
 mod rules;
 mod sla;

@@ -1,7 +1,7 @@
 //! A question that no rule answers and a model that has a script: what reaches the visitor, and what never does.
 
 mod journal;
-mod kill;
+pub(crate) mod kill;
 
 use std::{
     sync::{Arc, LazyLock, atomic::Ordering::SeqCst},

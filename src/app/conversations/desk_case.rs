@@ -15,6 +15,7 @@ use crate::{
         ids::ConversationId,
         kinds::Channel,
     },
+    store::model_proposals,
 };
 
 /// What came of making a case beside the chat.
@@ -99,7 +100,10 @@ pub async fn make_case(
             | Effect::PurgeInput { .. }
             | Effect::Feedback { .. }
             | Effect::Unanswered { .. }
-            | Effect::AskModel { .. } => None,
+            | Effect::AskModel { .. }
+            | Effect::Classify { .. }
+            | Effect::Proposed { .. }
+            | Effect::ProposalEnded { .. } => None,
         });
         let Some(drafts) = drafts else {
             tx.rollback().await?;
@@ -111,6 +115,13 @@ pub async fn make_case(
         };
         let actor = Actor::Officer(case_queries::stamp(&mut tx, &content, officer, now).await?);
         let filed = intake::file_cases(&mut tx, app, Some(id), &drafts, &actor).await?;
+        for effect in &outcome.effects {
+            if let Effect::ProposalEnded { ticket, ended } = effect {
+                for (key, outcome) in ended {
+                    model_proposals::end(&mut tx, id, i64::from(*ticket), *key, *outcome, now).await?;
+                }
+            }
+        }
         let (mut next, receipt) = dialogue::filed(&env, &outcome.state, &filed.cases);
         next.mode = ConversationState::Human;
         row.dialogue = dialogue_codec::encode(&next);

@@ -21,6 +21,8 @@ use crate::{
     store::{
         Tx,
         conversations::{self, AnswerFeedback, ConversationRow},
+        model,
+        model_proposals::{self, NewProposal},
         model_tasks::{self, NewTask},
         promises::{self, NewPromise},
     },
@@ -182,6 +184,37 @@ pub(super) async fn apply(
                 NewTask { id: &id, kind: "answer", conversation, ticket: i64::from(ticket), question: &question };
             model_tasks::insert(tx, &task, now).await?;
             batch.asked = true;
+        }
+        Effect::Classify { ticket, question } => {
+            let id = batch.app.ids.uuid(now).to_string();
+            let task =
+                NewTask { id: &id, kind: "classify", conversation, ticket: i64::from(ticket), question: &question };
+            model_tasks::insert(tx, &task, now).await?;
+            batch.classifies = true;
+        }
+        Effect::Proposed { ticket, exchange, shown, faults } => {
+            let verdict = match (shown.is_empty(), faults.is_empty()) {
+                (false, _) => "used",
+                (true, false) => "refused",
+                (true, true) => "dropped",
+            };
+            let mut reasons: Vec<&str> = faults.iter().map(|fault| fault.as_str()).collect();
+            if verdict == "dropped" {
+                reasons.push("nothing_new");
+            }
+            model::judge(tx, &exchange, verdict, &serde_json::Value::from(reasons).to_string()).await?;
+            for key in shown {
+                let id = batch.app.ids.uuid(now).to_string();
+                let new = NewProposal { id: &id, conversation, ticket: i64::from(ticket), exchange: &exchange, key };
+                model_proposals::insert(tx, &new, now).await?;
+            }
+            batch.proposals.push(conversation);
+        }
+        Effect::ProposalEnded { ticket, ended } => {
+            for (key, outcome) in ended {
+                model_proposals::end(tx, conversation, i64::from(ticket), key, outcome, now).await?;
+            }
+            batch.proposals.push(conversation);
         }
         // Carried out by the turn itself, which holds the messages.
         Effect::FileCases(_) | Effect::AppendToCase { .. } | Effect::PurgeInput { .. } => {}

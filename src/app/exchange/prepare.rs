@@ -22,7 +22,7 @@ use crate::{
     app::{
         App,
         message::{ConversationInfo, Message},
-        wechat,
+        proposal_view, wechat,
     },
     domain::{
         dialogue::{self, ConversationState, Effect, InputKind, Needs, TurnEnv, shipped::Shipped},
@@ -202,7 +202,7 @@ fn decide(app: &App, knowledge: &Shipped<'_>, now: Timestamp, remembered: &mut R
     let with_the_bot = matches!(open.state.mode, ConversationState::Bot | ConversationState::Collecting);
     let repeated = sent.client_id.as_ref().is_some_and(|id| client_ids.contains(id));
     let submits = matches!(sent.input.kind, InputKind::FormSubmit { .. });
-    let of_the_model = sent.input.ticket().is_some();
+    let of_the_model = sent.input.is_of_the_model() || matches!(sent.input.kind, InputKind::ProposalDecided { .. });
     if !with_the_bot
         || repeated
         || submits
@@ -230,7 +230,7 @@ fn decide(app: &App, knowledge: &Shipped<'_>, now: Timestamp, remembered: &mut R
     let state_before = open.row.state.clone();
     let nobody = open.row.officer_id.is_none();
     open.state = outcome.state;
-    app.model.settle(sent.conversation, open.state.awaited_ticket());
+    app.model.settle(sent.conversation, open.state.awaited_of_the_model());
     let mut stored: Vec<Stored> = Vec::with_capacity(1 + outcome.replies.len());
     stored.extend(turn::said(app, now, &mut open.row, sent, &outcome.record));
     let said = stored.len();
@@ -261,7 +261,10 @@ fn decide(app: &App, knowledge: &Shipped<'_>, now: Timestamp, remembered: &mut R
             | Effect::Flag { .. }
             | Effect::PurgeInput { .. }
             | Effect::Feedback { .. }
-            | Effect::AskModel { .. } => None,
+            | Effect::AskModel { .. }
+            | Effect::Classify { .. }
+            | Effect::Proposed { .. }
+            | Effect::ProposalEnded { .. } => None,
         })
         .collect();
     if let Some(id) = &sent.client_id {
@@ -280,7 +283,7 @@ fn decide(app: &App, knowledge: &Shipped<'_>, now: Timestamp, remembered: &mut R
     let answer = Answer {
         message,
         replies: views.collect(),
-        conversation: ConversationInfo::new(&open.row, None, None),
+        conversation: ConversationInfo::new(&open.row, None, None, proposal_view::of_state(app, &open.state)),
         filed: Vec::new(),
         repeated: false,
         waits: !held.is_empty(),

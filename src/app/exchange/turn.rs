@@ -21,7 +21,7 @@ use crate::{
     domain::{
         access::Permission,
         dialogue::{
-            self, ConversationState, DecisionRecord, DialogueState, Effect, FiledCase, InputKind, Reply, Sender,
+            self, ConversationState, DecisionRecord, DialogueState, Effect, FiledCase, Input, InputKind, Reply, Sender,
             TurnEnv, TurnOutcome, shipped::Shipped,
         },
         ids::{ConversationId, MessageId},
@@ -90,6 +90,10 @@ pub(super) struct Batch<'a> {
     pub(super) filed: Vec<Filed>,
     /// A question was put to the model.
     pub(super) asked: bool,
+    /// A question about a form was put to the model.
+    pub(super) classifies: bool,
+    /// Conversations whose proposals changed.
+    pub(super) proposals: Vec<ConversationId>,
     /// Replies that have to reach a WeChat user.
     held: Vec<Held>,
     /// Replies that no passive reply can carry, because nothing was received: positions in `stored`.
@@ -137,6 +141,8 @@ pub(super) async fn run(app: &App, sent: &[&Sent], failed: bool) -> Result<Vec<R
         told: Told::default(),
         filed: Vec::new(),
         asked: false,
+        classifies: false,
+        proposals: Vec::new(),
         held: Vec::new(),
         delivered: Vec::new(),
         seen: Vec::new(),
@@ -258,6 +264,9 @@ async fn one_message(
         // The fence: another message or a person took the place of the question, or it was answered before.
         return Ok(Plan::Decided { message: None, replies: Vec::new(), filed: Vec::new(), waits: false });
     }
+    if let Err(refused) = fence(env, &conversation.state, &sent.input) {
+        return Ok(Plan::Refused(refused));
+    }
     if conversation.state.mode == ConversationState::Closed {
         // The visitor speaks again: a new episode, in which the bot remembers nothing of the old one.
         conversation.state = DialogueState {
@@ -298,7 +307,7 @@ async fn one_message(
         }
     }
     let TurnOutcome { state, mut replies, effects, record } = outcome;
-    batch.app.model.settle(sent.conversation, state.awaited_ticket());
+    batch.app.model.settle(sent.conversation, state.awaited_of_the_model());
     if had_person {
         // The fence: whatever the bot wanted to say, a person has the conversation.
         replies.retain(|reply| reply.from != Sender::Bot);
@@ -359,6 +368,27 @@ async fn one_message(
     let last = message.or(positions.last().copied()).and_then(|n| batch.stored.get(n));
     settle(batch.now, conversation, last.map(|stored| stored.row.text.as_str()));
     Ok(Plan::Decided { message, replies: positions, filed, waits })
+}
+
+/// Whether what concerns a proposal still finds its form.
+fn fence(env: &TurnEnv<'_>, state: &DialogueState, input: &Input) -> Result<(), AppError> {
+    let gone = || AppError::conflict("proposal_gone");
+    if let InputKind::Proposed { ticket, .. } = &input.kind {
+        return if state.awaited_proposal() == Some(*ticket) { Ok(()) } else { Err(gone()) };
+    }
+    if let InputKind::ProposalDecided { ticket, accepted, .. } = &input.kind {
+        let proposal = state.form.as_ref().and_then(|form| form.proposal.as_ref());
+        if state.mode == ConversationState::Closed || proposal.is_none_or(|proposal| proposal.ticket != *ticket) {
+            return Err(gone());
+        }
+        let errors = dialogue::proposal_errors(env, state, accepted).into_iter();
+        let errors: Vec<_> =
+            errors.map(|(key, message)| FieldError::new(format!("/accept/{}", key.as_str()), message)).collect();
+        if !errors.is_empty() {
+            return Err(AppError::invalid("invalid_fields", errors));
+        }
+    }
+    Ok(())
 }
 
 /// Messages of WeChat users whose conversation is another one by now: whoever sent them looks it up again.
@@ -514,8 +544,14 @@ fn tell(batch: &Batch<'_>, open: &HashMap<String, Open>) {
     for event in &batch.events {
         batch.app.hub.tell_staff(event.clone());
     }
+    for id in &batch.proposals {
+        batch.app.hub.tell_visitor(*id, ChatEvent::State);
+    }
     if batch.asked {
         batch.app.wake.model.notify_one();
+    }
+    if batch.classifies {
+        batch.app.wake.proposals.notify_one();
     }
     if !batch.told.is_empty() {
         batch.told.clone().tell(batch.app);
@@ -530,6 +566,9 @@ pub(super) fn tell_of(app: &App, row: &ConversationRow, state_before: &str, mess
     let Ok(id) = row.id.parse() else { return };
     if hub.is_followed(id) {
         hub.tell_visitor(id, ChatEvent::Stored(messages().into()));
+    } else {
+        // A page that is connected to another gateway must not wait until that one looks by itself.
+        hub.tell_elsewhere(id, ChatEvent::Messages { seq: row.seq });
     }
     let moved = state_before != row.state;
     if moved {

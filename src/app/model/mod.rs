@@ -11,6 +11,7 @@ mod budget;
 mod call;
 pub mod evaluation;
 pub mod output;
+pub mod propose;
 mod question;
 mod switch;
 
@@ -90,6 +91,11 @@ impl Models {
         {
             broken_off.cancel();
         }
+    }
+
+    /// Whether the switch is known to be set.
+    pub fn is_stopped(&self) -> bool {
+        *self.stopped.borrow()
     }
 
     /// Whether asking is worth a try: a model is configured, not stopped, and nobody's budget is used up. Known without

@@ -207,7 +207,7 @@ fn sources(app: &App, content: &Content, question: &Question<'_>) -> (Vec<Source
 }
 
 /// Replaces what the visitor told of the enterprise and its people, besides what looks like personal data.
-fn redactor(facts: &Facts) -> Redactor {
+pub(super) fn redactor(facts: &Facts) -> Redactor {
     let slots: Vec<(Hidden, &str)> = [
         (Hidden::Enterprise, &facts.enterprise),
         (Hidden::Uscc, &facts.uscc),

@@ -12,6 +12,7 @@ use jiff::Timestamp;
 pub(in crate::app) use settle::{Used, settle};
 pub use settle::{end, judge_own};
 use subject::Subject;
+pub(in crate::app) use subject::bar_of_talk;
 
 use super::{App, AppError, Officer, case_queries::CaseFile, conversations::Detail, model};
 pub use crate::domain::{

@@ -16,6 +16,7 @@ use crate::{
         suggestion::{ModelBar, bar_of_case, bar_of_diversion, bar_of_flag, bar_of_type},
         text::{Hidden, Redactor},
     },
+    store::conversations::{ConversationRow, MessageRow},
 };
 
 use super::{About, refused};
@@ -234,7 +235,11 @@ pub(super) fn redactor_of_talk(facts: &Facts) -> Redactor {
 
 /// Why nothing of this conversation goes to a model; `None`: it may.
 pub(super) fn bar_of_conversation(detail: &Detail) -> Option<ModelBar> {
-    let row = &detail.item.row;
+    bar_of_talk(&detail.item.row, &detail.messages)
+}
+
+/// The same of a conversation and its latest messages.
+pub(in crate::app) fn bar_of_talk(row: &ConversationRow, messages: &[MessageRow]) -> Option<ModelBar> {
     let flags: Vec<String> = serde_json::from_str(&row.flags).unwrap_or_default();
     if let Some(bar) = flags.iter().find_map(|flag| bar_of_flag(flag)) {
         return Some(bar);
@@ -250,7 +255,7 @@ pub(super) fn bar_of_conversation(detail: &Detail) -> Option<ModelBar> {
     {
         return Some(bar);
     }
-    detail.messages.iter().filter_map(|message| message.decision.as_deref()).find_map(bar_of_decision)
+    messages.iter().filter_map(|message| message.decision.as_deref()).find_map(bar_of_decision)
 }
 
 fn bar_of_decision(decision: &str) -> Option<ModelBar> {

@@ -53,6 +53,8 @@ impl Turn<'_> {
             for matter in matters.iter_mut().filter(|m| is_unknown(m)) {
                 matter.case_type = kind;
                 matter.confidence = matter.confidence.max(0.3);
+                // 反映问题 leaves open what it is; who chose 咨询政策 or 提建议 has said it.
+                matter.undecided.case_type &= kind == CaseType::Coordination;
             }
         }
         self.state.smalltalk = 0;
@@ -470,6 +472,7 @@ impl Turn<'_> {
         self.state.clarify_rounds = 0;
         self.state.form = Some(form);
         self.state.awaiting = Awaiting::Form;
+        self.ask_to_classify(&matters);
         self.ask_for_missing(lead);
         if matters.iter().any(|m| m.urgency != Urgency::Normal)
             && let Some(last) = self.replies.last_mut()

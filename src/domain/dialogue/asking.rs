@@ -163,7 +163,9 @@ impl Turn<'_> {
             | InputKind::FormSubmit { .. }
             | InputKind::Attachment { .. }
             | InputKind::Handoff
-            | InputKind::Feedback { .. } => {}
+            | InputKind::Feedback { .. }
+            | InputKind::Proposed { .. }
+            | InputKind::ProposalDecided { .. } => {}
         }
     }
 
@@ -211,7 +213,12 @@ fn is_for_a_model(matters: &[ReadingMatter], words: &str, hint: Option<CaseType>
     told && hint.is_none_or(|kind| kind == CaseType::Consultation)
         && matters.iter().all(|m| asks(m) && !m.sensitive && m.urgency == Urgency::Normal && m.objects.is_empty())
         && QUESTION_CHARS.contains(&words.chars().filter(|c| c.is_alphanumeric()).count())
-        && !NEVER.iter().any(|word| words.contains(word))
+        && !tells_of_conduct(words)
+}
+
+/// Whether the words tell of somebody's conduct, complain or report.
+pub(super) fn tells_of_conduct(words: &str) -> bool {
+    NEVER.iter().any(|word| words.contains(word))
 }
 
 fn sounds_like_asking(words: &str) -> bool {

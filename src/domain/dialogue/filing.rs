@@ -8,9 +8,9 @@ use super::{
     filling::{self, Around},
     form::MAX_QUESTIONS,
     ladder::{Turn, answer_reply},
-    words,
+    proposing, words,
 };
-use crate::domain::kinds::CaseType;
+use crate::domain::kinds::{CaseType, Channel};
 
 /// Two demands this alike under one topic are the same matter.
 const SAME_TOPIC_LIKENESS: f64 = 0.35;
@@ -121,6 +121,7 @@ impl Turn<'_> {
         let region = self.region();
         let announced = ANNOUNCES.iter().any(|word| words.contains(word));
         let mut added = 0;
+        let mut told_anew = None;
         let told = if announced { None } else { form.told_at_last(words, words.chars().count() < TELLING) };
         if let Some(told) = told {
             // 我要投诉 … 就是环保局 … 天天来查: one matter, told bit by bit.
@@ -130,6 +131,8 @@ impl Turn<'_> {
                 matter.text = told;
                 form.matters.clear();
                 form.add_matter(&matter, region.as_deref(), self.env.knowledge);
+                form.proposal = None;
+                told_anew = Some(matter);
             }
         } else {
             let known: Vec<Option<String>> = form.matters.iter().map(|m| m.topic.clone()).collect();
@@ -157,6 +160,9 @@ impl Turn<'_> {
             "已作为补充情况写进登记单。".to_owned()
         };
         self.state.form = Some(form);
+        if let Some(matter) = told_anew {
+            self.ask_to_classify(&[matter]);
+        }
         self.ask_for_missing(&lead);
     }
 
@@ -240,12 +246,23 @@ impl Turn<'_> {
             self.record.step = "form";
         }
         let card = form.card(self.env.knowledge);
-        let buttons: &[&str] =
-            if card.can_submit { &["提交", "取消", "转人工"] } else { &["取消", "转人工"] };
-        let reply =
-            Reply { kind: MessageKind::Form, form: Some(card), ..Reply::say(format!("{lead}\n\n{}", form.in_words())) };
+        let mut buttons: Vec<&str> =
+            if card.can_submit { vec!["提交", "取消", "转人工"] } else { vec!["取消", "转人工"] };
+        let mut words = format!("{lead}\n\n{}", form.in_words());
+        if let Some(proposal) = form.proposal.as_ref().and_then(|p| p.in_words(self.env.knowledge)) {
+            let _ = write!(words, "\n{proposal}");
+            // The page has a button beside each of them.
+            if !matches!(self.env.channel, Channel::Web | Channel::Widget) {
+                buttons.insert(buttons.len() - 1, proposing::TAKE);
+            }
+        }
+        let reply = Reply { kind: MessageKind::Form, form: Some(card), ..Reply::say(words) };
         self.state.awaiting = Awaiting::Form;
-        self.say(reply.with_buttons(buttons.iter().copied()));
+        self.say(reply.with_buttons(buttons));
+        // The new card has the values that were taken over.
+        if let Some(proposal) = self.state.form.as_mut().and_then(|form| form.proposal.as_mut()) {
+            proposal.items.retain(|item| !item.accepted);
+        }
     }
 
     /// The card as sent from the page.

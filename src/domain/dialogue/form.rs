@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::draft::{AnsweredBefore, RouteProposal, TopicScore};
+use super::{
+    draft::{AnsweredBefore, RouteProposal, TopicScore},
+    proposing::FormProposal,
+};
 use crate::{
     domain::kinds::{CaseType, Urgency},
     vocabulary,
@@ -32,6 +35,7 @@ vocabulary! {
     FieldSource {
         Said = "said", "从对话中提取";
         Typed = "typed", "您填写的";
+        Proposed = "proposed", "AI 建议，您采用的";
     }
 }
 
@@ -106,4 +110,6 @@ pub struct CaseForm {
     pub answered_before: Option<AnsweredBefore>,
     /// Hash of the rule set that proposed type and topic.
     pub rule_set_hash: String,
+    /// What a model was asked about it, and what it proposes.
+    pub proposal: Option<FormProposal>,
 }

@@ -30,6 +30,11 @@ pub trait Knowledge: Send + Sync {
         Vec::new()
     }
 
+    /// Whether a model may propose type and topic where the rules are silent.
+    fn may_classify(&self) -> bool {
+        false
+    }
+
     /// Where a matter would go.
     fn route(
         &self,
@@ -148,6 +153,24 @@ pub struct ReadingMatter {
     pub sensitive: bool,
     /// Organs named as the object.
     pub objects: Vec<String>,
+    /// What the rules leave open about it.
+    pub undecided: Undecided,
+}
+
+/// What the rules leave open about a matter: they are silent, or two come out the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Undecided {
+    /// Its type.
+    pub case_type: bool,
+    /// Its topic.
+    pub topic: bool,
+}
+
+impl Undecided {
+    /// Whether anything is open.
+    pub const fn any(self) -> bool {
+        self.case_type || self.topic
+    }
 }
 
 /// A rendered rule answer.

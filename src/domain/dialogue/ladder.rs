@@ -1,8 +1,9 @@
 //! The answer ladder: one step of the conversation, from the top rung (safety) to the last (a person).
 
 use super::{
-    AnswerText, Awaiting, Citation, ConversationState, DecisionRecord, DialogueState, Effect, HandoffReason, Input,
-    InputKind, QuickReply, Reading, ReadingMatter, Reply, TurnEnv, TurnOutcome, extract,
+    AnswerText, Awaiting, Citation, ConversationState, DecisionRecord, DialogueState, Effect, FormProposal,
+    HandoffReason, Input, InputKind, ProposalKey, ProposalOutcome, QuickReply, Reading, ReadingMatter, Reply, TurnEnv,
+    TurnOutcome, Undecided, extract,
     words::{self, Own},
 };
 use crate::domain::kinds::{CaseType, Diversion, Urgency};
@@ -29,6 +30,10 @@ pub(super) struct Turn<'a> {
     pub(super) record: DecisionRecord,
     /// The model was asked about this and has no answer that may be shown.
     pub(super) model_refused: bool,
+    /// The proposal as it stood before the turn.
+    pub(super) proposal_before: Option<FormProposal>,
+    /// What became of it so far.
+    pub(super) proposal_ended: Vec<(ProposalKey, ProposalOutcome)>,
 }
 
 impl<'a> Turn<'a> {
@@ -44,6 +49,8 @@ impl<'a> Turn<'a> {
                 ..DecisionRecord::default()
             },
             model_refused: false,
+            proposal_before: state.form.as_ref().and_then(|form| form.proposal.clone()),
+            proposal_ended: Vec::new(),
         }
     }
 
@@ -52,6 +59,9 @@ impl<'a> Turn<'a> {
             if self.state.awaited_ticket() == Some(ticket) {
                 self.model_done(input);
             }
+            return self.finish();
+        }
+        if self.of_a_proposal(input) {
             return self.finish();
         }
         match self.state.mode {
@@ -68,6 +78,7 @@ impl<'a> Turn<'a> {
 
     pub(super) fn finish(mut self) -> TurnOutcome {
         self.settle();
+        self.settle_proposal();
         TurnOutcome { state: self.state, replies: self.replies, effects: self.effects, record: self.record }
     }
 
@@ -175,7 +186,9 @@ impl<'a> Turn<'a> {
             | InputKind::FormSubmit { .. }
             | InputKind::Feedback { .. }
             | InputKind::ModelAnswered { .. }
-            | InputKind::ModelRefused { .. } => {
+            | InputKind::ModelRefused { .. }
+            | InputKind::Proposed { .. }
+            | InputKind::ProposalDecided { .. } => {
                 self.listen(input);
                 return;
             }
@@ -271,7 +284,10 @@ impl<'a> Turn<'a> {
                 }
             }
             // Taken before, whoever has the conversation.
-            InputKind::ModelAnswered { .. } | InputKind::ModelRefused { .. } => {}
+            InputKind::ModelAnswered { .. }
+            | InputKind::ModelRefused { .. }
+            | InputKind::Proposed { .. }
+            | InputKind::ProposalDecided { .. } => {}
         }
     }
 
@@ -306,6 +322,9 @@ impl<'a> Turn<'a> {
         if let Some(own) = own
             && self.own_command(own)
         {
+            return;
+        }
+        if self.proposal_words(words) {
             return;
         }
         let reading = self.read(words);
@@ -605,5 +624,6 @@ pub(super) fn plain_matter(text: &str, case_type: CaseType) -> ReadingMatter {
         needs_region: false,
         sensitive: false,
         objects: Vec::new(),
+        undecided: Undecided { case_type: true, topic: true },
     }
 }

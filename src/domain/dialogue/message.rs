@@ -6,6 +6,7 @@ use super::{
     draft::{CaseDraft, FiledCase, KnownCase, ProgressView},
     form::{FieldKey, FieldSource},
     knowledge::Knowledge,
+    proposing::{ProposalFault, ProposalKey, ProposalOutcome, Proposed},
     state::DialogueState,
 };
 use crate::{
@@ -112,6 +113,26 @@ pub enum InputKind {
         /// The question.
         ticket: u32,
     },
+    /// The model proposes something for the open form. No visitor can send this.
+    Proposed {
+        /// The question it belongs to.
+        ticket: u32,
+        /// The words that were asked about, as they were said.
+        words: String,
+        /// What the model said, personal data put back; nothing of it is checked yet.
+        said: Proposed,
+        /// Id of the exchange in the journal.
+        exchange: String,
+    },
+    /// The visitor decided about what was proposed.
+    ProposalDecided {
+        /// The proposal.
+        ticket: u32,
+        /// What shall be taken over, with the value: the proposed one or another.
+        accepted: Vec<(ProposalKey, String)>,
+        /// What shall not.
+        refused: Vec<ProposalKey>,
+    },
 }
 
 /// An answer that a model wrote and that was checked against its sources.
@@ -144,7 +165,9 @@ impl Input {
             | InputKind::Handoff
             | InputKind::Feedback { .. }
             | InputKind::ModelAnswered { .. }
-            | InputKind::ModelRefused { .. } => None,
+            | InputKind::ModelRefused { .. }
+            | InputKind::Proposed { .. }
+            | InputKind::ProposalDecided { .. } => None,
         }
     }
 
@@ -157,8 +180,15 @@ impl Input {
             | InputKind::FormSubmit { .. }
             | InputKind::Attachment { .. }
             | InputKind::Handoff
-            | InputKind::Feedback { .. } => None,
+            | InputKind::Feedback { .. }
+            | InputKind::Proposed { .. }
+            | InputKind::ProposalDecided { .. } => None,
         }
+    }
+
+    /// Whether it does not come from the visitor.
+    pub const fn is_of_the_model(&self) -> bool {
+        self.ticket().is_some() || matches!(self.kind, InputKind::Proposed { .. })
     }
 }
 
@@ -403,6 +433,31 @@ pub enum Effect {
     Unanswered {
         /// The question with personal data masked.
         text: String,
+    },
+    /// Ask the model what the form is about; it comes back as [`InputKind::Proposed`], or not at all.
+    Classify {
+        /// Names the question.
+        ticket: u32,
+        /// The words.
+        question: String,
+    },
+    /// What came of a proposal of the model: what the visitor sees, and why the rest is left out.
+    Proposed {
+        /// The proposal.
+        ticket: u32,
+        /// Id of the exchange in the journal.
+        exchange: String,
+        /// What is shown.
+        shown: Vec<ProposalKey>,
+        /// Why something is not.
+        faults: Vec<ProposalFault>,
+    },
+    /// What became of proposals that were shown.
+    ProposalEnded {
+        /// The proposal.
+        ticket: u32,
+        /// Each with its end.
+        ended: Vec<(ProposalKey, ProposalOutcome)>,
     },
     /// Ask the model; its answer comes back as [`InputKind::ModelAnswered`] or [`InputKind::ModelRefused`].
     AskModel {

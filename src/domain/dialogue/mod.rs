@@ -25,6 +25,7 @@ mod ladder;
 pub mod message;
 mod nearest;
 mod number;
+mod proposing;
 #[cfg(test)]
 mod scripts;
 pub mod shipped;
@@ -39,11 +40,14 @@ pub use draft::{
     RouteProposal, TopicScore,
 };
 pub use form::{CaseForm, FieldKey, FieldSource, FieldValue, FormMatter};
-pub use knowledge::{AnswerText, Knowledge, Reading, ReadingMatter, Suggestion, TopicInfo};
+pub use knowledge::{AnswerText, Knowledge, Reading, ReadingMatter, Suggestion, TopicInfo, Undecided};
 pub use message::{
     Card, Citation, ConversationState, DecisionRecord, Effect, FormCard, FormCardField, FormCardMatter,
     GeneratedAnswer, HandoffReason, Input, InputKind, MatterEdit, MessageKind, QuickReply, Reply, Sender, TurnEnv,
     TurnOutcome,
+};
+pub use proposing::{
+    FormProposal, PROPOSAL_LABEL, ProposalFault, ProposalKey, ProposalOutcome, Proposed, ProposedItem, proposal_errors,
 };
 pub use shipped::{Shipped, cited};
 pub use state::{Awaiting, DialogueState, Facts, LastAnswer};
@@ -118,6 +122,10 @@ pub fn prepare_form(env: &TurnEnv<'_>, state: &DialogueState, words: &str) -> Di
     turn.draft_form(words);
     let mut next = turn.finish().state;
     next.mode = mode;
+    // Nobody carries the question out: an officer fills the form in.
+    if let Some(form) = next.form.as_mut() {
+        form.proposal = None;
+    }
     next
 }
 
@@ -149,7 +157,9 @@ pub fn needs(state: &DialogueState, input: &Input) -> Needs {
         | InputKind::Handoff
         | InputKind::Feedback { .. }
         | InputKind::ModelAnswered { .. }
-        | InputKind::ModelRefused { .. } => false,
+        | InputKind::ModelRefused { .. }
+        | InputKind::Proposed { .. }
+        | InputKind::ProposalDecided { .. } => false,
     };
     if submits && let Some(form) = &state.form {
         let from_card = |key: FieldKey| match &input.kind {
@@ -162,7 +172,9 @@ pub fn needs(state: &DialogueState, input: &Input) -> Needs {
             | InputKind::Handoff
             | InputKind::Feedback { .. }
             | InputKind::ModelAnswered { .. }
-            | InputKind::ModelRefused { .. } => None,
+            | InputKind::ModelRefused { .. }
+            | InputKind::Proposed { .. }
+            | InputKind::ProposalDecided { .. } => None,
         };
         let value = |key| from_card(key).or_else(|| form.value(key).map(str::to_owned));
         needs.open_cases = Some(OpenCasesOf {

@@ -8,6 +8,7 @@ use super::*;
 use crate::domain::kinds::{CaseType, Channel, Command, Diversion, Urgency};
 
 mod model;
+mod proposals;
 
 /// A handful of readings, enough for every rung of the ladder.
 struct Small {
@@ -32,6 +33,7 @@ fn matter(text: &str, case_type: CaseType, topic: Option<&str>) -> ReadingMatter
         needs_region: false,
         sensitive: false,
         objects: Vec::new(),
+        undecided: Undecided { case_type: false, topic: topic.is_none() },
     }
 }
 
@@ -103,6 +105,11 @@ impl Knowledge for Small {
                 reading.matters.push(m);
             } else if clause.contains("补贴没到账") || clause.contains("补助没到账") {
                 reading.matters.push(matter(clause, CaseType::Coordination, Some("POLICY.PAY")));
+            } else if clause.contains("停工") {
+                let mut m = matter(clause, CaseType::Coordination, None);
+                m.rules = vec!["t-help".to_owned()];
+                m.undecided.case_type = true;
+                reading.matters.push(m);
             } else if clause.contains("消防验收") {
                 reading.matters.push(matter(clause, CaseType::Stuck, Some("FIRE.ACCEPT")));
             } else if clause.contains("拖欠") {
@@ -135,6 +142,10 @@ impl Knowledge for Small {
 
     fn sources(&self, text: &str, channel: Channel, area: Option<&str>, today: Date) -> Vec<Suggestion> {
         if self.model { self.suggest(&text.replace("试点", "执照"), channel, area, today) } else { Vec::new() }
+    }
+
+    fn may_classify(&self) -> bool {
+        self.model
     }
 
     fn route(
@@ -199,6 +210,7 @@ struct Talk {
     small: Small,
     state: DialogueState,
     region: Option<&'static str>,
+    channel: Channel,
     open_cases: Vec<KnownCase>,
     progress: Vec<ProgressView>,
     filed: Vec<CaseDraft>,
@@ -212,6 +224,7 @@ impl Talk {
             small: Small { open: true, regions: true, model: false },
             state: DialogueState::default(),
             region: Some("350000"),
+            channel: Channel::Web,
             open_cases: Vec::new(),
             progress: Vec::new(),
             filed: Vec::new(),
@@ -233,7 +246,7 @@ impl Talk {
             now: Timestamp::from_second(1_795_000_000).expect("a valid instant"),
             today: jiff::civil::date(2026, 11, 25),
             default_region: self.region,
-            channel: Channel::Web,
+            channel: self.channel,
             queue_ahead: 2,
             open_cases: &self.open_cases,
             progress: &self.progress,

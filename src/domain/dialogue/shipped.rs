@@ -8,7 +8,7 @@ use jiff::{Timestamp, ToSpan, civil::Date};
 
 use super::{
     draft::{RouteProposal, TopicScore},
-    knowledge::{AnswerText, Knowledge, Reading, ReadingMatter, Suggestion, TopicInfo},
+    knowledge::{AnswerText, Knowledge, Reading, ReadingMatter, Suggestion, TopicInfo, Undecided},
     message::Citation,
 };
 use crate::domain::{
@@ -107,6 +107,13 @@ impl<'a> Shipped<'a> {
 
     fn matter(&self, matter: Matter, area: Option<&str>) -> ReadingMatter {
         let hit = matter.answer.as_ref().filter(|a| a.mode != AnswerMode::Draft);
+        let tied = |first: Option<u32>, second: Option<u32>| first.is_none() || first == second;
+        let topics = matter.topics.as_slice();
+        let undecided = Undecided {
+            case_type: tied(matter.types.first().map(|t| t.score), matter.types.get(1).map(|t| t.score)),
+            // A topic that the words are only like was named by no rule.
+            topic: !matter.named || tied(topics.first().map(|t| t.score), topics.get(1).map(|t| t.score)),
+        };
         let regional = hit.and_then(|a| self.rules.rule(&a.rule_id)).is_some_and(|r| !r.areas.is_empty());
         ReadingMatter {
             answer: hit.map(|h| self.answer_text(h)),
@@ -127,6 +134,7 @@ impl<'a> Shipped<'a> {
             expired: matter.expired,
             sensitive: matter.sensitive,
             objects: matter.objects,
+            undecided,
         }
     }
 
@@ -262,6 +270,10 @@ impl Knowledge for Shipped<'_> {
                 topic: self.rules.rule(&hit.rule_id).and_then(|rule| rule.topic.clone()),
             })
             .collect()
+    }
+
+    fn may_classify(&self) -> bool {
+        self.model
     }
 
     fn route(

@@ -104,6 +104,20 @@ impl DialogueState {
     }
 }
 
+impl DialogueState {
+    /// The question about the open form whose proposal is awaited.
+    pub fn awaited_proposal(&self) -> Option<u32> {
+        let form = self.form.as_ref().filter(|form| !form.submitted)?;
+        let with_the_bot = matches!(self.mode, ConversationState::Bot | ConversationState::Collecting);
+        form.proposal.as_ref().filter(|proposal| with_the_bot && proposal.awaited).map(|proposal| proposal.ticket)
+    }
+
+    /// The question to the model that is worth its answer.
+    pub fn awaited_of_the_model(&self) -> Option<u32> {
+        self.awaited_ticket().or_else(|| self.awaited_proposal())
+    }
+}
+
 /// What the bot waits for.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Awaiting {

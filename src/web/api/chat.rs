@@ -133,6 +133,7 @@ pub async fn start(
         seq: 0,
         officer: None,
         queue_position: None,
+        proposal: None,
     };
     Ok(session_answer(&client, started.token, conversation))
 }

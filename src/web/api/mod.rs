@@ -16,6 +16,7 @@ pub mod model;
 pub mod notices;
 pub mod openapi;
 mod openapi_strict;
+pub mod proposal;
 pub mod stream;
 pub mod suggestions;
 pub mod track;

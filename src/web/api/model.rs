@@ -251,6 +251,25 @@ pub struct ModelSuggestionsView {
     pub changed_percent: Option<i64>,
 }
 
+/// What became of proposals for visitors' forms.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ModelProposalsView {
+    /// What was proposed: `type`, `topic`, `urgency` or a field of the form.
+    pub key: String,
+    /// The same in Chinese.
+    pub label: &'static str,
+    /// Taken over as they were.
+    pub accepted: i64,
+    /// Another value was put in their place.
+    pub changed: i64,
+    /// Not wanted.
+    pub refused: i64,
+    /// Left alone until the form was filed or gone.
+    pub dropped: i64,
+    /// Not decided.
+    pub open: i64,
+}
+
 /// The console on one page.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ModelOverview {
@@ -276,6 +295,8 @@ pub struct ModelOverview {
     pub shares: ModelSharesView,
     /// What became of suggestions.
     pub suggestions: Vec<ModelSuggestionsView>,
+    /// What became of proposals for visitors' forms.
+    pub proposals: Vec<ModelProposalsView>,
 }
 
 impl ModelOverview {
@@ -329,6 +350,19 @@ impl ModelOverview {
                     thrown_away: line.thrown_away,
                     open: line.open,
                     changed_percent: line.share,
+                })
+                .collect(),
+            proposals: overview
+                .proposals
+                .iter()
+                .map(|line| ModelProposalsView {
+                    key: line.key.clone(),
+                    label: line.label,
+                    accepted: line.accepted,
+                    changed: line.changed,
+                    refused: line.refused,
+                    dropped: line.dropped,
+                    open: line.open,
                 })
                 .collect(),
         }

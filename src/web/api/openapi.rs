@@ -42,6 +42,7 @@ pub fn routes() -> Vec<Route> {
         super::chat::feedback,
         super::chat::file_case,
         super::chat::typing,
+        super::proposal::decide,
         super::chat::wechat_code,
         super::stream::console,
         super::me::log_in,

@@ -10,7 +10,7 @@ use crate::{
     domain::{
         access::{Permission, Role},
         case::{CaseAction, CaseStatus, ClockKey, ClockState, EventKind},
-        dialogue::{ConversationState, FieldKey},
+        dialogue::{ConversationState, FieldKey, ProposalKey},
         kinds::{CaseType, Channel, Complexity, Urgency},
         notice::NoticeKind,
         suggestion::{SuggestionKind, SuggestionOutcome},
@@ -67,6 +67,8 @@ fn vocabularies() -> Vec<(&'static str, &'static str, Vec<&'static str>)> {
         ("ActionFields", "type", words!(CaseType)),
         ("ActionFields", "urgency", words!(Urgency)),
         ("ActionFields", "complexity", words!(Complexity)),
+        ("ModelProposalsView", "key", words!(ProposalKey)),
+        ("ProposalItemInfo", "key", words!(ProposalKey)),
         ("SuggestionRequest", "kind", words!(SuggestionKind)),
         ("SuggestionView", "kind", words!(SuggestionKind)),
         ("ProposalView", "type", words!(CaseType)),

@@ -6,4 +6,5 @@ mod enterprise;
 mod harness;
 mod markup;
 mod model;
+mod proposal;
 mod wechat;

@@ -207,6 +207,7 @@ pub(super) fn rows() -> Vec<Row> {
         row("POST /api/chat/attachments", "/api/chat/attachments").visitors(),
         row("POST /api/chat/feedback", "/api/chat/feedback").visitors(),
         row("POST /api/chat/case", "/api/chat/case").visitors(),
+        row("POST /api/chat/proposal", "/api/chat/proposal").visitors(),
         row("POST /api/chat/typing", "/api/chat/typing").visitors(),
         row("POST /api/chat/wechat", "/api/chat/wechat").visitors().through("").hidden("visitor stranger"),
         row("GET /api/chat/attachments/{id}", "/api/chat/attachments/{attachment}")

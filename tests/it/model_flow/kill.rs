@@ -20,13 +20,13 @@ use super::{HOLDING, honest, question, until};
 use crate::support::program::{Program, call, client, free_port};
 
 /// An endpoint that lets every other question hang.
-struct Endpoint {
+pub(crate) struct Endpoint {
     calls: AtomicUsize,
-    arrived: Notify,
+    pub(crate) arrived: Notify,
 }
 
 impl Endpoint {
-    async fn start(answer: String) -> (Arc<Self>, u16) {
+    pub(crate) async fn start(answer: String) -> (Arc<Self>, u16) {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let port = listener.local_addr().expect("an address").port();
         let endpoint = Arc::new(Self { calls: AtomicUsize::new(0), arrived: Notify::new() });
@@ -63,6 +63,14 @@ impl Endpoint {
         if hangs {
             // Until the caller is gone.
             let _ = stream.read(&mut buffer).await;
+            return;
+        }
+        if !String::from_utf8_lossy(&request).contains("\"stream\":true") {
+            let message = json!({ "role": "assistant", "content": answer });
+            let whole = json!({ "choices": [{ "index": 0, "message": message, "finish_reason": "stop" }] }).to_string();
+            let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\n";
+            let whole = format!("{head}content-length: {}\r\n\r\n{whole}", whole.len());
+            let _ = stream.write_all(whole.as_bytes()).await;
             return;
         }
         let chunk = json!({ "choices": [{ "index": 0, "delta": { "content": answer }, "finish_reason": null }] });

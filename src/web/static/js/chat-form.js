@@ -1,5 +1,6 @@
 // The registration form inside the talk: everything said so far, every field open to correction, filed only by 提交.
 import { el, icon, newId, store } from "./dom.js";
+import { proposalBox } from "./chat-proposal.js";
 
 const LOCAL = (message) => "zt.form." + message.id;
 
@@ -30,10 +31,36 @@ export function renderForm(message, ctx) {
     const node = fieldNode(field, message, saved.values[field.key], done);
     inputs.set(field.key, node);
     grid.append(node.wrap);
-    node.control.addEventListener("input", () => { saved.values[field.key] = node.read(); node.setError(""); keep(); review(); });
+    node.control.addEventListener("input", () => { saved.values[field.key] = node.read(); node.setError(""); keep(); review(); if (box.showProposal) box.showProposal(); });
     node.control.addEventListener("change", () => { saved.values[field.key] = node.read(); keep(); review(); });
   }
+  // What a model proposes comes later, if at all; it stands between the matters and the fields that it is about.
+  if (!done && ctx.proposal) {
+    const proposal = proposalBox({ proposal: ctx.proposal, decide: ctx.decide, taken }, inputs);
+    box.append(proposal.box);
+    box.showProposal = proposal.show;
+  }
   box.append(grid);
+
+  /** Shows on this card what was taken over since it was drawn. */
+  function taken(item) {
+    const mine = saved.taken || (saved.taken = {});
+    const field = inputs.get(item.key);
+    if (field) {
+      // What was changed or emptied since stays as it is.
+      if (mine[item.key] !== item.value && !String(field.read() || "").trim()) {
+        field.write(item.value);
+        saved.values[item.key] = item.value;
+      }
+      if (field.read() === item.value) field.hint("采用了 AI 建议，可改");
+    } else {
+      const part = kept.get((ctx.proposal() || {}).matter) || [...kept.values()][0];
+      if (part) part.tag(item);
+    }
+    mine[item.key] = item.value;
+    keep();
+    review();
+  }
 
   const button = el("button", { class: "btn btn-primary", type: "submit" }, "提交");
   const problem = el("p", { class: "error form-problem", role: "alert", hidden: true });
@@ -142,8 +169,11 @@ function matterBlock(matter, total, saved, done, changed, kept) {
   area.value = mine.demand;
   const block = el("fieldset", { class: "matter" });
   const legend = el("legend", {}, total > 1 ? `第 ${matter.n} 件` : "您的事项");
-  if (matter.type_label) legend.append(el("span", { class: "tag tag-accent" }, matter.type_label));
-  if (matter.topic_label) legend.append(el("span", { class: "tag" }, matter.topic_label));
+  const tags = { type: el("span", { class: "tag tag-accent" }, matter.type_label || ""), topic: el("span", { class: "tag" }, matter.topic_label || ""), urgency: el("span", { class: "tag tag-warn" }) };
+  for (const tag of Object.values(tags)) {
+    tag.hidden = !tag.textContent;
+    legend.append(tag);
+  }
   block.append(legend, el("div", { class: "field" }, el("label", { for: id }, "要解决什么"), area));
   if (matter.lead_hint) block.append(el("p", { class: "hint muted small" }, /办理|单位|：/.test(matter.lead_hint) ? matter.lead_hint : "拟由" + matter.lead_hint + "办理，以分派结果为准"));
   let box = null;
@@ -157,7 +187,15 @@ function matterBlock(matter, total, saved, done, changed, kept) {
   show();
   kept.set(matter.n, {
     keep: () => mine.keep,
-    body: () => ({ n: matter.n, keep: mine.keep, type: matter.type, topic: matter.topic, demand: area.value.trim() || matter.demand }),
+    // Type and topic stay what the server has: this card may be older than what was taken over.
+    body: () => ({ n: matter.n, keep: mine.keep, demand: area.value.trim() || matter.demand }),
+    tag: (item) => {
+      const tag = tags[item.key];
+      if (!tag) return;
+      const option = (item.options || []).find((one) => one.value === item.value);
+      tag.textContent = (option && option.label) || item.value_label;
+      tag.hidden = false;
+    },
   });
   return block;
 }
@@ -196,7 +234,11 @@ function fieldNode(field, message, saved, done) {
   const wrap = field.input === "checkbox"
     ? el("div", { class: "field" }, el("label", { class: "check", for: id }, control, field.label), error)
     : el("div", { class: wide ? "field wide" : "field" }, label, control, error);
-  if (field.source === "said" && value && !done) wrap.append(el("p", { class: "hint" }, "按您说的填，可改"));
+  const hint = el("p", { class: "hint", hidden: true });
+  const setHint = (text) => { hint.textContent = text; hint.hidden = false; };
+  if (field.source === "said" && value && !done) setHint("按您说的填，可改");
+  if (field.source === "proposed" && value && !done) setHint("采用了 AI 建议，可改");
+  wrap.append(hint);
   const setError = (text) => {
     error.textContent = text;
     error.hidden = !text;
@@ -209,5 +251,6 @@ function fieldNode(field, message, saved, done) {
     }
   };
   if (field.error) setError(field.error);
-  return { field, wrap, control, read, setError, mark: (missing) => { need.hidden = !missing; } };
+  const write = (text) => { control.value = text; setError(""); };
+  return { field, wrap, control, read, write, hint: setHint, setError, mark: (missing) => { need.hidden = !missing; } };
 }

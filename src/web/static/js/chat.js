@@ -258,10 +258,33 @@ function draw(message) {
   const node = el("article", { class: "msg msg-" + who + (message.generated ? " msg-ai" : ""), dataset: { seq: String(message.seq), from: message.from } });
   if (who !== "system" && who !== "visitor") node.append(renderMeta(message));
   const body = message.form
-    ? renderForm(message, { call, absorb, newest: () => newestForm() === message.seq, onChange: refresh })
+    ? renderForm(message, { call, absorb, proposal: () => (newestForm() === message.seq ? conversation.proposal : null), decide })
     : renderBody(message, { call, copy, headers });
   node.append(body);
   return node;
+}
+
+/** Takes over or leaves what a model proposes for the form. */
+async function decide(body) {
+  try {
+    const data = await call("POST", "/proposal", body);
+    if (data.conversation) setConversation(data.conversation);
+  } catch (problem) {
+    // It is not what is proposed any more: look what is.
+    if (problem instanceof Refused && problem.status === 409) catchUp();
+    throw problem;
+  }
+}
+
+/** The newest form shows what is proposed now. */
+function showProposal() {
+  const seq = newestForm();
+  const form = seq && log.querySelector(`.msg[data-seq="${seq}"] form.form`);
+  if (form && form.showProposal) {
+    const near = isNear();
+    form.showProposal();
+    if (near) toEnd();
+  }
 }
 
 function newestForm() {
@@ -289,7 +312,7 @@ function refresh() {
     if (!message) continue;
     const gap = !before || new Date(message.at) - new Date(before.at) > 10 * 60000;
     if (gap) node.before(el("p", { class: "when" }, el("time", { datetime: message.at }, clockTime(message.at))));
-    node.classList.toggle("msg-follow", !gap && before !== null && before.from === message.from && (before.author || {}).name === (message.author || {}).name);
+    node.classList.toggle("msg-follow", !gap && before !== null && isSameSpeaker(before, message));
     before = message;
   }
   const newest = newestForm();
@@ -304,6 +327,7 @@ function refresh() {
       if (stale) node.append(el("p", { class: "form-moved" }, filed ? "已提交，回执在下面" : "已更新，请看下面最新的登记表"));
     }
   }
+  showProposal();
   const last = messages.get(lastSeq);
   if (last && last.from !== "visitor" && (last.quick_replies || []).length > 0 && conversation.state !== "closed") {
     const row = el("div", { class: "quick", role: "group", "aria-label": "可以直接点选" });
@@ -312,6 +336,11 @@ function refresh() {
     const node = log.querySelector(`.msg[data-seq="${lastSeq}"]`);
     if (node) node.append(row);
   }
+}
+
+/** Whether a message may stand under the header of the one before: what a model wrote never does under that of a rule. */
+function isSameSpeaker(before, message) {
+  return before.from === message.from && (before.author || {}).name === (message.author || {}).name && Boolean(before.generated) === Boolean(message.generated);
 }
 
 async function copy(text) {
@@ -335,6 +364,9 @@ function showTyping(data) {
 
 function setConversation(next) {
   conversation = Object.assign({}, conversation, next);
+  // A conversation as the server tells it says of a proposal that there is one, or nothing.
+  if (next.id) conversation.proposal = next.proposal || null;
+  showProposal();
   const officer = conversation.officer || conversation.author || {};
   const ahead = conversation.queue_position;
   const lines = {
