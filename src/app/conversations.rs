@@ -13,6 +13,8 @@ mod lists;
 mod presence;
 mod promised;
 
+use std::collections::HashSet;
+
 use jiff::Timestamp;
 use serde_json::json;
 
@@ -44,7 +46,7 @@ use crate::{
         ids::{ConversationId, OfficerId, SuggestionId},
     },
     store::{
-        StoreError, Tx,
+        StoreError, Tx, cases,
         conversations::{self, Reach},
         officers,
         promises::{self, NewPromise},
@@ -119,10 +121,14 @@ fn reach(officer: &Officer) -> Reach {
     reach
 }
 
-/// Whether an officer may see a conversation: the same rule for one that is loaded.
-fn visible(officer: &Officer, row: &ConversationRow) -> bool {
+/// Whether an officer may see a conversation: the same rule for one that is loaded. What a sealed case (作风问题) came
+/// out of is closed to everybody but its own officer and those of discipline, unless the visitor waits for a person.
+fn visible(officer: &Officer, row: &ConversationRow, sealed: bool) -> bool {
     if row.officer_id.as_deref() == Some(officer.id.to_string().as_str()) {
         return true;
+    }
+    if sealed && row.state != "queued" && !officer.has(Role::Discipline) {
+        return false;
     }
     let reach = reach(officer);
     match row.unit.as_ref() {
@@ -139,7 +145,25 @@ pub(super) async fn may_see(tx: &mut Tx, officer: &Officer, id: ConversationId) 
     if !officer.permits(Permission::Converse) {
         return Ok(false);
     }
-    Ok(conversations::find(tx, id).await?.is_some_and(|row| visible(officer, &row)))
+    let row = conversations::find(tx, id).await?;
+    Ok(seen(tx, officer, row).await?.is_some())
+}
+
+/// Which of these conversations a sealed case came out of.
+async fn sealed_among(tx: &mut Tx, rows: &[ConversationRow]) -> Result<HashSet<String>, AppError> {
+    let ids: Vec<&str> = rows.iter().map(|row| row.id.as_str()).collect();
+    Ok(cases::sealed_conversations(tx, &ids).await?)
+}
+
+/// The row, if the officer may see it.
+async fn seen(
+    tx: &mut Tx,
+    officer: &Officer,
+    row: Option<ConversationRow>,
+) -> Result<Option<ConversationRow>, AppError> {
+    let Some(row) = row else { return Ok(None) };
+    let sealed = !cases::sealed_conversations(tx, &[&row.id]).await?.is_empty();
+    Ok(visible(officer, &row, sealed).then_some(row))
 }
 
 fn owns(officer: &Officer, row: &ConversationRow) -> bool {
@@ -148,7 +172,8 @@ fn owns(officer: &Officer, row: &ConversationRow) -> bool {
 
 async fn load(tx: &mut Tx, officer: &Officer, id: ConversationId) -> Result<ConversationRow, AppError> {
     // What does not exist and what may not be seen look the same.
-    conversations::find(tx, id).await?.filter(|row| visible(officer, row)).ok_or(AppError::NotFound)
+    let row = conversations::find(tx, id).await?;
+    seen(tx, officer, row).await?.ok_or(AppError::NotFound)
 }
 
 async fn name_of(tx: &mut Tx, id: Option<&str>) -> Result<Option<String>, AppError> {
@@ -252,7 +277,7 @@ pub async fn claim(
     let now = app.now();
     let mut tx = app.db.write().await?;
     let held = conversations::hold(&mut tx, id).await?;
-    let mut row = held.filter(|row| visible(officer, row)).ok_or(AppError::NotFound)?;
+    let mut row = seen(&mut tx, officer, held).await?.ok_or(AppError::NotFound)?;
     if owns(officer, &row) {
         tx.rollback().await?;
         return Ok(row);

@@ -11,6 +11,8 @@ pub mod search;
 pub mod similar;
 pub mod turns;
 
+use std::collections::HashSet;
+
 use jiff::{Timestamp, civil::Date};
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -341,6 +343,18 @@ pub async fn of_code(tx: &mut Tx, code: &QueryCode) -> Result<Vec<Case>, StoreEr
         WHERE query_code = $1 ORDER BY number";
     let rows: Vec<CaseRow> = on_backend!(tx, |conn| sqlx::query_as(SQL).bind(code.as_str()).fetch_all(conn).await?);
     rows.into_iter().map(CaseRow::read).collect()
+}
+
+/// Which of these conversations a sealed case came out of.
+///
+/// # Errors
+/// `Database`.
+pub async fn sealed_conversations(tx: &mut Tx, ids: &[&str]) -> Result<HashSet<String>, StoreError> {
+    const SQL: &str = "SELECT DISTINCT conversation_id FROM cases \
+        WHERE sealed AND conversation_id IN (SELECT value ->> 0 FROM json_each($1))";
+    let json = json!(ids.iter().map(|id| [id]).collect::<Vec<_>>()).to_string();
+    let rows: Vec<(String,)> = on_backend!(tx, |conn| sqlx::query_as(SQL).bind(json.as_str()).fetch_all(conn).await?);
+    Ok(rows.into_iter().map(|(id,)| id).collect())
 }
 
 /// The cases of a conversation, newest first.

@@ -230,3 +230,33 @@ async fn the_first_login_with_the_one_time_password_leads_to_a_new_one() {
     let again = form("/login", "", format!("login=admin&password={new}&next=%2Fadmin")).await.expect(303);
     assert_eq!(place(&again), "/admin");
 }
+
+#[tokio::test]
+async fn the_conversation_behind_a_sealed_case_is_closed_to_the_desk() {
+    let app = TestApp::start().await;
+    let front = app.officer("front", &[(Role::FrontDesk, "")]).await;
+    let dispatcher = app.officer("dispatcher", &[(Role::Dispatcher, "")]).await;
+    let talk = async |words: &str| {
+        let visitor = app.visitor().await;
+        app.say(&visitor, "1", words).await.expect(200);
+        app.say(&visitor, "2", "企业：示例甲公司，联系人李四，电话13900139000").await.expect(200);
+        let filed = app.say(&visitor, "3", "提交").await.expect(200).json();
+        assert!(filed["replies"].to_string().contains("查询码"), "{filed}");
+        (visitor, filed["conversation"]["id"].as_str().expect("an id").to_owned())
+    };
+    let (_, plain) = talk("技改补助公示四个月了还没到账").await;
+    let (visitor, sealed) = talk("住建局窗口工作人员吃拿卡要，故意刁难我们，要求保密").await;
+    for officer in [&front, &dispatcher] {
+        app.get(&format!("/api/conversations/{plain}"), officer).await.expect(200);
+        app.get(&format!("/api/conversations/{sealed}"), officer).await.expect(404);
+        app.post(&format!("/api/conversations/{sealed}/claim"), officer, json!({})).await.expect(404);
+        app.post(&format!("/api/conversations/{sealed}/notes"), officer, json!({"text": "x"})).await.expect(404);
+        let listed = app.get("/api/conversations?state=bot", officer).await.expect(200).text();
+        assert!(listed.contains(&plain) && !listed.contains(&sealed), "{listed}");
+    }
+    // Who asks for a person is answered by one.
+    app.say(&visitor, "4", "再不解决我就从楼上跳下去").await.expect(200);
+    app.get(&format!("/api/conversations/{sealed}"), &front).await.expect(200);
+    app.post(&format!("/api/conversations/{sealed}/claim"), &front, json!({})).await.expect(200);
+    app.get(&format!("/api/conversations/{sealed}"), &dispatcher).await.expect(404);
+}

@@ -2,7 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{ConversationRow, MESSAGES, MessageRow, NoteRow, PromiseRow, allowed, load, name_of, reach, visible};
+use super::{
+    ConversationRow, MESSAGES, MessageRow, NoteRow, PromiseRow, allowed, load, name_of, reach, sealed_among, visible,
+};
 use crate::{
     app::{
         App, AppError, Officer, dialogue_codec,
@@ -136,9 +138,10 @@ pub async fn list(app: &App, officer: &Officer, query: &Query) -> Result<Page, A
         };
         let page = conversations::list(&mut tx, &filter, 200).await?;
         let last = page.len() < 200;
+        let sealed = sealed_among(&mut tx, &page).await?;
         for row in page {
             before = Some((row.changed_at, row.id.clone()));
-            if visible(officer, &row) {
+            if visible(officer, &row, sealed.contains(&row.id)) {
                 rows.push(row);
                 if rows.len() == limit {
                     next.clone_from(&before);

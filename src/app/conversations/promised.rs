@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::{may_see, visible};
+use super::{ConversationRow, may_see, sealed_among, visible};
 use crate::{
     app::{App, AppError, Officer},
     domain::access::Permission,
@@ -43,7 +43,9 @@ pub async fn open_promises(app: &App, officer: &Officer) -> Result<Vec<PromiseRo
     ids.sort_unstable();
     ids.dedup();
     let rows = conversations::find_many(&mut tx, &ids).await?;
-    let seen: HashSet<&str> = rows.iter().filter(|row| visible(officer, row)).map(|row| row.id.as_str()).collect();
+    let sealed = sealed_among(&mut tx, &rows).await?;
+    let open_to = |row: &&ConversationRow| visible(officer, row, sealed.contains(&row.id));
+    let seen: HashSet<&str> = rows.iter().filter(open_to).map(|row| row.id.as_str()).collect();
     open.retain(|promise| seen.contains(promise.conversation_id.as_str()));
     Ok(open)
 }
