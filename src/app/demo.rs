@@ -95,13 +95,21 @@ fn people(app: &App) -> Vec<(String, String, Roles)> {
         let short = &unit.short_name;
         let own = |role: Role| (role, slug.to_owned());
         let suffix = if slug == "zjj" { String::new() } else { format!("-{slug}") };
-        let mut handler = vec![own(Role::Handler)];
-        if slug == "zfb" {
-            handler.push(own(Role::Discipline));
-        }
+        // Sealed cases are in the hands of discipline alone: whoever handles them and whoever signs belongs to it.
+        let of_discipline = |role: Role| {
+            let mut roles = vec![own(role)];
+            if slug == "zfb" {
+                roles.push(own(Role::Discipline));
+            }
+            roles
+        };
         people.push((format!("dengji{suffix}"), format!("{short}登记员（演示）"), vec![own(Role::UnitClerk)]));
-        people.push((format!("chengban{suffix}"), format!("{short}承办人（演示）"), handler));
-        people.push((format!("fenguan{suffix}"), format!("{short}分管负责人（演示）"), vec![own(Role::UnitLeader)]));
+        people.push((format!("chengban{suffix}"), format!("{short}承办人（演示）"), of_discipline(Role::Handler)));
+        people.push((
+            format!("fenguan{suffix}"),
+            format!("{short}分管负责人（演示）"),
+            of_discipline(Role::UnitLeader),
+        ));
     }
     people
 }
