@@ -107,6 +107,8 @@ pub struct Topic {
     pub label: String,
     /// Slots to ask for before filing.
     pub must_ask: Vec<String>,
+    /// What the enterprise is told before it files such a matter: the path that leads further.
+    pub guidance: Option<String>,
     /// Which place decides.
     pub place_basis: PlaceBasis,
     /// The type that a matter on this topic has when its words do not say.
@@ -248,6 +250,7 @@ impl Topic {
             group: block.group,
             label: block.label,
             must_ask: block.ask,
+            guidance: block.guidance,
             place_basis,
             default_type,
             board: block.board,

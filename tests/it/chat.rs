@@ -347,3 +347,16 @@ async fn a_file_is_open_to_the_desk_and_to_no_other_unit() {
     let unknown = path.replace(file["attachment"]["id"].as_str().expect("id"), "01934567-89ab-7000-8000-000000000001");
     app.get(&unknown, &desk).await.expect(404);
 }
+
+#[tokio::test]
+async fn a_private_debt_is_told_its_path_before_it_is_filed() {
+    let app = TestApp::start().await;
+    let token = app.visitor().await;
+    let answer = app.say(&token, "1", "一个私人老板开的小厂欠我货款20万两年了不还，我要投诉").await.expect(200).json();
+    let text = answer["replies"][0]["text"].as_str().expect("a text");
+    assert!(text.contains("不属于《保障中小企业款项支付条例》") && text.contains("调解"), "{text}");
+    let other = app.visitor().await;
+    let answer =
+        app.say(&other, "1", "某国企拖欠我们工程款80万元，合同到期一年半了，没有起诉").await.expect(200).json();
+    assert!(!answer["replies"].to_string().contains("不属于《保障"), "{answer}");
+}

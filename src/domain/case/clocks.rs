@@ -263,6 +263,7 @@ impl Case {
         let today = env.schedule.civil(env.now).date();
         let facts = PolicyFacts {
             case_type: self.case_type,
+            topic: self.topic.as_deref(),
             channel: self.channel,
             region: (!self.region.is_empty()).then_some(self.region.as_str()),
             on: today,

@@ -303,7 +303,9 @@ impl Step<'_> {
         }
         self.case.complexity = complexity.or(self.case.complexity);
         let (now, env) = (self.now(), self.env);
-        if case_type.is_some_and(|new| new != before.0) {
+        // Which arrears the law reaches is told by the topic.
+        let of_arrears = self.case.case_type == CaseType::Arrears && !same_topic;
+        if case_type.is_some_and(|new| new != before.0) || of_arrears {
             self.case.choose_policy(env);
         }
         if let Some((start, due_before)) = self.case.clock(ClockKey::K5).map(|clock| (clock.started_at, clock.due_at)) {
@@ -313,6 +315,7 @@ impl Step<'_> {
                     .book
                     .profile(&self.case.requirements.profile)
                     .map(|p| self.case.answer_limit(p, start, env).limit),
+        let same_topic = topic.is_none_or(|new| self.case.topic.as_deref() == Some(new));
             };
             if let (Some(limit), Some(clock)) =
                 (limit, self.case.clocks.iter_mut().rev().find(|clock| clock.key == ClockKey::K5))

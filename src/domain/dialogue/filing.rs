@@ -204,6 +204,17 @@ impl Turn<'_> {
         // What is only wanted is asked for once; what is required again, up to the limit.
         let ask = if first { !missing.is_empty() } else { !required.is_empty() } && form.asked < MAX_QUESTIONS;
         let mut text = lead.to_owned();
+        if first {
+            // Where the matter cannot lead to what is hoped for, that is said before anything is asked.
+            for guidance in form
+                .kept()
+                .filter_map(|m| m.topic.as_deref())
+                .filter_map(|t| self.env.knowledge.topic(t))
+                .filter_map(|t| t.guidance)
+            {
+                text.push_str(&guidance);
+            }
+        }
         if ask {
             form.asked += 1;
             let listed = if first { &missing } else { &required };

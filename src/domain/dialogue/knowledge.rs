@@ -94,6 +94,8 @@ pub struct TopicInfo {
     pub slots: Vec<String>,
     /// The type that its matters usually have, where one is usual: 拖欠账款.
     pub usual_type: Option<CaseType>,
+    /// What is told before such a matter is filed.
+    pub guidance: Option<String>,
 }
 
 /// What a message was read as.

@@ -166,7 +166,7 @@ impl Knowledge for Small {
     }
 
     fn topic(&self, code: &str) -> Option<TopicInfo> {
-        Some(TopicInfo { label: code.to_owned(), slots: vec!["批次".to_owned()], usual_type: None })
+        Some(TopicInfo { label: code.to_owned(), slots: vec!["批次".to_owned()], guidance: None, usual_type: None })
     }
 
     fn is_open(&self, _: Timestamp) -> bool {

@@ -308,6 +308,7 @@ impl Knowledge for Shipped<'_> {
             label: t.label.clone(),
             slots: t.must_ask.clone(),
             usual_type: t.default_type,
+            guidance: t.guidance.clone(),
         })
     }
 

@@ -248,6 +248,7 @@ struct ProfileFile {
 struct AppliesFile {
     #[serde(deserialize_with = "words")]
     types: Vec<CaseType>,
+    not_topics: Vec<String>,
     #[serde(deserialize_with = "words")]
     channels: Vec<Channel>,
     regions: Vec<String>,
@@ -394,6 +395,7 @@ impl Profile {
             valid_to: file.valid_to,
             version: version(text),
             types: file.applies.types,
+            not_topics: file.applies.not_topics,
             channels: file.applies.channels,
             regions: file.applies.regions,
             channel_and_region: file.applies.channel_and_region,

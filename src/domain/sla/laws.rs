@@ -201,7 +201,7 @@ fn the_shipped_policies_give_the_limits_of_their_documents() {
 fn the_policy_is_chosen_by_type_then_channel_then_region() {
     let book = SlaBook::shipped();
     let check = |case_type, channel, region, on, expected: &str| {
-        let facts = PolicyFacts { case_type, channel, region, on };
+        let facts = PolicyFacts { case_type, topic: None, channel, region, on };
         let chosen = book.select(&facts, "fujian").unwrap();
         assert_eq!(chosen.profile.name, expected, "{facts:?}");
         assert!(chosen.reason.contains(&chosen.profile.basis));
@@ -217,7 +217,24 @@ fn the_policy_is_chosen_by_type_then_channel_then_region() {
     check(CaseType::Complaint, Channel::Counter, Some("350100"), day, "fujian");
     check(CaseType::Complaint, Channel::Web, None, day, "fujian");
     check(CaseType::Arrears, Channel::Web, None, date(2025, 5, 31), "fujian");
-    let late = PolicyFacts { case_type: CaseType::Help, channel: Channel::Web, region: None, on: date(2028, 1, 1) };
+    // 条例第二条: what a private debtor owes is no complaint under the regulation.
+    for (topic, expected) in [("ARREARS.GOV", "arrears"), ("ARREARS.BIG", "arrears"), ("ARREARS.PRIVATE", "fujian")] {
+        let facts = PolicyFacts {
+            case_type: CaseType::Arrears,
+            topic: Some(topic),
+            channel: Channel::Web,
+            region: Some("350000"),
+            on: day,
+        };
+        assert_eq!(book.select(&facts, "fujian").unwrap().profile.name, expected, "{topic}");
+    }
+    let late = PolicyFacts {
+        case_type: CaseType::Help,
+        topic: None,
+        channel: Channel::Web,
+        region: None,
+        on: date(2028, 1, 1),
+    };
     assert!(book.select(&late, "fujian").unwrap().reason.contains("不在有效期内"));
 }
 

@@ -321,6 +321,8 @@ pub struct Profile {
     pub version: String,
     /// Case types that always come under it (statutory special types).
     pub types: Vec<CaseType>,
+    /// Topics of these types that do not: the law behind the policy does not reach them.
+    pub not_topics: Vec<String>,
     /// Channels whose cases come under it.
     pub channels: Vec<Channel>,
     /// Administrative codes (prefixes) of accepting centres under it.
@@ -417,6 +419,8 @@ impl Profile {
 pub struct PolicyFacts<'a> {
     /// The type of the case.
     pub case_type: CaseType,
+    /// Its topic.
+    pub topic: Option<&'a str>,
     /// By which way it came in.
     pub channel: Channel,
     /// Administrative code of the centre that accepts it.
@@ -466,7 +470,10 @@ impl SlaBook {
     pub fn select(&self, facts: &PolicyFacts<'_>, default: &str) -> Option<Selection<'_>> {
         let usable = || self.profiles.iter().filter(|p| p.kind == ProfileKind::Profile && p.in_force(facts.on));
         let in_region = |p: &Profile| facts.region.is_some_and(|r| p.regions.iter().any(|code| covers(code, r)));
-        let by_type = usable().find(|p| p.types.contains(&facts.case_type));
+        let by_type = usable().find(|p| {
+            let excepted = facts.topic.is_some_and(|topic| p.not_topics.iter().any(|not| not == topic));
+            p.types.contains(&facts.case_type) && !excepted
+        });
         if let Some(profile) = by_type {
             let reason = format!("法定特殊类型“{}”,适用{}", facts.case_type.label(), profile.basis);
             return Some(Selection { profile, reason });

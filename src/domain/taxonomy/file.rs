@@ -34,6 +34,8 @@ pub(super) struct TopicBlock {
     pub(super) label: String,
     #[serde(default)]
     pub(super) ask: Vec<String>,
+    #[serde(default)]
+    pub(super) guidance: Option<String>,
     pub(super) place: String,
     pub(super) board: String,
     pub(super) category: String,
