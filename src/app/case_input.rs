@@ -384,6 +384,7 @@ impl ActionFields {
                 from_bot: self.from_bot.unwrap_or(false),
             },
             A::RejectDraft => I::RejectDraft { comment: text(self.comment.as_ref()) },
+                basis: opt(self.basis.as_ref()),
             A::SignOff => I::SignOff,
             A::ReleaseReply => I::ReleaseReply { note: opt(self.note.as_ref()) },
             A::RefuseReply => I::RefuseReply {

@@ -69,6 +69,7 @@ impl Step<'_> {
                 self.case.case_type = *case_type;
                 self.case.topic.clone_from(topic);
                 self.case.urgency = *urgency;
+                self.check_grade(*complexity)?;
                 self.case.complexity = *complexity;
                 self.case.overlay.repeat_of.clone_from(repeat_of);
                 self.accept(*duplicates_checked, *repeats)
@@ -103,8 +104,8 @@ impl Step<'_> {
             I::RequestExtension { days, reason } => self.request_extension(*days, reason),
             I::GrantExtension { days } => self.grant_extension(*days),
             I::RefuseExtension { reason } => self.refuse_extension(reason),
-            I::Regrade { case_type, topic, complexity, reason, due_on } => {
-                self.regrade(*case_type, topic.as_deref(), *complexity, reason, *due_on)
+            I::Regrade { case_type, topic, complexity, reason, basis, due_on } => {
+                self.regrade(*case_type, topic.as_deref(), *complexity, reason, basis.as_deref(), *due_on)
             }
             I::DraftReply { text, conclusion, from_bot } => self.draft_reply(text, *conclusion, *from_bot),
             I::RejectDraft { comment } => self.reject_draft(comment),

@@ -92,6 +92,7 @@ impl Step<'_> {
         complexity: Option<Complexity>,
         note: Option<&str>,
     ) -> Guard {
+        self.check_grade(complexity)?;
         if complexity.is_some() {
             self.case.complexity = complexity;
         }
@@ -290,9 +291,25 @@ impl Step<'_> {
         topic: Option<&str>,
         complexity: Option<Complexity>,
         reason: &str,
+        basis: Option<&str>,
         due_on: Option<Date>,
     ) -> Guard {
         let reason = need("reason", reason)?.to_owned();
+        let special = complexity == Some(Complexity::Special) && self.case.complexity != complexity;
+        if special {
+            need_some("basis", basis)?;
+            if self.case.clock(ClockKey::K5).is_none() {
+                return Err(TransitionError::Field {
+                    field: "complexity",
+                    message: "答复时限开始计算后才能定为特别疑难",
+                });
+            }
+            if due_on.is_none() {
+                return Err(TransitionError::Field {
+                    field: "due_on", message: "特别疑难须写明法定期限到哪一天"
+                });
+            }
+        }
         let status = self.case.status;
         self.go(status)?;
         let before = (self.case.case_type, self.case.complexity);
@@ -337,10 +354,20 @@ impl Step<'_> {
                 ("from_type", before.0.label(), false),
                 ("from_complexity", before.1.map_or("", Complexity::label), false),
                 ("reason", &reason, false),
+                ("basis", basis.unwrap_or_default(), false),
                 ("due", &due, true),
             ],
         );
         self.tell_enterprise("case_regraded");
+        Ok(())
+    }
+
+    /// 特别疑难 is a grade with a legal basis and its limit (C10): both come with a change of the grade, with nothing else.
+    pub(super) fn check_grade(&self, complexity: Option<Complexity>) -> Guard {
+        if complexity == Some(Complexity::Special) && self.case.complexity != complexity {
+            let message = "特别疑难须写明法定依据和期限，请用“调整分类分级”";
+            return Err(TransitionError::Field { field: "complexity", message });
+        }
         Ok(())
     }
 

@@ -197,6 +197,7 @@ pub enum ActionInput {
         topic: Option<String>,
         complexity: Option<Complexity>,
         reason: String,
+        basis: Option<String>,
         due_on: Option<Date>,
     },
     DraftReply {

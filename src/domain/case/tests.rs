@@ -827,6 +827,7 @@ fn the_xiangshan_clock_starts_with_the_delivery_and_has_no_extension() {
         topic: None,
         complexity: Some(Complexity::Hard),
         reason: "涉及多个部门".to_owned(),
+        basis: None,
         due_on,
     };
     story.refuses(&cast.leader, &harder(None), "case.role_not_allowed");
@@ -837,9 +838,43 @@ fn the_xiangshan_clock_starts_with_the_delivery_and_has_no_extension() {
         topic: None,
         complexity: Some(Complexity::Simple),
         reason: "核实后较简单".to_owned(),
+        basis: None,
         due_on: None,
     };
+    // C10: 特别疑难 needs its legal basis and its limit; nothing else sets it.
+    let special = |basis: Option<&str>, due_on| ActionInput::Regrade {
+        case_type: None,
+        topic: None,
+        complexity: Some(Complexity::Special),
+        reason: "须经听证".to_owned(),
+        basis: basis.map(str::to_owned),
+        due_on,
+    };
+    let day = Some(jiff::civil::date(2026, 12, 1));
+    story.refuses(&cast.dispatcher, &special(None, day), "case.field");
+    story.refuses(&cast.dispatcher, &special(Some("城乡规划法第五十条"), None), "case.field");
     story.at("2026-11-05T10:00:00").refuses(&cast.dispatcher, &simpler, "case.due_in_past");
+    story.act(&cast.dispatcher, special(Some("城乡规划法第五十条"), day));
+    assert_eq!(story.due(), at("2026-12-01T17:30:00"));
+}
+
+#[test]
+fn a_special_grade_is_not_set_at_acceptance_or_dispatch() {
+    let cast = cast();
+    let mut story = Story::fujian("2026-11-02T09:00:00");
+    let mut accepted = accept(&story.case);
+    if let ActionInput::Accept { complexity, .. } = &mut accepted {
+        *complexity = Some(Complexity::Special);
+    }
+    story.refuses(&cast.front, &accepted, "case.field");
+    story.accepted();
+    let special = ActionInput::Dispatch {
+        lead: "zjj".to_owned(),
+        assists: Vec::new(),
+        complexity: Some(Complexity::Special),
+        note: None,
+    };
+    story.refuses(&cast.dispatcher, &special, "case.field");
 }
 
 #[test]

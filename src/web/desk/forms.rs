@@ -42,6 +42,11 @@ macro_rules! choices {
     };
 }
 
+/// The grades that may be chosen in passing: 特别疑难 asks for more (C10).
+fn plain_grades(present: &str) -> Vec<Choice> {
+    choices!(Complexity, present).into_iter().filter(|c| c.value != "special" || present == "special").collect()
+}
+
 /// The pairs as choices; a single one is chosen.
 fn only(pairs: &[(String, String)]) -> Vec<Choice> {
     let present = if let [(value, _)] = pairs { value.as_str() } else { "" };
@@ -119,7 +124,7 @@ pub fn action_form(action: CaseAction, facts: &FormFacts) -> Option<ActionForm> 
                     ..Field::choose("topic", "主题", from_pairs(&facts.topics, &facts.topic))
                 },
                 Field::choose("urgency", "紧急程度", choices!(Urgency, &facts.urgency)),
-                Field::choose_option("complexity", "难易程度", choices!(Complexity, &facts.complexity)),
+                Field::choose_option("complexity", "难易程度", plain_grades(&facts.complexity)),
                 Field::tick("duplicates_checked", "已查过有没有重复", true),
             ],
         ),
@@ -188,7 +193,7 @@ pub fn action_form(action: CaseAction, facts: &FormFacts) -> Option<ActionForm> 
             vec![
                 facts.lead_field(),
                 facts.assists_field(),
-                Field::choose_option("complexity", "难易程度", choices!(Complexity, &facts.complexity)),
+                Field::choose_option("complexity", "难易程度", plain_grades(&facts.complexity)),
                 Field::note("note", "给承办单位的话（企业看不到）"),
             ],
         ),
@@ -343,6 +348,10 @@ pub fn action_form(action: CaseAction, facts: &FormFacts) -> Option<ActionForm> 
                 Field::choose_option("topic", "主题", from_pairs(&facts.topics, "")),
                 Field::choose_option("complexity", "难易程度", choices!(Complexity, "")),
                 Field::area("reason", "理由"),
+                Field::note("basis", "法定依据（定为特别疑难时）").needed_for("complexity", &["special"]),
+                Field::date_option("due_on", "答复期限到哪一天（特别疑难，或按新标准已过期时）")
+                    .needed_for("complexity", &["special"])
+                    .from(&facts.tomorrow),
             ],
         ),
         A::DraftReply => (
