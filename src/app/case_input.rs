@@ -12,7 +12,7 @@ use crate::domain::{
         ReplyRefusal, ReturnReason, SplitPart,
     },
     ids::{OfficerId, TaskId},
-    kinds::{CaseType, Complexity, Diversion, Urgency},
+    kinds::{CaseType, Complexity, Diversion, Urgency, Vocabulary},
 };
 
 /// A milestone of a plan.
@@ -200,8 +200,15 @@ fn word<T: std::str::FromStr>(field: &str, value: Option<&String>) -> Checked<Op
     opt(value).map(|text| text.parse().map_err(|_| wrong(field, "不是可用的取值"))).transpose()
 }
 
-fn need_word<T: std::str::FromStr>(field: &str, value: Option<&String>) -> Checked<T> {
-    word(field, value)?.ok_or_else(|| wrong(field, "缺少这个字段"))
+/// One of a closed set of words; a wrong one is answered with all that would do.
+fn choice<T: Vocabulary>(field: &str, value: Option<&String>) -> Checked<Option<T>> {
+    let would_do = || T::choices().iter().map(|(slug, label)| format!("{slug} {label}")).collect::<Vec<_>>().join("、");
+    let wrong_word = |_| wrong(field, &format!("不是可用的取值；可用：{}", would_do()));
+    opt(value).map(|text| text.parse().map_err(wrong_word)).transpose()
+}
+
+fn need_choice<T: Vocabulary>(field: &str, value: Option<&String>) -> Checked<T> {
+    choice(field, value)?.ok_or_else(|| wrong(field, "缺少这个字段"))
 }
 
 fn day(field: &str, value: Option<&String>) -> Checked<Option<Date>> {
@@ -281,18 +288,19 @@ impl ActionFields {
         let assists = self.assists.clone().unwrap_or_default();
         Ok(match action {
             A::Submit => I::Submit,
-            A::Refuse => {
-                I::Refuse { code: need_word::<Diversion>("code", self.code.as_ref())?, path: text(self.path.as_ref()) }
-            }
+            A::Refuse => I::Refuse {
+                code: need_choice::<Diversion>("code", self.code.as_ref())?,
+                path: text(self.path.as_ref()),
+            },
             A::Object => I::Object { text: text(self.text.as_ref()) },
             A::RequestInfo => I::RequestInfo { items: self.items.unwrap_or_default() },
             A::SupplyInfo => I::SupplyInfo { text: text(self.text.as_ref()) },
             A::LapseInfo => I::LapseInfo,
             A::Accept => I::Accept {
-                case_type: word::<CaseType>("type", self.case_type.as_ref())?.unwrap_or(case.case_type),
+                case_type: choice::<CaseType>("type", self.case_type.as_ref())?.unwrap_or(case.case_type),
                 topic: opt(self.topic.as_ref()).or_else(|| case.topic.clone()),
-                urgency: word::<Urgency>("urgency", self.urgency.as_ref())?.unwrap_or(case.urgency),
-                complexity: word::<Complexity>("complexity", self.complexity.as_ref())?.or(case.complexity),
+                urgency: choice::<Urgency>("urgency", self.urgency.as_ref())?.unwrap_or(case.urgency),
+                complexity: choice::<Complexity>("complexity", self.complexity.as_ref())?.or(case.complexity),
                 duplicates_checked: self.duplicates_checked.unwrap_or(true),
                 repeat_of: word::<CaseNumber>("repeat_of", self.repeat_of.as_ref())?
                     .or_else(|| case.overlay.repeat_of.clone()),
@@ -318,7 +326,7 @@ impl ActionFields {
                     None => case.proposed_assists.clone(),
                     Some(_) => Vec::new(),
                 }),
-                complexity: word("complexity", self.complexity.as_ref())?,
+                complexity: choice("complexity", self.complexity.as_ref())?,
                 note: opt(self.note.as_ref()),
             },
             A::SignIn => I::SignIn {
@@ -330,7 +338,7 @@ impl ActionFields {
                 I::Assign { handler: known.handler.clone().ok_or_else(|| wrong("handler", "缺少这个字段"))? }
             }
             A::RequestReturn => I::RequestReturn {
-                reason: word::<ReturnReason>("reason", self.reason.as_ref())?
+                reason: choice::<ReturnReason>("reason", self.reason.as_ref())?
                     .ok_or_else(|| wrong("reason", "请选退单原因"))?,
                 basis: text(self.basis.as_ref()),
                 proposed_unit: text(self.proposed_unit.as_ref()),
@@ -345,7 +353,7 @@ impl ActionFields {
             }
             A::RefuseReturn => I::RefuseReturn { reason, refused_before: known.refused_before },
             A::RecordContact => I::RecordContact {
-                method: word::<ContactMethod>("method", self.method.as_ref())?.unwrap_or(ContactMethod::Phone),
+                method: choice::<ContactMethod>("method", self.method.as_ref())?.unwrap_or(ContactMethod::Phone),
                 person: opt(self.person.as_ref()).unwrap_or_else(|| case.party.contact_name.clone()),
                 reached: self.reached.unwrap_or(true),
                 result: text(self.result.as_ref()),
@@ -362,7 +370,7 @@ impl ActionFields {
             A::AnswerAssist => I::AnswerAssist { task: self.task_of(known, false)?, text: text(self.text.as_ref()) },
             A::WaiveAssist => I::WaiveAssist { task: self.task_of(known, true)?, reason },
             A::Pause => I::Pause {
-                reason: need_word::<PauseReason>("reason", self.reason.as_ref())?,
+                reason: need_choice::<PauseReason>("reason", self.reason.as_ref())?,
                 explanation: text(self.explanation.as_ref()),
                 document: opt(self.document.as_ref()),
                 until_on: day("until_on", self.until_on.as_ref())?,
@@ -372,23 +380,23 @@ impl ActionFields {
             A::GrantExtension => I::GrantExtension { days: self.days },
             A::RefuseExtension => I::RefuseExtension { reason },
             A::Regrade => I::Regrade {
-                case_type: word("type", self.case_type.as_ref())?,
+                case_type: choice("type", self.case_type.as_ref())?,
                 topic: opt(self.topic.as_ref()),
-                complexity: word("complexity", self.complexity.as_ref())?,
+                complexity: choice("complexity", self.complexity.as_ref())?,
                 reason,
+                basis: opt(self.basis.as_ref()),
                 due_on: day("due_on", self.due_on.as_ref())?,
             },
             A::DraftReply => I::DraftReply {
                 text: text(self.text.as_ref()),
-                conclusion: need_word::<Conclusion>("conclusion", self.conclusion.as_ref())?,
+                conclusion: need_choice::<Conclusion>("conclusion", self.conclusion.as_ref())?,
                 from_bot: self.from_bot.unwrap_or(false),
             },
             A::RejectDraft => I::RejectDraft { comment: text(self.comment.as_ref()) },
-                basis: opt(self.basis.as_ref()),
             A::SignOff => I::SignOff,
             A::ReleaseReply => I::ReleaseReply { note: opt(self.note.as_ref()) },
             A::RefuseReply => I::RefuseReply {
-                reason: need_word::<ReplyRefusal>("reason", self.reason.as_ref())?,
+                reason: need_choice::<ReplyRefusal>("reason", self.reason.as_ref())?,
                 comment: text(self.comment.as_ref()),
             },
             A::Confirm => I::Confirm {
@@ -427,7 +435,7 @@ impl ActionFields {
                 evidence: text(self.evidence.as_ref()),
             },
             A::RequestClose => I::RequestClose {
-                conclusion: word::<Conclusion>("conclusion", self.conclusion.as_ref())?
+                conclusion: choice::<Conclusion>("conclusion", self.conclusion.as_ref())?
                     .or(case.conclusion)
                     .ok_or_else(|| wrong("conclusion", "缺少这个字段"))?,
                 basis: opt(self.basis.as_ref()),
@@ -455,7 +463,7 @@ impl ActionFields {
                     .into_iter()
                     .map(|part| {
                         Ok(SplitPart {
-                            case_type: word("parts", part.case_type.as_ref())?.unwrap_or(case.case_type),
+                            case_type: choice("parts", part.case_type.as_ref())?.unwrap_or(case.case_type),
                             topic: opt(part.topic.as_ref()),
                             title: part.title,
                             demand: part.demand,

@@ -355,9 +355,11 @@ pub(crate) fn refusal(error: &TransitionError, allowed: Vec<String>) -> AppError
             detail,
             errors: vec![super::FieldError::new(format!("/{field}"), *message)],
         },
-        TransitionError::UnknownUnit(_) => {
-            AppError::Invalid { code, errors: vec![super::FieldError::new("/lead", error.message())], detail }
-        }
+        TransitionError::UnknownUnit { field, .. } => AppError::Invalid {
+            code,
+            errors: vec![super::FieldError::new(format!("/{field}"), error.message())],
+            detail,
+        },
         TransitionError::ConclusionMismatch(_) => {
             AppError::Invalid { code, errors: vec![super::FieldError::new("/conclusion", error.message())], detail }
         }

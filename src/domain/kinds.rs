@@ -12,6 +12,12 @@ pub struct UnknownWord {
     pub value: String,
 }
 
+/// A closed set of words, each with the label that people read.
+pub trait Vocabulary: std::str::FromStr {
+    /// Slug and label of every word, in declaration order.
+    fn choices() -> Vec<(&'static str, &'static str)>;
+}
+
 /// Declares an enum with slugs and Chinese labels; either parses.
 #[macro_export]
 macro_rules! vocabulary {
@@ -32,6 +38,12 @@ macro_rules! vocabulary {
             /// The Chinese label shown to people.
             pub const fn label(self) -> &'static str {
                 match self { $(Self::$variant => $label),+ }
+            }
+        }
+
+        impl $crate::domain::kinds::Vocabulary for $name {
+            fn choices() -> Vec<(&'static str, &'static str)> {
+                Self::ALL.iter().map(|value| (value.as_str(), value.label())).collect()
             }
         }
 

@@ -41,9 +41,12 @@ pub struct Problem {
     /// Wrong fields.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<ProblemField>,
-    /// What the state or the role would allow instead.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub allowed: Vec<String>,
+    /// What the state or the role would allow instead; there, if only empty, whenever an action was refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub allowed_actions: Option<Vec<String>>,
+    /// The same under a shorter name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub allowed: Option<Vec<String>>,
     /// Reference number of a failure of the server, to be told to the operator.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reference: Option<String>,
@@ -68,7 +71,8 @@ impl Problem {
             detail: detail(code).unwrap_or_else(|| title(status)).to_owned(),
             code: code.to_owned(),
             errors: Vec::new(),
-            allowed: Vec::new(),
+            allowed_actions: None,
+            allowed: None,
             reference: None,
         }
     }
@@ -101,7 +105,10 @@ impl IntoResponse for WebError {
             }
             AppError::Forbidden { code, detail, allowed } | AppError::Conflict { code, detail, allowed } => {
                 let mut problem = Problem::new(status_of(&error), code);
-                problem.allowed.clone_from(allowed);
+                if !allowed.is_empty() || *code == "forbidden" || code.starts_with("case.") {
+                    problem.allowed_actions = Some(allowed.clone());
+                    problem.allowed = Some(allowed.clone());
+                }
                 if let Some(detail) = detail {
                     problem.detail.clone_from(detail);
                 }

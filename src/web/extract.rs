@@ -22,10 +22,15 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
     type Rejection = WebError;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, WebError> {
-        if !is_json(request.headers()) {
+        // What has no type may have no body either: clients leave both out where nothing is to be said.
+        let untyped = !request.headers().contains_key(header::CONTENT_TYPE);
+        if !untyped && !is_json(request.headers()) {
             return Err(WebError(AppError::Unsupported { code: "unsupported_media_type" }));
         }
         let bytes = whole(request, state).await?;
+        if untyped && !bytes.is_empty() {
+            return Err(WebError(AppError::Unsupported { code: "unsupported_media_type" }));
+        }
         // An empty body stands for an empty object: every field has its default.
         let bytes: &[u8] = if bytes.is_empty() { b"{}" } else { &bytes };
         parse(bytes).map(Self).map_err(WebError)

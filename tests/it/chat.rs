@@ -349,6 +349,19 @@ async fn a_file_is_open_to_the_desk_and_to_no_other_unit() {
 }
 
 #[tokio::test]
+async fn a_request_that_says_nothing_needs_no_body() {
+    let app = TestApp::start().await;
+    let started = app.call("POST", "/api/chat/sessions", None, None).await.expect(201).json();
+    let token = started["token"].as_str().expect("a token");
+    app.call("POST", "/api/chat/handoff", Some(token), None).await.expect(200);
+    let request = axum::http::Request::post("/api/chat/handoff")
+        .header(axum::http::header::AUTHORIZATION, format!("Bearer {token}"))
+        .body(axum::body::Body::from("{}"))
+        .expect("a request");
+    app.request(request).await.expect(415);
+}
+
+#[tokio::test]
 async fn a_private_debt_is_told_its_path_before_it_is_filed() {
     let app = TestApp::start().await;
     let token = app.visitor().await;

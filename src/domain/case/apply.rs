@@ -236,9 +236,9 @@ impl Step<'_> {
     }
 
     /// The unit exists, is active and has no part in the matter.
-    pub(super) fn check_unit(&self, slug: &str) -> Guard {
+    pub(super) fn check_unit(&self, field: &'static str, slug: &str) -> Guard {
         if (self.env.unit_name)(slug).is_none() {
-            return Err(TransitionError::UnknownUnit(slug.to_owned()));
+            return Err(TransitionError::UnknownUnit { field, unit: slug.to_owned() });
         }
         if self.case.recused.iter().any(|recused| recused == slug) {
             return Err(TransitionError::Recused(slug.to_owned()));

@@ -2,7 +2,7 @@
 
 use jiff::civil::Date;
 
-use super::apply::{Guard, Step, need};
+use super::apply::{Guard, Step, need, need_some};
 use crate::domain::{
     case::{
         event::EventKind,
@@ -20,7 +20,7 @@ impl Step<'_> {
     pub(super) fn mark_ownership_pending(&mut self, candidates: &[String], reason: &str) -> Guard {
         let reason = need("reason", reason)?.to_owned();
         for unit in candidates {
-            self.check_unit(unit)?;
+            self.check_unit("candidates", unit)?;
         }
         self.go(CaseStatus::OwnershipPending)?;
         let names: Vec<String> = candidates.iter().map(|unit| self.env.name_of(unit)).collect();
@@ -119,10 +119,10 @@ impl Step<'_> {
     /// starts it at delivery and it has not begun yet.
     fn send_to(&mut self, lead: &str, assists: &[String]) -> Guard {
         let lead = need("lead", lead)?.to_owned();
-        self.check_unit(&lead)?;
+        self.check_unit("lead", &lead)?;
         let mut others: Vec<String> = Vec::new();
         for unit in assists {
-            self.check_unit(unit)?;
+            self.check_unit("assists", unit)?;
             if *unit == lead {
                 return Err(TransitionError::Field {
                     field: "assists", message: "主办单位不能同时是协办单位"
@@ -222,7 +222,7 @@ impl Step<'_> {
             });
         }
         let proposed = need("proposed_unit", proposed_unit)?.to_owned();
-        self.check_unit(&proposed)?;
+        self.check_unit("proposed_unit", &proposed)?;
         let unit = self.case.lead_unit.clone().unwrap_or_default();
         if proposed == unit {
             return Err(TransitionError::Field { field: "proposed_unit", message: "建议单位不能是本单位" });
@@ -313,6 +313,7 @@ impl Step<'_> {
         let status = self.case.status;
         self.go(status)?;
         let before = (self.case.case_type, self.case.complexity);
+        let same_topic = topic.is_none_or(|new| self.case.topic.as_deref() == Some(new));
         self.case.case_type = case_type.unwrap_or(self.case.case_type);
         self.case.sealed |= self.case.case_type == CaseType::Conduct;
         if let Some(topic) = topic {
@@ -332,7 +333,6 @@ impl Step<'_> {
                     .book
                     .profile(&self.case.requirements.profile)
                     .map(|p| self.case.answer_limit(p, start, env).limit),
-        let same_topic = topic.is_none_or(|new| self.case.topic.as_deref() == Some(new));
             };
             if let (Some(limit), Some(clock)) =
                 (limit, self.case.clocks.iter_mut().rev().find(|clock| clock.key == ClockKey::K5))

@@ -59,8 +59,13 @@ pub enum TransitionError {
     #[error("unit {0} is recused")]
     Recused(String),
     /// The unit is not known or not active.
-    #[error("unit {0} is unknown")]
-    UnknownUnit(String),
+    #[error("field {field}: unit {unit} is unknown")]
+    UnknownUnit {
+        /// Name of the field.
+        field: &'static str,
+        /// What was given.
+        unit: String,
+    },
     /// The drafter may not sign.
     #[error("the drafter may not sign the reply")]
     DrafterMayNotSign,
@@ -129,7 +134,7 @@ impl TransitionError {
             Self::WindowOver(_) => "case.window_over",
             Self::AlreadyRuled => "case.already_ruled",
             Self::Recused(_) => "case.recused",
-            Self::UnknownUnit(_) => "case.unknown_unit",
+            Self::UnknownUnit { .. } => "case.unknown_unit",
             Self::DrafterMayNotSign => "case.drafter_may_not_sign",
             Self::HandlerMayNotVerify => "case.handler_may_not_verify",
             Self::RulerMayNotVerify => "case.ruler_may_not_verify",
@@ -165,7 +170,7 @@ impl TransitionError {
             Self::WindowOver(what) => format!("已超过期限：{what}"),
             Self::AlreadyRuled => "已裁定或已改派，不得再退单".to_owned(),
             Self::Recused(_) => "该单位是被反映对象，须回避".to_owned(),
-            Self::UnknownUnit(unit) => format!("没有这个单位：{unit}"),
+            Self::UnknownUnit { unit, .. } => format!("没有这个单位：{unit}"),
             Self::DrafterMayNotSign => "拟稿人不能审签本人拟的答复，请由分管负责人或AB岗审签".to_owned(),
             Self::HandlerMayNotVerify => "承办、拟稿、审签人员不能核实或复核本件".to_owned(),
             Self::RulerMayNotVerify => "裁定本件权属的人员不能核实本件".to_owned(),

@@ -86,7 +86,7 @@ impl Step<'_> {
     pub(super) fn ask_assist(&mut self, unit: &str, question: &str, due_on: Option<Date>) -> Guard {
         let unit = need("unit", unit)?.to_owned();
         let question = need("question", question)?.to_owned();
-        self.check_unit(&unit)?;
+        self.check_unit("unit", &unit)?;
         if self.case.lead_unit.as_deref() == Some(unit.as_str()) {
             return Err(TransitionError::Field { field: "unit", message: "协办单位不能是主办单位" });
         }

@@ -118,7 +118,7 @@ fn depends_on_fields(error: &TransitionError) -> bool {
         E::Field { .. }
             | E::ConclusionMismatch(_)
             | E::Recused(_)
-            | E::UnknownUnit(_)
+            | E::UnknownUnit { .. }
             | E::NoSuchTask
             | E::UnsafeText(_)
             | E::DueInPast
