@@ -260,3 +260,11 @@ async fn the_conversation_behind_a_sealed_case_is_closed_to_the_desk() {
     app.post(&format!("/api/conversations/{sealed}/claim"), &front, json!({})).await.expect(200);
     app.get(&format!("/api/conversations/{sealed}"), &dispatcher).await.expect(404);
 }
+
+#[tokio::test]
+async fn a_token_works_before_anybody_changed_the_first_password() {
+    let app = TestApp::start().await;
+    zhitong::app::auth::ensure_admin(&app.app).await.expect("an admin").expect("a password");
+    let (_, token) = zhitong::app::auth::create_token(&app.app, "admin", "test", None).await.expect("a token");
+    app.get("/api/admin/health", &token).await.expect(200);
+}
