@@ -509,12 +509,34 @@ fn check_password(password: &str, login: &str) -> Result<(), AppError> {
         "密码太长"
     } else if password.to_lowercase().contains(&login.to_lowercase()) {
         "密码不能包含登录名"
-    } else if password.chars().all(|c| password.starts_with(c)) {
-        "密码不能是同一个字符"
+    } else if is_easy(password) {
+        "密码太容易被猜中，请换一个，比如几个不相干的词"
     } else {
         return Ok(());
     };
     Err(AppError::field("/new_password", message))
+}
+
+/// Whether a password is among the first that anybody tries: a few letters over and over, a run on the keyboard, or a
+/// stock word with digits behind it.
+fn is_easy(password: &str) -> bool {
+    const RUNS: [&str; 7] = [
+        "01234567890123456789",
+        "98765432109876543210",
+        "abcdefghijklmnopqrstuvwxyz",
+        "qwertyuiopasdfghjklzxcvbnm",
+        "1qaz2wsx3edc4rfv5tgb6yhn",
+        "1q2w3e4r5t6y7u8i9o0p",
+        "qazwsxedcrfvtgbyhn",
+    ];
+    const WORDS: [&str; 9] =
+        ["password", "passw0rd", "admin", "zhitong", "welcome", "iloveyou", "woaini", "letmein", "qwerty"];
+    let plain: String = password.to_lowercase().replace('@', "a").chars().filter(|c| c.is_alphanumeric()).collect();
+    let different: std::collections::BTreeSet<char> = plain.chars().collect();
+    let rest = |word: &str| plain.strip_prefix(word).map(|rest| rest.chars().all(|c| c.is_ascii_digit()));
+    different.len() < 5
+        || RUNS.iter().any(|run| run.contains(plain.as_str()))
+        || WORDS.iter().any(|word| rest(word) == Some(true))
 }
 
 /// A password that can be read aloud: four groups without look-alikes, 79 bits.

@@ -262,6 +262,38 @@ async fn the_conversation_behind_a_sealed_case_is_closed_to_the_desk() {
 }
 
 #[tokio::test]
+async fn an_easy_password_is_refused() {
+    let app = TestApp::start().await;
+    let password = zhitong::app::auth::ensure_admin(&app.app).await.expect("an admin").expect("a password");
+    let login = app.call("POST", "/api/login", None, Some(json!({"login": "admin", "password": password}))).await;
+    let login = login.expect(200);
+    let (cookie, csrf) = (cookie_of(&login), login.json()["csrf"].as_str().expect("a token").to_owned());
+    for easy in [
+        "1234567890",
+        "0987654321",
+        "abcdefghij",
+        "qwertyuiop",
+        "1qaz2wsx3edc",
+        "Password123",
+        "P@ssw0rd2026",
+        "aaaaaaaaaaaa",
+        "abcabcabcabc",
+        "my-admin-word",
+        "zhitong12345",
+    ] {
+        let body = json!({"old_password": password, "new_password": easy});
+        let request = Request::post("/api/me/password")
+            .header(header::COOKIE, &cookie)
+            .header("x-csrf-token", &csrf)
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(Body::from(body.to_string()))
+            .expect("a request");
+        let answer = app.request(request).await.expect(422);
+        assert_eq!(answer.json()["errors"][0]["pointer"], "/new_password", "{easy}");
+    }
+}
+
+#[tokio::test]
 async fn a_token_works_before_anybody_changed_the_first_password() {
     let app = TestApp::start().await;
     zhitong::app::auth::ensure_admin(&app.app).await.expect("an admin").expect("a password");
