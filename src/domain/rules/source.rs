@@ -147,7 +147,7 @@ pub(super) fn repair(line: &str) -> Option<(String, Vec<String>)> {
                 if closes {
                     let ascii = if matches!(open, '‘' | '’' | '\'') { '\'' } else { '"' };
                     if c != ascii {
-                        note(format!("引号 {c}"));
+                        note(format!("中文引号 {c}"));
                     }
                     fixed.push(ascii);
                     quote = None;
@@ -171,13 +171,13 @@ pub(super) fn repair(line: &str) -> Option<(String, Vec<String>)> {
                     fixed.push(c);
                 }
                 '“' | '”' | '‘' | '’' => {
-                    note(format!("引号 {c}"));
+                    note(format!("中文引号 {c}"));
                     quote = Some(c);
                     fixed.push(if matches!(c, '“' | '”') { '"' } else { '\'' });
                 }
                 _ => match PUNCTUATION.iter().find(|(full, _)| *full == c) {
                     Some((_, ascii)) => {
-                        note(format!("标点 {c}"));
+                        note(format!("中文标点 {c}"));
                         fixed.push(*ascii);
                     }
                     None => fixed.push(c),
@@ -185,13 +185,21 @@ pub(super) fn repair(line: &str) -> Option<(String, Vec<String>)> {
             },
         }
     }
+    // 【rule】 was meant as [[rule]]: of these tables a file may hold several.
+    let header = fixed.trim().strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    if line.trim_start().starts_with('【') && header.is_some_and(|name| DOUBLE_HEADERS.contains(&name)) {
+        fixed = format!("[{}]", fixed.trim());
+    }
     let translated = translate_key(&fixed);
     if let Some((line, key)) = translated {
-        note(format!("中文字段名 {key}"));
+        note(format!("中文字段名“{key}”"));
         fixed = line;
     }
     (!wrong.is_empty()).then_some((fixed, wrong))
 }
+
+/// Tables that a rule file may hold several of.
+const DOUBLE_HEADERS: [&str; 5] = ["rule", "rule.cite", "rule.form.ask", "规则", "追问"];
 
 /// `编号 = "a"` → `id = "a"`, `[[规则]]` → `[[rule]]`.
 fn translate_key(line: &str) -> Option<(String, String)> {
@@ -238,7 +246,7 @@ pub(in crate::domain) fn syntax_error(file: &FileText<'_>, base: usize, error: &
                 "E001",
                 Level::Error,
                 at,
-                format!("写法有误：这一行用了中文的{}，要换成英文半角", wrong.join("、")),
+                format!("写法有误：这一行有{}，要换成英文半角的写法", wrong.join("、")),
                 Some(format!("改成：{}", fixed.trim())),
             )
         }
@@ -349,6 +357,8 @@ mod tests {
             ("any = [\"x\"，\"y\"]", Some("any = [\"x\",\"y\"]")),
             ("id ＝ \"a\"", Some("id = \"a\"")),
             ("【【rule】】", Some("[[rule]]")),
+            ("【rule】", Some("[[rule]]")),
+            ("【rule.when】", Some("[rule.when]")),
             ("【rule.when】", Some("[rule.when]")),
             ("编号 = \"a\"", Some("id = \"a\"")),
             ("[[规则]]", Some("[[rule]]")),
