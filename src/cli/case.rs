@@ -39,6 +39,9 @@ pub struct Args {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// 列出诉求件，按剩余时间排序
+    #[command(after_help = "示例：
+  zhitong case list --overdue
+  zhitong case list --status processing --unit zjj --json")]
     List {
         /// 状态，如 processing 或“办理中”
         #[arg(long)]
@@ -69,6 +72,9 @@ enum Command {
         json: bool,
     },
     /// 查看一件
+    #[command(after_help = "示例：
+  zhitong case show ZT20261126-0001K
+  zhitong case show ZT20261126-0001K --json")]
     Show {
         /// 编号
         number: String,

@@ -42,13 +42,21 @@ pub struct Args {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// 建表或升级表结构（可重复执行；服务启动时也会自动执行）
+    #[command(after_help = "示例：
+  zhitong db migrate")]
     Migrate,
     /// 热备份到一个新文件，并检查备份
+    #[command(after_help = "示例：
+  zhitong db backup
+  zhitong db backup /mnt/backup/zt.db")]
     Backup {
         /// 备份文件（缺省：data_dir/backup/zhitong-时间）；已存在的文件不会被覆盖
         file: Option<PathBuf>,
     },
     /// 从备份恢复；须先停止服务
+    #[command(after_help = "示例：
+  zhitong db restore /mnt/backup/zt.db
+  zhitong db restore /mnt/backup/zt.db --replace")]
     Restore {
         /// 备份文件
         file: PathBuf,
@@ -57,6 +65,9 @@ enum Command {
         replace: bool,
     },
     /// 检查数据库，或只检查一个备份文件
+    #[command(after_help = "示例：
+  zhitong db verify
+  zhitong db verify /mnt/backup/zt.db")]
     Verify {
         /// 备份文件；缺省检查配置的数据库
         file: Option<PathBuf>,

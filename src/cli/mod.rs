@@ -86,10 +86,45 @@ pub fn run() -> ExitCode {
     };
     match result {
         Ok(code) => code,
+        // Whoever reads the output has enough of it: `… | head`.
+        Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             // A closed pipe or terminal is no reason to fail a second time.
             let _ = writeln!(std::io::stderr().lock(), "zhitong: {error:#}");
             ExitCode::from(2)
         }
+    }
+}
+
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        cause.downcast_ref::<std::io::Error>().is_some_and(|cause| cause.kind() == std::io::ErrorKind::BrokenPipe)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn every_command_shows_examples_in_its_help() {
+        fn check(command: &clap::Command, path: &str) {
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            let above = command.get_subcommands().next().is_some();
+            assert!(above || help.contains("示例"), "{path}");
+            for below in command.get_subcommands() {
+                check(below, &format!("{path} {}", below.get_name()));
+            }
+        }
+        check(&Cli::command(), "zhitong");
+    }
+
+    #[test]
+    fn a_reader_who_has_enough_is_no_failure() {
+        let closed = anyhow::Error::from(std::io::Error::from(std::io::ErrorKind::BrokenPipe)).context("writing");
+        assert!(is_closed_pipe(&closed));
+        assert!(!is_closed_pipe(&anyhow::anyhow!("no database")));
     }
 }

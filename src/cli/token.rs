@@ -27,6 +27,8 @@ pub struct Args {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// 新建令牌：以某个账号的身份调用接口
+    #[command(after_help = "示例：
+  zhitong token create --user zuoxi --name 12345平台对接 --days 365")]
     Create {
         /// 账号登录名
         #[arg(long)]
@@ -39,12 +41,17 @@ enum Command {
         days: Option<u32>,
     },
     /// 列出令牌
+    #[command(after_help = "示例：
+  zhitong token list
+  zhitong token list --json")]
     List {
         /// 输出 JSON
         #[arg(long)]
         json: bool,
     },
     /// 吊销令牌
+    #[command(after_help = "示例：
+  zhitong token revoke 01931f3e-…")]
     Revoke {
         /// 令牌编号（见 list）
         id: String,

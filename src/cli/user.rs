@@ -38,6 +38,9 @@ pub struct Args {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// 新增账号
+    #[command(after_help = "示例：
+  zhitong user add zuoxi --name 张三 --role front_desk
+  zhitong user add chengban --name 李四 --role handler:zjj --role unit_clerk:zjj")]
     Add {
         /// 登录名
         login: String,
@@ -52,12 +55,18 @@ enum Command {
         stdin: bool,
     },
     /// 列出账号
+    #[command(after_help = "示例：
+  zhitong user list
+  zhitong user list --json")]
     List {
         /// 输出 JSON
         #[arg(long)]
         json: bool,
     },
     /// 重设密码
+    #[command(after_help = "示例：
+  zhitong user passwd zuoxi
+  echo '新密码' | zhitong user passwd zuoxi --stdin")]
     Passwd {
         /// 登录名
         login: String,
@@ -66,11 +75,15 @@ enum Command {
         stdin: bool,
     },
     /// 停用账号：立即失去登录
+    #[command(after_help = "示例：
+  zhitong user disable zuoxi")]
     Disable {
         /// 登录名
         login: String,
     },
     /// 恢复账号
+    #[command(after_help = "示例：
+  zhitong user enable zuoxi")]
     Enable {
         /// 登录名
         login: String,
