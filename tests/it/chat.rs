@@ -373,3 +373,19 @@ async fn a_private_debt_is_told_its_path_before_it_is_filed() {
         app.say(&other, "1", "某国企拖欠我们工程款80万元，合同到期一年半了，没有起诉").await.expect(200).json();
     assert!(!answer["replies"].to_string().contains("不属于《保障"), "{answer}");
 }
+
+#[tokio::test]
+async fn the_unit_that_a_complaint_names_in_passing_stands_in_the_form() {
+    let app = TestApp::start().await;
+    for words in
+        ["住建局窗口工作人员吃拿卡要，故意刁难我们", "住建局不作为，施工许可证材料交了三个月推诿不办，我要投诉"]
+    {
+        let token = app.visitor().await;
+        let answer = app.say(&token, "1", words).await.expect(200).json();
+        let form = &answer["replies"][0]["form"];
+        let fields = form["fields"].as_array().expect("fields");
+        let object = fields.iter().find(|field| field["key"] == "object").expect("the field");
+        assert_eq!(object["value"], "住建局", "{words}: {answer}");
+        assert!(!form["missing"].as_array().expect("a list").contains(&serde_json::json!("object")), "{words}");
+    }
+}

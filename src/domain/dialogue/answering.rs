@@ -468,6 +468,7 @@ impl Turn<'_> {
         }
         self.state.facts.absorb(extract::facts(original, self.env.today));
         form.take_facts(&self.state.facts, false);
+        form.take_objects();
         self.state.last_matter = Some(original.to_owned());
         self.state.clarify_rounds = 0;
         self.state.form = Some(form);

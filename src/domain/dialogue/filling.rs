@@ -174,6 +174,26 @@ impl CaseForm {
         changed
     }
 
+    /// Fills in the unit complained of, where the words named one in passing (“住建局窗口的人…”): what the route
+    /// already knows is not asked for.
+    pub(super) fn take_objects(&mut self) {
+        if !self.is_wanted(FieldKey::Object) || self.value(FieldKey::Object).is_some() {
+            return;
+        }
+        let mut named: Vec<&str> = Vec::new();
+        for object in self.kept().flat_map(|m| &m.objects) {
+            if !named.contains(&object.as_str()) {
+                named.push(object);
+            }
+        }
+        if named.is_empty() {
+            return;
+        }
+        let value = named.join("、");
+        let entry = self.fields.entry(FieldKey::Object).or_default();
+        *entry = FieldValue { value, source: Some(FieldSource::Said), error: None, proposed: entry.proposed.take() };
+    }
+
     /// Adds a matter as the rules read it. `false` when the form is full.
     pub(super) fn add_matter(
         &mut self,
@@ -289,6 +309,7 @@ impl CaseForm {
             .map(|(index, m)| {
                 let mut objects = m.objects.clone();
                 if let Some(object) = text(FieldKey::Object)
+                    && object != objects.join("、")
                     && !objects.contains(&object)
                     && matches!(
                         m.case_type,
