@@ -97,7 +97,7 @@ function add(message) {
   messages.set(message.seq, message);
   if (message.from === "visitor") settle(message);
   const near = isNear();
-  place(message);
+  const node = place(message);
   if (message.seq === lastSeq + 1) {
     while (messages.has(lastSeq + 1)) lastSeq += 1;
   } else if (message.seq > lastSeq) catchUp();
@@ -107,7 +107,8 @@ function add(message) {
   }
   lookForWechat(message);
   refresh();
-  if (near || message.from === "visitor") toEnd();
+  if (message.from === "visitor") toEnd();
+  else if (near) toNew(node);
   else $("more-below").hidden = false;
   if (embed && message.from !== "visitor") parent.postMessage({ type: "zhitong:message" }, "*");
 }
@@ -240,6 +241,15 @@ function isNear() {
 function toEnd() {
   requestAnimationFrame(() => { log.scrollTop = log.scrollHeight; $("more-below").hidden = true; });
 }
+/** Shows what came: its end, or its beginning where it is higher than the window (a form on a phone). */
+function toNew(node) {
+  requestAnimationFrame(() => {
+    const room = log.clientHeight - 24;
+    const tall = node && node.offsetHeight > room;
+    log.scrollTop = tall ? log.scrollTop + node.getBoundingClientRect().top - log.getBoundingClientRect().top - 8 : log.scrollHeight;
+    $("more-below").hidden = !tall || isNear();
+  });
+}
 
 function place(message) {
   const node = draw(message);
@@ -250,6 +260,7 @@ function place(message) {
   }
   if (after) after.after(node);
   else $("log-start").after(node);
+  return node;
 }
 
 function draw(message) {
