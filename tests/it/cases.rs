@@ -200,8 +200,10 @@ async fn wrong_state_wrong_role_and_wrong_fields_are_told_apart() {
     let (status, problem) = world.act("dispatcher", &number, "dispatch", json!({"lead": "zjj"})).await;
     assert_eq!((status.as_u16(), &problem["code"]), (409, &json!("case.transition_not_allowed")));
     assert!(problem["allowed"].as_array().expect("allowed").contains(&json!("accept")));
+    assert_eq!(problem["allowed_actions"], problem["allowed"]);
     let (status, problem) = world.act("auditor", &number, "accept", json!({})).await;
     assert_eq!(status.as_u16(), 403, "{problem}");
+    assert_eq!(problem["allowed_actions"], json!([]), "the list is there when nothing is allowed, too");
     let (status, problem) = world.act("verifier", &number, "accept", json!({})).await;
     assert_eq!((status.as_u16(), &problem["code"]), (403, &json!("case.role_not_allowed")));
     let (status, problem) = world.act("front", &number, "refuse", json!({"code": "D2"})).await;
@@ -419,6 +421,36 @@ async fn a_timer_deems_a_case_signed_once() {
 }
 
 #[tokio::test]
+async fn a_wrong_word_is_answered_with_the_words_that_would_do() {
+    let world = World::sqlite("2026-11-02T09:00:00").await;
+    let number = world.dispatched(fire(), "zjj").await;
+    let returned = |reason: &str, unit: &str| json!({"reason": reason, "basis": "三定规定", "proposed_unit": unit});
+    let (status, problem) = world.act("leader", &number, "request_return", returned("bogus", "xfj")).await;
+    assert_eq!(status.as_u16(), 422, "{problem}");
+    let message = problem["errors"][0]["message"].as_str().expect("a message");
+    assert!(message.contains("not_our_duty 不属本单位职责") && message.contains("duplicate"), "{message}");
+    let (status, problem) = world.act("leader", &number, "request_return", returned("not_our_duty", "nowhere")).await;
+    assert_eq!((status.as_u16(), &problem["errors"][0]["pointer"]), (422, &json!("/proposed_unit")), "{problem}");
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn what_a_private_debtor_owes_is_no_complaint_under_the_regulation() {
+    let world = World::sqlite("2026-11-02T09:00:00").await;
+    for (topic, policy) in [("ARREARS.BIG", "arrears"), ("ARREARS.PRIVATE", "fujian")] {
+        let (number, _) = world
+            .file(
+                json!({"words": "欠我们货款20万两年了不还", "enterprise": "示例甲公司", "contact_phone": "13800138000",
+                "type": "arrears", "topic": topic}),
+            )
+            .await;
+        let case = world.does("front", &number, "accept", json!({})).await;
+        assert_eq!(case["policy"]["name"], policy, "{topic}");
+    }
+    world.finish().await;
+}
+
+#[tokio::test]
 async fn the_demonstration_loads_once_on_both_databases() {
     for db in [Some(testing::sqlite().await), testing::postgres().await].into_iter().flatten() {
         let world = World::new(db, "2026-11-26T10:20:00").await;
@@ -441,6 +473,18 @@ async fn the_demonstration_loads_once_on_both_databases() {
         states.sort();
         states.dedup();
         assert!(states.len() >= 15, "{states:?}");
+        // A sealed case can be handled to its end: whoever signs for its unit belongs to discipline.
+        for login in ["chengban-zfb", "fenguan-zfb"] {
+            let (_, secret) = auth::create_token(&world.app, login, "test", None).await.expect("a token");
+            world.tokens.insert(login.to_owned(), secret);
+        }
+        let path = "/api/cases?type=conduct&status=processing";
+        let sealed = World::expect(world.get("chengban-zfb", path).await, 200);
+        let number = sealed["items"][0]["number"].as_str().expect("a sealed case in hand").to_owned();
+        let draft = json!({"text": "已核实，情况如下。", "conclusion": "substantiated"});
+        world.does("chengban-zfb", &number, "draft_reply", draft).await;
+        let signed = world.does("fenguan-zfb", &number, "sign_off", json!({})).await;
+        assert_eq!(signed["status"], "replied");
         let overdue = World::expect(world.get("shenji", "/api/cases?overdue=true").await, 200);
         assert!(overdue["items"].as_array().is_some_and(|items| !items.is_empty()));
         world.finish().await;
