@@ -86,14 +86,15 @@ impl Known {
 async fn all_rows(tx: &mut Tx) -> Vec<Known> {
     let units = "SELECT case_id, unit, part FROM case_units";
     let rows: Vec<(String, String, String)> =
-        on_backend!(tx, |conn| sqlx::query_as(units).fetch_all(conn).await).unwrap();
+        on_backend!(tx, |conn| sqlx::query_as(units).fetch_all(conn).await).expect("the store answers");
     let mut parts: BTreeMap<String, BTreeSet<(String, String)>> = BTreeMap::new();
     for (case, unit, part) in rows {
         parts.entry(case).or_default().insert((unit, part));
     }
     let cases = "SELECT id, number, round, status, case_type, topic, urgency, channel, title, enterprise, confidential, \
         sealed, lead_unit, proposed_lead, handler, due_at, due_clock, sort_due, labels, submitted_at, entered_at FROM cases";
-    let lines: Vec<CaseLine> = on_backend!(tx, |conn| sqlx::query_as(cases).fetch_all(conn).await).unwrap();
+    let lines: Vec<CaseLine> =
+        on_backend!(tx, |conn| sqlx::query_as(cases).fetch_all(conn).await).expect("the store answers");
     let mut known: Vec<Known> = lines
         .into_iter()
         .map(|line| Known { open: line.status != "closed", parts: parts.remove(&line.id).unwrap_or_default(), line })
@@ -112,13 +113,14 @@ fn ids<'a>(lines: impl Iterator<Item = &'a CaseLine>) -> Vec<&'a str> {
 }
 
 async fn walks_show_what_may_be_seen(db: &Db) {
-    let mut tx = db.write().await.unwrap();
+    let mut tx = db.write().await.expect("the store answers");
     for sql in FILL {
-        on_backend!(&mut tx, |conn| sqlx::query(sql).bind(CASES).execute(conn).await.map(|_| ())).unwrap();
+        on_backend!(&mut tx, |conn| sqlx::query(sql).bind(CASES).execute(conn).await.map(|_| ()))
+            .expect("the store answers");
     }
-    tx.commit().await.unwrap();
-    let me: OfficerId = OFFICER.parse().unwrap();
-    let mut tx = db.read().await.unwrap();
+    tx.commit().await.expect("the store answers");
+    let me: OfficerId = OFFICER.parse().expect("the store answers");
+    let mut tx = db.read().await.expect("the store answers");
     let known = all_rows(&mut tx).await;
     assert_eq!(known.len() as i64, CASES);
     let scopes = [
@@ -133,7 +135,7 @@ async fn walks_show_what_may_be_seen(db: &Db) {
         scope(false, false, &["nowhere"], &["nowhere"]),
         scope(false, false, &[], &[]),
     ];
-    let at = |ms: i64| Timestamp::from_millisecond(ms).unwrap();
+    let at = |ms: i64| Timestamp::from_millisecond(ms).expect("the store answers");
     let mut shown = 0;
     for scope in &scopes {
         for status in [None, Some("submitted"), Some("closed"), Some("archived")] {
@@ -151,7 +153,7 @@ async fn walks_show_what_may_be_seen(db: &Db) {
                                     && open.is_none_or(|open| case.open == open)
                             });
                             let wanted: Vec<&str> = ids(wanted.map(|case| &case.line)).into_iter().take(40).collect();
-                            let found = list::page(&mut tx, scope, &filter, None, 40).await.unwrap();
+                            let found = list::page(&mut tx, scope, &filter, None, 40).await.expect("the store answers");
                             assert_eq!(ids(found.iter()), wanted, "{scope:?} {filter:?}");
                             shown += wanted.len();
                         }
@@ -167,7 +169,7 @@ async fn walks_show_what_may_be_seen(db: &Db) {
                     && before.is_none_or(|before| case.line.sort_due < before.as_millisecond())
             };
             let wanted = (known.iter().filter(inside).count() as i64).min(MOST_COUNTED);
-            let found = turns::count_open(&mut tx, scope, from, before).await.unwrap();
+            let found = turns::count_open(&mut tx, scope, from, before).await.expect("the store answers");
             assert_eq!(found, wanted, "{scope:?} {from:?} {before:?}");
         }
         let turns = [
@@ -183,9 +185,10 @@ async fn walks_show_what_may_be_seen(db: &Db) {
                 .filter(|case| case.seen(scope) && turns.iter().any(|turn| case.waits(turn)))
                 .map(|case| &case.line)
                 .collect();
-            let count = turns::count(&mut tx, scope, turns).await.unwrap();
+            let count = turns::count(&mut tx, scope, turns).await.expect("the store answers");
             assert_eq!(count, (wanted.len() as i64).min(MOST_COUNTED), "{scope:?} {turns:?}");
-            let found = turns::page(&mut tx, scope, &Filter::default(), turns, None, 40).await.unwrap();
+            let found =
+                turns::page(&mut tx, scope, &Filter::default(), turns, None, 40).await.expect("the store answers");
             assert_eq!(ids(found.iter()), ids(wanted.into_iter().take(40)), "{scope:?} {turns:?}");
             shown += found.len();
         }

@@ -420,13 +420,12 @@ impl<'a> Turn<'a> {
         self.step("form");
         self.state.facts.absorb(facts);
         let told = told.join("，");
-        let reply = match &self.state.awaiting {
-            Awaiting::ProgressNumber { .. } => {
-                Reply::say(format!("已记下{told}。只凭姓名查不到，请发来编号和 10 位查询码；记不清可以转人工核实。"))
-            }
-            _ => Reply::say(format!("已记下{told}。请说说要咨询或反映的是什么事。")),
+        let then = if matches!(self.state.awaiting, Awaiting::ProgressNumber { .. }) {
+            "只凭姓名查不到，请发来编号和 10 位查询码；记不清可以转人工核实。"
+        } else {
+            "请说说要咨询或反映的是什么事。"
         };
-        self.say(reply.with_buttons(["转人工"]));
+        self.say(Reply::say(format!("已记下{told}。{then}")).with_buttons(["转人工"]));
         true
     }
 

@@ -348,7 +348,7 @@ fn build(
         .filter(|name| name.chars().count() >= 2)
         .collect();
     let mut builder = MatcherBuilder::new(organs.iter().map(String::as_str));
-    let mut topics = Topics { env, topics: Vec::new(), groups: Vec::new() };
+    let mut topics = Topics { env, known: Vec::new(), groups: Vec::new() };
     let mut rules = Vec::with_capacity(usable.len());
     let mut conditions = Vec::with_capacity(usable.len());
     let mut rule_topics = Vec::with_capacity(usable.len());
@@ -401,7 +401,7 @@ fn build(
             texts.extend(topic.map(|topic| (topic, normal)));
         }
     }
-    let topics = topics.topics;
+    let topics = topics.known;
     let (matcher, likeness) = std::thread::scope(|scope| {
         let likeness = scope.spawn(|| {
             let types = Likeness::learn(&types, CaseType::ALL.len());
@@ -416,13 +416,13 @@ fn build(
 /// The topics that rules and examples speak of, numbered as they turn up.
 struct Topics<'a> {
     env: &'a CompileEnv,
-    topics: Vec<Topic>,
+    known: Vec<Topic>,
     groups: Vec<String>,
 }
 
 impl Topics<'_> {
     fn number(&mut self, code: &str) -> u16 {
-        if let Some(n) = self.topics.iter().position(|t| t.code == code) {
+        if let Some(n) = self.known.iter().position(|t| t.code == code) {
             return n as u16;
         }
         let info = self.env.topics.get(code);
@@ -434,12 +434,12 @@ impl Topics<'_> {
             self.groups.push(name);
             self.groups.len() - 1
         });
-        self.topics.push(Topic {
+        self.known.push(Topic {
             code: code.to_owned(),
             group: group as u16,
             case_type: info.and_then(|i| i.case_type),
         });
-        self.topics.len() as u16 - 1
+        self.known.len() as u16 - 1
     }
 }
 

@@ -171,10 +171,8 @@ fn read_table(
     }
     if let Some((key, lessons)) = entry(table, "example") {
         let at = base + key.span().start;
-        let lessons = match lessons.get_ref() {
-            DeValue::Array(lessons) => lessons.iter().filter_map(|lesson| lesson.get_ref().as_table()).collect(),
-            _ => Vec::new(),
-        };
+        let lessons = lessons.get_ref().as_array().into_iter().flatten();
+        let lessons: Vec<&DeTable<'_>> = lessons.filter_map(|lesson| lesson.get_ref().as_table()).collect();
         if lessons.is_empty() {
             let help = Some("改成：[[example]]".to_owned());
             out.push(file.finding("E002", Level::Error, at, "教例要以 [[example]] 开头（两层方括号）", help));

@@ -109,7 +109,9 @@ impl Likeness {
             squares += *weight * *weight;
         }
         let length = squares.sqrt().max(f32::MIN_POSITIVE);
-        terms.iter_mut().for_each(|(_, weight)| *weight /= length);
+        for (_, weight) in terms {
+            *weight /= length;
+        }
     }
 
     /// The topics that a text in normal form is most like, best first; at most three.
@@ -139,7 +141,9 @@ impl Likeness {
         order.sort_unstable_by(|a, b| b.lead.total_cmp(&a.lead).then(a.topic.cmp(&b.topic)));
         let typical = order.get(3).or(order.last()).map_or(0.0, |like| like.lead);
         order.truncate(3);
-        order.iter_mut().for_each(|like| like.lead -= typical);
+        for like in &mut order {
+            like.lead -= typical;
+        }
         order
     }
 

@@ -112,14 +112,13 @@ pub async fn conversation(
         .follow(visitor.conversation)
         .ok_or(AppError::TooMany { code: "too_many_streams", retry_after_s: 30 })?;
     let mut ready = VecDeque::new();
-    let seq = match last.or(query.after) {
-        Some(seq) => seq,
-        None => {
-            let _turn = READS.acquire().await;
-            let info = Box::pin(chat::conversation(&app, visitor.conversation)).await?;
-            ready.extend(state_event(&info));
-            info.seq
-        }
+    let seq = if let Some(seq) = last.or(query.after) {
+        seq
+    } else {
+        let _turn = READS.acquire().await;
+        let info = Box::pin(chat::conversation(&app, visitor.conversation)).await?;
+        ready.extend(state_event(&info));
+        info.seq
     };
     let told = !ready.is_empty();
     let mut look = interval(LOOK_EVERY);

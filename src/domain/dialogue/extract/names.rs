@@ -252,9 +252,7 @@ fn name_before(text: &str, suffix: (usize, usize)) -> Option<(usize, String)> {
         start = at;
     }
     let mut core = text.get(start..suffix.0)?;
-    if core.chars().nth(1).is_none() {
-        return None;
-    }
+    core.chars().nth(1)?;
     // The last stop word before the suffix wins; one that stands at the very end leaves nothing.
     for stop in NOT_IN_NAME {
         if let Some(at) = core.rfind(stop) {

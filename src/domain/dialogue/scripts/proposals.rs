@@ -21,12 +21,10 @@ fn opened() -> (Talk, u32) {
 }
 
 fn asked(talk: &Talk) -> Option<u32> {
-    talk.effects.iter().find_map(|effect| match effect {
-        Effect::Classify { ticket, question } => {
-            assert!(!question.is_empty());
-            Some(*ticket)
-        }
-        _ => None,
+    talk.effects.iter().find_map(|effect| {
+        let Effect::Classify { ticket, question } = effect else { return None };
+        assert!(!question.is_empty());
+        Some(*ticket)
     })
 }
 
@@ -55,17 +53,17 @@ fn items(talk: &Talk) -> Vec<(K, String, bool)> {
 }
 
 fn shown(talk: &Talk) -> (Vec<K>, Vec<F>) {
-    let found = talk.effects.iter().find_map(|effect| match effect {
-        Effect::Proposed { shown, faults, .. } => Some((shown.clone(), faults.clone())),
-        _ => None,
+    let found = talk.effects.iter().find_map(|effect| {
+        let Effect::Proposed { shown, faults, .. } = effect else { return None };
+        Some((shown.clone(), faults.clone()))
     });
     found.expect("the journal hears of it")
 }
 
 fn ended(talk: &Talk) -> Vec<(K, O)> {
-    let ends = talk.effects.iter().filter_map(|effect| match effect {
-        Effect::ProposalEnded { ended, .. } => Some(ended.clone()),
-        _ => None,
+    let ends = talk.effects.iter().filter_map(|effect| {
+        let Effect::ProposalEnded { ended, .. } = effect else { return None };
+        Some(ended.clone())
     });
     ends.flatten().collect()
 }
@@ -138,9 +136,9 @@ fn what_the_model_proposes_waits_beside_the_form_until_it_is_taken_over() {
     assert_eq!(items(&talk), [(K::Topic, "PARK".to_owned(), false)], "the new card has the rest");
     talk.say("提交");
     assert_eq!(ended(&talk), [(K::Topic, O::Dropped)]);
-    let drafts = talk.effects.iter().find_map(|effect| match effect {
-        Effect::FileCases(drafts) => Some(drafts.clone()),
-        _ => None,
+    let drafts = talk.effects.iter().find_map(|effect| {
+        let Effect::FileCases(drafts) = effect else { return None };
+        Some(drafts.clone())
     });
     let drafts = drafts.expect("filed");
     assert_eq!((drafts[0].case_type, drafts[0].topic.as_deref()), (CaseType::Help, None));
