@@ -372,7 +372,7 @@ async fn a_switch_that_another_process_sets_breaks_off_what_is_under_way() {
         store::model::set_switch(&mut tx, true, "停", None, app.app.now()).await.expect("set");
         tx.commit().await.expect("committed");
     };
-    let run = tokio::time::timeout(Duration::from_secs(60), evaluation::run(&app.app, &questions, PLAIN, &|_| ()));
+    let run = tokio::time::timeout(Duration::from_mins(1), evaluation::run(&app.app, &questions, PLAIN, &|_| ()));
     let (outcome, ()) = tokio::join!(run, other_process);
     assert!(matches!(outcome.expect("it ends").expect("an outcome").stop, Some(Stop::Switched(_))));
     assert_eq!(model.count(), 1);
