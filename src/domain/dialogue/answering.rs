@@ -469,6 +469,9 @@ impl Turn<'_> {
         self.state.facts.absorb(extract::facts(original, self.env.today));
         form.take_facts(&self.state.facts, false);
         form.take_objects();
+        if extract::wants_secrecy(original) {
+            form.mark_confidential();
+        }
         self.state.last_matter = Some(original.to_owned());
         self.state.clarify_rounds = 0;
         self.state.form = Some(form);

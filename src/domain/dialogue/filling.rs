@@ -231,14 +231,19 @@ impl CaseForm {
             confidence: matter.confidence,
         });
         if matter.sensitive || extract::wants_secrecy(&matter.text) {
-            self.fields.entry(FieldKey::Confidential).or_insert_with(|| FieldValue {
-                value: "是".to_owned(),
-                source: Some(FieldSource::Said),
-                error: None,
-                proposed: None,
-            });
+            self.mark_confidential();
         }
         true
+    }
+
+    /// Asks for secrecy, unless something was said about it.
+    pub(super) fn mark_confidential(&mut self) {
+        self.fields.entry(FieldKey::Confidential).or_insert_with(|| FieldValue {
+            value: "是".to_owned(),
+            source: Some(FieldSource::Said),
+            error: None,
+            proposed: None,
+        });
     }
 
     /// What the matter is with the new words added, while the form holds a single one of which little was told; `brief`
