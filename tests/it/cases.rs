@@ -424,7 +424,8 @@ async fn a_timer_deems_a_case_signed_once() {
 async fn a_wrong_word_is_answered_with_the_words_that_would_do() {
     let world = World::sqlite("2026-11-02T09:00:00").await;
     let number = world.dispatched(fire(), "zjj").await;
-    let returned = |reason: &str, unit: &str| json!({"reason": reason, "basis": "三定规定第三条第五项", "proposed_unit": unit});
+    let returned =
+        |reason: &str, unit: &str| json!({"reason": reason, "basis": "三定规定第三条第五项", "proposed_unit": unit});
     let (status, problem) = world.act("leader", &number, "request_return", returned("bogus", "xfj")).await;
     assert_eq!(status.as_u16(), 422, "{problem}");
     let message = problem["errors"][0]["message"].as_str().expect("a message");
