@@ -146,6 +146,7 @@ fn build() -> Value {
             finish(operation, known);
         }
     }
+    spare_bodies(&mut document);
     tighten(&mut document);
     document["components"]["securitySchemes"] = json!({
         "visitor": { "type": "http", "scheme": "bearer",
@@ -155,6 +156,27 @@ fn build() -> Value {
             "description": "Session cookie (`zhitong` over plain http); unsafe requests need X-CSRF-Token or Origin" },
     });
     document
+}
+
+/// A body without required fields may be left out: nothing is read as `{}`.
+fn spare_bodies(document: &mut Value) {
+    let needs = |name: &str| -> bool {
+        let schema = &document["components"]["schemas"][name];
+        schema["type"] != "object" || schema["required"].as_array().is_some_and(|fields| !fields.is_empty())
+    };
+    let mut spared: Vec<(String, String)> = Vec::new();
+    for (path, operations) in document["paths"].as_object().into_iter().flatten() {
+        for (method, operation) in operations.as_object().into_iter().flatten() {
+            let schema = &operation["requestBody"]["content"]["application/json"]["schema"]["$ref"];
+            let name = schema.as_str().and_then(|reference| reference.rsplit('/').next());
+            if name.is_some_and(|name| !needs(name)) {
+                spared.push((path.clone(), method.clone()));
+            }
+        }
+    }
+    for (path, method) in spared {
+        document["paths"][path][method]["requestBody"]["required"] = json!(false);
+    }
 }
 
 /// Adds security and the error answers that every route of its kind has.
