@@ -359,6 +359,10 @@ async fn a_request_that_says_nothing_needs_no_body() {
         .body(axum::body::Body::from("{}"))
         .expect("a request");
     app.request(request).await.expect(415);
+    for wrong in [json!({ "profile": [] }), json!({ "profile": ["某某"] }), json!({ "identity": ["u", "00"] })] {
+        app.call("POST", "/api/chat/sessions", None, Some(wrong)).await.expect(422);
+    }
+    app.call("POST", "/api/chat/sessions", None, Some(json!({ "profile": null }))).await.expect(201);
 }
 
 #[tokio::test]

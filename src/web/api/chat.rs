@@ -65,9 +65,17 @@ pub struct SessionRequest {
     /// Language tag, e.g. `zh-CN`.
     pub locale: Option<String>,
     /// What the front end knows of the visitor.
+    #[serde(deserialize_with = "object")]
     pub profile: Option<Profile>,
     /// Identity vouched for by the embedding site.
+    #[serde(deserialize_with = "object")]
     pub identity: Option<Identity>,
+}
+
+/// An object as its type; an array, which serde would read as the fields in order, is refused.
+fn object<'de, D: serde::Deserializer<'de>, T: serde::de::DeserializeOwned>(from: D) -> Result<Option<T>, D::Error> {
+    let fields = Option::<serde_json::Map<String, serde_json::Value>>::deserialize(from)?;
+    fields.map(|fields| serde_json::from_value(fields.into())).transpose().map_err(serde::de::Error::custom)
 }
 
 /// What the front end knows of the visitor; nothing of it is taken as verified.
