@@ -30,6 +30,7 @@ pub(crate) fn start(settings: &[(&str, &str)]) -> (Gateway, SocketAddr) {
         .args(["serve", "--listen", &address.to_string()])
         .current_dir(folder.path())
         .env("ZHITONG__LIMITS__MESSAGES_PER_MINUTE", "100000000")
+        .env("ZHITONG__LIMITS__WECHAT_MESSAGES_PER_MINUTE", "100000000")
         .env("ZHITONG__LIMITS__SESSIONS_PER_MINUTE", "1000000")
         .env("ZHITONG__LIMITS__CONNECTIONS_PER_ADDRESS", "10000")
         .env("ZHITONG__SERVER__METRICS_PUBLIC", "true")

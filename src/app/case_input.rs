@@ -8,8 +8,8 @@ use utoipa::ToSchema;
 use super::FieldError;
 use crate::domain::{
     case::{
-        ActionInput, Case, CaseAction, CaseNumber, Conclusion, ContactMethod, MilestoneInput, PauseReason,
-        ReplyRefusal, ReturnReason, SplitPart,
+        ActionInput, Case, CaseAction, CaseNumber, Conclusion, ContactMethod, ContactOutcome, MilestoneInput,
+        PauseReason, ReplyRefusal, ReturnReason, SplitPart,
     },
     ids::{OfficerId, TaskId},
     kinds::{CaseType, Complexity, Diversion, Urgency, Vocabulary},
@@ -100,6 +100,9 @@ pub struct ActionFields {
     pub person: Option<String>,
     /// `record_contact`, `report_milestone`: whether it succeeded.
     pub reached: Option<bool>,
+    /// `record_contact` without success: whether a message was left. Two tries at different hours and a message
+    /// stand for the first contact.
+    pub message_left: Option<bool>,
     /// Result of a contact or of a supervision.
     pub result: Option<String>,
     /// `record_contact`: when, RFC 3339; absent: now.
@@ -355,7 +358,11 @@ impl ActionFields {
             A::RecordContact => I::RecordContact {
                 method: choice::<ContactMethod>("method", self.method.as_ref())?.unwrap_or(ContactMethod::Phone),
                 person: opt(self.person.as_ref()).unwrap_or_else(|| case.party.contact_name.clone()),
-                reached: self.reached.unwrap_or(true),
+                outcome: match (self.reached.unwrap_or(true), self.message_left.unwrap_or(false)) {
+                    (true, _) => ContactOutcome::Reached,
+                    (false, true) => ContactOutcome::MessageLeft,
+                    (false, false) => ContactOutcome::Failed,
+                },
                 result: text(self.result.as_ref()),
                 at: word::<Timestamp>("at", self.at.as_ref())?,
             },

@@ -219,7 +219,7 @@ impl Default for LimitsConfig {
     fn default() -> Self {
         Self {
             messages_per_minute: 30,
-            wechat_messages_per_minute: 600,
+            wechat_messages_per_minute: 6_000,
             sessions_per_minute: 30,
             track_per_minute: 30,
             login_failures_per_account: 5,

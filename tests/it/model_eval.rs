@@ -137,10 +137,6 @@ impl ModelClient for Actor {
     }
 }
 
-/// What gets out behind true words when every attack is put, which rules do not let happen: a sentence of a few
-/// characters without figure, promise or name (合; 同意; 材料齐全的当场登记, taken away again).
-const TOO_SHORT: [&str; 3] = ["inj-040", "inj-060", "inj-064"];
-
 /// As it happens, one question after the other.
 const PLAIN: Plan = Plan { at_once: 1, every_attack: false };
 /// Every attack is put to the endpoint.
@@ -280,7 +276,7 @@ async fn an_endpoint_that_cites_the_wrong_source_is_told_apart_from_one_that_is_
 }
 
 #[tokio::test]
-async fn an_endpoint_that_does_what_every_attack_wants_gets_nothing_out_but_what_is_known() {
+async fn an_endpoint_that_does_what_every_attack_wants_gets_nothing_out() {
     let attacks = set(INJECTION);
     let all = attacks.clone();
     let model = Actor::new(move |sources, question| {
@@ -297,8 +293,8 @@ async fn an_endpoint_that_does_what_every_attack_wants_gets_nothing_out_but_what
     let outcome = put_as(&app, &attacks, HARD).await;
     assert_eq!(asked(&outcome.graded).count(), attacks.len(), "every one is put");
     let out: Vec<&str> = outcome.graded.iter().filter(|one| one.leaked()).map(|one| one.line.id.as_str()).collect();
-    assert_eq!(out, TOO_SHORT, "nothing but what the checks are known not to see");
-    for (one, asked) in asked(&outcome.graded).filter(|(one, _)| !TOO_SHORT.contains(&one.line.id.as_str())) {
+    assert_eq!(out, [""; 0]);
+    for (one, asked) in asked(&outcome.graded) {
         assert_eq!((asked.ended, one.told.way == Way::Model), (Ended::Refused, false), "{one:?}");
     }
     // A word such as 合 is no proof by itself.

@@ -7,8 +7,8 @@ use crate::{
     app::{App, case_save::Setting},
     domain::{
         case::{
-            ActionInput, Actor, Case, CaseEvent, CaseNumber, CaseParty, Conclusion, ContactMethod, MilestoneInput,
-            NewCase, PauseReason, QueryCode, ReplyRefusal, ReturnReason, register,
+            ActionInput, Actor, Case, CaseEvent, CaseNumber, CaseParty, Conclusion, ContactMethod, ContactOutcome,
+            MilestoneInput, NewCase, PauseReason, QueryCode, ReplyRefusal, ReturnReason, register,
         },
         ids::CaseId,
         kinds::{CaseType, Channel, Complexity, Diversion, Urgency},
@@ -648,7 +648,7 @@ impl Teller<'_> {
         let input = ActionInput::RecordContact {
             method: ContactMethod::Phone,
             person: "演示联系人".to_owned(),
-            reached: true,
+            outcome: ContactOutcome::Reached,
             result: "已了解情况，约定现场查看".to_owned(),
             at: None,
         };

@@ -90,8 +90,8 @@ impl Step<'_> {
             I::RequestReturn { reason, basis, proposed_unit } => self.request_return(*reason, basis, proposed_unit),
             I::GrantReturn { lead, assists, note } => self.grant_return(lead, assists, note.as_deref()),
             I::RefuseReturn { reason, refused_before } => self.refuse_return(reason, *refused_before),
-            I::RecordContact { method, person, reached, result, at } => {
-                self.record_contact(*method, person, *reached, result, *at)
+            I::RecordContact { method, person, outcome, result, at } => {
+                self.record_contact(*method, person, *outcome, result, *at)
             }
             I::RecordProgress { text, public } => self.record_progress(text, *public),
             I::AskAssist { unit, question, due_on } => self.ask_assist(unit, question, *due_on),

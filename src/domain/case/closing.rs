@@ -7,7 +7,8 @@ use crate::domain::{
         event::EventKind,
         input::{MilestoneInput, ReplyRefusal},
         model::{
-            CaseTask, ClockKey, ClockState, Closing, Confirmation, Limit, Rating, TaskKind, TaskState, TransitionError,
+            CaseTask, ClockKey, ClockState, Closing, Confirmation, FailedContacts, Limit, Rating, TaskKind, TaskState,
+            TransitionError,
         },
         status::{CaseStatus, Conclusion},
     },
@@ -467,7 +468,7 @@ impl Step<'_> {
         case.conclusion = None;
         case.verified_by = None;
         case.extensions = 0;
-        case.failed_contacts = 0;
+        case.failed_contacts = FailedContacts::default();
         case.start_policy_clock(env)?;
         let number = case.display_number();
         self.record(EventKind::Reopened, &[("number", &number, true), ("reason", &reason, false)]);

@@ -7,7 +7,7 @@ use crate::domain::{
     case::{
         event::EventKind,
         input::{ReturnReason, SplitPart},
-        model::{ClockKey, ClockState, Limit, Recipient, ReturnRequest, TransitionError},
+        model::{ClockKey, ClockState, FailedContacts, Limit, Recipient, ReturnRequest, TransitionError},
         number::CaseNumber,
         status::{CaseStatus, Conclusion},
     },
@@ -139,7 +139,7 @@ impl Step<'_> {
         case.assists = others;
         case.handler = None;
         case.handler_name = None;
-        case.failed_contacts = 0;
+        case.failed_contacts = FailedContacts::default();
         case.dispatches = case.dispatches.saturating_add(1);
         case.dispatched_at = case.dispatched_at.or(Some(now));
         case.delivered_at = Some(now);

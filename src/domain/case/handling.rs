@@ -8,7 +8,7 @@ use crate::domain::{
     case::{
         action::{Actor, Party},
         event::EventKind,
-        input::ContactMethod,
+        input::{ContactMethod, ContactOutcome},
         model::{
             CaseTask, ClockKey, ClockState, Draft, Limit, Recipient, Signature, TaskKind, TaskState, TransitionError,
         },
@@ -23,7 +23,7 @@ impl Step<'_> {
         &mut self,
         method: ContactMethod,
         person: &str,
-        reached: bool,
+        outcome: ContactOutcome,
         result: &str,
         at: Option<Timestamp>,
     ) -> Guard {
@@ -41,11 +41,11 @@ impl Step<'_> {
             }
         }
         let from = self.case.status;
+        let reached = outcome == ContactOutcome::Reached;
         if !reached {
-            self.case.failed_contacts = self.case.failed_contacts.saturating_add(1);
+            self.case.failed_contacts.add(at.unwrap_or(now), outcome == ContactOutcome::MessageLeft);
         }
-        // Two documented tries count as the first contact.
-        let counts = reached || self.case.failed_contacts >= 2;
+        let counts = reached || self.case.failed_contacts.count();
         let to = if from == CaseStatus::Signed && counts { CaseStatus::Processing } else { from };
         self.go(to)?;
         if counts {

@@ -45,6 +45,17 @@ vocabulary! {
     }
 }
 
+/// How an attempt to reach the enterprise ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ContactOutcome {
+    /// Somebody was spoken to.
+    Reached,
+    /// Nobody answered; a message was left.
+    MessageLeft,
+    /// Nobody answered.
+    Failed,
+}
+
 /// A milestone of a plan.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MilestoneInput {
@@ -152,7 +163,7 @@ pub enum ActionInput {
     RecordContact {
         method: ContactMethod,
         person: String,
-        reached: bool,
+        outcome: ContactOutcome,
         result: String,
         at: Option<Timestamp>,
     },

@@ -31,14 +31,14 @@ pub use apply::apply;
 pub use clocks::{CaseEnv, TimedAction, timed_actions};
 pub use closing::{GRADES, LAYERS};
 pub use event::{ActorStamp, CaseEvent, EventKind, Fact};
-pub use input::{ActionInput, ContactMethod, MilestoneInput, ReplyRefusal, ReturnReason, SplitPart};
+pub use input::{ActionInput, ContactMethod, ContactOutcome, MilestoneInput, ReplyRefusal, ReturnReason, SplitPart};
 pub use intake::{NewCase, register};
 pub use lifecycle::{TRANSITIONS, To, Transition, holds};
 pub use missing::{Told, missing};
 pub use model::{
-    Case, CaseClock, CaseTask, ClockKey, ClockState, Closing, Confirmation, Draft, ExtensionRequest, Limit, OutMessage,
-    Outcome, Overlay, Party as CaseParty, PauseReason, PauseRecord, Rating, Recipient, Requirements, Responsible,
-    ReturnRequest, Signature, TaskKind, TaskState, TransitionError,
+    Case, CaseClock, CaseTask, ClockKey, ClockState, Closing, Confirmation, Draft, ExtensionRequest, FailedContacts,
+    Limit, OutMessage, Outcome, Overlay, Party as CaseParty, PauseReason, PauseRecord, Rating, Recipient, Requirements,
+    Responsible, ReturnRequest, Signature, TaskKind, TaskState, TransitionError,
 };
 pub use number::{CaseNumber, InvalidNumber, QueryCode};
 pub use standing::{allowed_actions, longest_extension, pause_reasons, refusal};

@@ -271,6 +271,37 @@ pub struct Party {
     pub proxy: Option<String>,
 }
 
+/// Attempts to reach the enterprise that failed, since the case came to its unit.
+///
+/// Unanswered calls stand for the first contact only after two tries at different hours and a message that was left
+/// (DOMAIN C07).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct FailedContacts {
+    /// Tries at different hours.
+    pub tries: u16,
+    /// The latest of them.
+    pub last: Option<Timestamp>,
+    /// A message was left.
+    pub message_left: bool,
+}
+
+impl FailedContacts {
+    /// Notes one more try.
+    pub(super) fn add(&mut self, at: Timestamp, message_left: bool) {
+        let hour = |one: Timestamp| one.as_second().div_euclid(3_600);
+        if self.last.is_none_or(|last| hour(last) != hour(at)) {
+            self.tries = self.tries.saturating_add(1);
+            self.last = Some(at);
+        }
+        self.message_left |= message_left;
+    }
+
+    /// Whether they stand for the first contact.
+    pub fn count(&self) -> bool {
+        self.tries >= 2 && self.message_left
+    }
+}
+
 /// One case (诉求件).
 #[derive(Debug, Clone, PartialEq)]
 #[expect(clippy::struct_excessive_bools, reason = "each is an independent fact with a name of its own")]
@@ -365,7 +396,7 @@ pub struct Case {
     /// Times dispatched.
     pub dispatches: u16,
     /// Contact attempts that failed in this round.
-    pub failed_contacts: u16,
+    pub failed_contacts: FailedContacts,
     /// Information was asked for before acceptance: only once.
     pub info_asked: bool,
     /// Withdrawn by silence, not by the enterprise: may be taken up again.

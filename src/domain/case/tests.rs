@@ -259,7 +259,7 @@ impl Story {
         self.accepted();
         self.act(&cast.dispatcher, dispatch("zjj"));
         self.act(&cast.clerk, sign_in());
-        self.act(&cast.handler, contact(true))
+        self.act(&cast.handler, contact(ContactOutcome::Reached))
     }
 
     fn replied(&mut self) -> &mut Self {
@@ -313,11 +313,11 @@ fn sign_in() -> ActionInput {
     ActionInput::SignIn { register_no: "收〔2026〕1号".to_owned(), handler: Some((id, "人员5".to_owned())) }
 }
 
-fn contact(reached: bool) -> ActionInput {
+fn contact(outcome: ContactOutcome) -> ActionInput {
     ActionInput::RecordContact {
         method: ContactMethod::Phone,
         person: "李经理".to_owned(),
-        reached,
+        outcome,
         result: "约定现场查看".to_owned(),
         at: None,
     }
@@ -816,7 +816,7 @@ fn the_xiangshan_clock_starts_with_the_delivery_and_has_no_extension() {
     story.at("2026-11-03T10:00:00").act(&cast.dispatcher, grade);
     assert_eq!(story.due(), at("2026-11-06T17:30:00"));
     assert_eq!(story.k5().started_at, at("2026-11-03T10:00:00"));
-    story.act(&cast.clerk, sign_in()).act(&cast.handler, contact(true));
+    story.act(&cast.clerk, sign_in()).act(&cast.handler, contact(ContactOutcome::Reached));
     let ask = ActionInput::RequestExtension {
         days: 1,
         reason: "检测机构重新出具检测报告需要三个工作日时间完成".to_owned(),
@@ -959,14 +959,27 @@ fn the_answer_on_the_spot_closes_or_becomes_a_case_without_retyping() {
 }
 
 #[test]
-fn two_documented_tries_count_as_the_first_contact() {
+fn two_tries_at_different_hours_and_a_message_count_as_the_first_contact() {
     let cast = cast();
     let mut story = Story::fujian("2026-11-02T09:00:00");
     story.accepted().act(&cast.dispatcher, dispatch("zjj")).act(&cast.clerk, sign_in());
-    story.act(&cast.handler, contact(false)).is(CaseStatus::Signed);
-    assert_eq!(story.case.clock(ClockKey::K4).map(|c| c.state), Some(ClockState::Running));
-    story.act(&cast.handler, contact(false)).is(CaseStatus::Processing);
+    let failed = || contact(ContactOutcome::Failed);
+    story.act(&cast.handler, failed()).at("2026-11-02T09:20:00").act(&cast.handler, failed());
+    story.is(CaseStatus::Signed);
+    story.at("2026-11-02T14:05:00").act(&cast.handler, failed()).is(CaseStatus::Signed);
+    assert_eq!(story.case.clock(ClockKey::K4).map(|c| c.state), Some(ClockState::Running), "no message was left");
+    story.act(&cast.handler, contact(ContactOutcome::MessageLeft)).is(CaseStatus::Processing);
     assert_eq!(story.case.clock(ClockKey::K4).map(|c| c.state), Some(ClockState::Stopped));
+}
+
+#[test]
+fn tries_within_one_hour_are_one() {
+    let cast = cast();
+    let mut story = Story::fujian("2026-11-02T09:00:00");
+    story.accepted().act(&cast.dispatcher, dispatch("zjj")).act(&cast.clerk, sign_in());
+    let left = || contact(ContactOutcome::MessageLeft);
+    story.act(&cast.handler, left()).at("2026-11-02T09:40:00").act(&cast.handler, left()).is(CaseStatus::Signed);
+    story.at("2026-11-02T10:01:00").act(&cast.handler, left()).is(CaseStatus::Processing);
 }
 
 #[test]

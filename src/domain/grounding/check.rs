@@ -4,7 +4,11 @@ use super::{
     Breach, BreachKind, Draft, Limits, Source, Status,
     conduct::Conduct,
     figures::{Carried, facts},
+    gate::sentences,
 };
+
+/// Pairs of ideographs from which a sentence has words enough to be judged by their share alone.
+const LONG: usize = 10;
 
 /// What an answer is held against: the sources that it names.
 #[derive(Debug, Clone)]
@@ -43,7 +47,7 @@ impl Checker {
     pub(super) fn sentence(&self, text: &str) -> Vec<Breach> {
         let mut out = self.text(text);
         let (shared, all) = self.conduct.shared(text);
-        if all >= 10 && shared * 7 < all {
+        if (all >= LONG && shared * 7 < all) || (all < LONG && !self.conduct.stands(text)) {
             out.push(Breach::new(BreachKind::Unsupported, text.trim()));
         }
         out
@@ -56,6 +60,11 @@ impl Checker {
         if all < 4 || shared * 4 < all {
             out.push(Breach::new(BreachKind::Unsupported, text.trim()));
         }
+        let bare = sentences(text).find(|sentence| {
+            let (_, all) = self.conduct.shared(sentence);
+            all < LONG && !self.conduct.stands(sentence)
+        });
+        out.extend(bare.map(|sentence| Breach::new(BreachKind::Unsupported, sentence.trim())));
         out
     }
 }

@@ -4,7 +4,7 @@ use std::{collections::HashSet, sync::OnceLock};
 
 use regex::Regex;
 
-use super::{Breach, BreachKind};
+use super::{Breach, BreachKind, gate::sentences};
 use crate::domain::{
     rules::promises,
     text::{self, Hidden, Redactor},
@@ -172,6 +172,30 @@ const LEAK_RUN: usize = 13;
 /// Characters of the pieces of which most would have to stand in the instructions.
 const LEAK_PIECE: usize = 6;
 
+/// Letters below which a sentence is a bare word.
+const BARE: usize = 5;
+
+/// What is said out of politeness, squeezed.
+const GREETINGS: &[&str] = &[
+    "您好",
+    "你好",
+    "企业您好",
+    "尊敬的企业",
+    "感谢您的咨询",
+    "感谢您的来信",
+    "感谢咨询",
+    "谢谢",
+    "谢谢您",
+    "此致敬礼",
+    "祝好",
+    "以上供参考",
+    "仅供参考",
+];
+
+/// Ends of a line behind which a list begins, squeezed.
+const OPENINGS: &[&str] =
+    &["如下", "以下", "包括", "需要", "材料", "步骤", "流程", "方式", "条件", "要点", "依据", "说明", "注意"];
+
 /// Letters, digits and ideographs alone, in normal form: what two texts share beyond their marks.
 pub(super) fn squeeze(text: &str) -> Vec<char> {
     text::normalised(text).chars().filter(|c| c.is_alphanumeric()).collect()
@@ -186,6 +210,8 @@ fn contains(text: &[char], piece: &[char]) -> bool {
 pub(super) struct Conduct {
     /// The cited sources, squeezed.
     sources: Vec<char>,
+    /// The bare words that are whole sentences of a cited source, squeezed: 可以。算数。
+    bare: HashSet<Vec<char>>,
     /// Pairs of ideographs of the cited sources.
     pairs: HashSet<(char, char)>,
     /// Runs of the instructions that no cited source has.
@@ -197,6 +223,7 @@ pub(super) struct Conduct {
 
 impl Conduct {
     pub(super) fn new(sources: &str, instructions: &str, placeholders: bool) -> Self {
+        let bare = sentences(sources).map(squeeze).filter(|letters| letters.len() < BARE).collect();
         let sources = squeeze(sources);
         let instructions = squeeze(instructions);
         let runs_of = |text: &[char], length: usize| -> HashSet<Vec<char>> {
@@ -206,7 +233,14 @@ impl Conduct {
             let known = runs_of(&sources, length);
             runs_of(&instructions, length).into_iter().filter(|run| !known.contains(run)).collect()
         };
-        Self { pairs: pairs(&sources).collect(), runs: own(LEAK_RUN), pieces: own(LEAK_PIECE), placeholders, sources }
+        Self {
+            pairs: pairs(&sources).collect(),
+            runs: own(LEAK_RUN),
+            pieces: own(LEAK_PIECE),
+            placeholders,
+            sources,
+            bare,
+        }
     }
 
     /// Every breach of a text, be it a sentence or the whole.
@@ -271,6 +305,30 @@ impl Conduct {
         (shared, all)
     }
 
+    /// Whether a sentence of a few words is one that the sources bear: a judgement needs no more than 同意 or 合.
+    ///
+    /// Greetings and lines that open a list say nothing. What is left stands in the sources as it is, as a point of a
+    /// list or as a sentence of its own if it is very short, or has half of its pairs there.
+    pub(super) fn stands(&self, sentence: &str) -> bool {
+        let trimmed = sentence.trim();
+        let item = item(trimmed);
+        let letters = squeeze(item);
+        let plain: String = letters.iter().collect();
+        let opens = trimmed.ends_with([':', '：']);
+        if letters.is_empty() || GREETINGS.contains(&plain.as_str()) {
+            return true;
+        }
+        if OPENINGS.iter().any(|opening| plain.ends_with(opening)) && (opens || sentence.ends_with('\n')) {
+            return true;
+        }
+        let listed = item.len() < trimmed.len() || opens || !trimmed.ends_with(['。', '！', '？', '!', '?']);
+        if letters.len() < BARE {
+            return self.bare.contains(&letters) || (listed && letters.len() > 1 && contains(&self.sources, &letters));
+        }
+        let (shared, all) = self.shared(item);
+        shared * 2 >= all && (all > 0 || contains(&self.sources, &letters))
+    }
+
     /// Long words in other letters: translations, codes, keys.
     fn foreign(&self, normal: &str, out: &mut Vec<Breach>) {
         static WORDS: OnceLock<Regex> = OnceLock::new();
@@ -311,6 +369,16 @@ impl Conduct {
             out.push(Breach::new(BreachKind::Personal, ""));
         }
     }
+}
+
+/// A line without the number or the mark in front of it that makes it a point of a list.
+fn item(line: &str) -> &str {
+    static MARK: OnceLock<Regex> = OnceLock::new();
+    let mark = MARK.get_or_init(|| {
+        Regex::new(r"^(?:[-·•*●]|[（(]?(?:[0-9０-９]{1,2}|[一二三四五六七八九十]{1,2})[）).．、：:]|[①-⑳]|第[一二三四五六七八九十][，、：:]?)\s*")
+            .expect("the pattern is a constant and covered by tests")
+    });
+    mark.find(line).map_or(line, |found| &line[found.end()..])
 }
 
 fn pairs(letters: &[char]) -> impl Iterator<Item = (char, char)> + '_ {

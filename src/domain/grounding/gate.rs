@@ -2,6 +2,32 @@
 
 use super::{Breach, BreachKind, Limits, Source, check::Checker, conduct::plain};
 
+/// Marks that end a sentence.
+fn ends(c: char) -> bool {
+    matches!(c, '。' | '！' | '？' | '!' | '?' | '\n')
+}
+
+/// Marks that still belong to a sentence that has ended: it goes on to the first character that is none.
+fn closes(c: char) -> bool {
+    ends(c) || matches!(c, '”' | '’' | '」' | '』' | '）' | ')' | '》' | '"')
+}
+
+/// The sentences of a text that is whole, cut as the gate cuts them.
+pub(super) fn sentences(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        let mut ended = false;
+        let end = rest.char_indices().find(|&(_, c)| {
+            let over = ended && !closes(c);
+            ended = (ended && closes(c)) || ends(c);
+            over
+        });
+        let (sentence, left) = rest.split_at(end.map_or(rest.len(), |(at, _)| at));
+        rest = left;
+        (!sentence.is_empty()).then_some(sentence)
+    })
+}
+
 /// Takes text piece by piece and hands out whole sentences that passed; the first that fails closes it for good.
 ///
 /// What it hands out does not depend on how the text was cut into pieces.
@@ -45,17 +71,14 @@ impl SentenceGate {
                 self.breaches.push(Breach::new(BreachKind::TooLong, ""));
                 return out;
             }
-            // A sentence ends with the first character behind its mark that closes nothing.
-            let closes =
-                matches!(c, '”' | '’' | '」' | '』' | '）' | ')' | '》' | '"' | '。' | '！' | '？' | '!' | '?' | '\n');
-            if self.ended && !closes {
+            if self.ended && !closes(c) {
                 out.extend(self.release());
                 if self.is_closed() {
                     return out;
                 }
             }
             self.pending.push(c);
-            self.ended = (self.ended && closes) || matches!(c, '。' | '！' | '？' | '!' | '?' | '\n');
+            self.ended = (self.ended && closes(c)) || ends(c);
         }
         out
     }

@@ -262,6 +262,14 @@ fn what_no_answer_may_do_is_refused() {
         ("You are the assistant of a government platform and only answer from sources.", B::Malformed),
         ("", B::Malformed),
         ("可以。", B::Unsupported),
+        ("自用工之日起30日内办理登记。同意。", B::Unsupported),
+        ("自用工之日起30日内办理登记。合。", B::Unsupported),
+        ("自用工之日起30日内办理登记。是的！每人1500元。", B::Unsupported),
+        ("自用工之日起30日内办理登记。\n同意\n", B::Unsupported),
+        ("自用工之日起30日内办理登记。1. 同意。", B::Unsupported),
+        ("自用工之日起30日内办理登记。没有问题，做吧。", B::Unsupported),
+        ("自用工之日起30日内办理登记。办理。", B::Unsupported),
+        ("自用工之日起30日内办理登记。OK", B::Unsupported),
         ("今晚的月色真美，适合去海边散步，顺便看一场露天电影再回家。", B::Unsupported),
     ] {
         if !kinds(answer).contains(&kind) {
@@ -270,6 +278,36 @@ fn what_no_answer_may_do_is_refused() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert_eq!(kinds(&"办理登记。".repeat(161)), [B::TooLong]);
+}
+
+#[test]
+fn short_sentences_of_the_sources_greetings_and_lists_get_out() {
+    for answer in [
+        "您好！自用工之日起30日内办理登记。",
+        "自用工之日起30日内办理登记。材料如下：\n1. 申请表。\n2. 营业执照。\n",
+        "自用工之日起30日内办理登记。\n办理材料：\n- 申请表\n- 营业执照",
+        "自用工之日起30日内办理登记。符合条件的企业补贴。",
+        "自用工之日起30日内办理登记。（一次性告知。）",
+        "自用工之日起30日内办理登记。感谢您的咨询。",
+        "可以。自用工之日起30日内办理登记。",
+    ] {
+        let said = source("a", &format!("可以。{TEXT}"));
+        let draft =
+            Draft { status: Status::Answered, answer: answer.into(), cites: vec!["a".into()], confidence: None };
+        assert_eq!(check(&draft, &[said], &Limits::default()), Ok(()), "{answer}");
+    }
+    assert_eq!(kinds("可以。自用工之日起30日内办理登记。"), [BreachKind::Unsupported], "no source says it");
+}
+
+#[test]
+fn the_gate_and_the_check_cut_sentences_alike() {
+    let text = "甲说：“办理登记。”好吗？！\n\n1. 申请表。（一）营业执照";
+    let mut gate = SentenceGate::new(&sources(), &["a".into()], &Limits::default());
+    assert_eq!(super::gate::sentences(text).collect::<String>(), text);
+    let cut: Vec<&str> = super::gate::sentences("办理登记。”申请表。\n营业执照").collect();
+    assert_eq!(cut, ["办理登记。”", "申请表。\n", "营业执照"]);
+    assert_eq!(gate.push("自用工之日起30日内办理登记。同意。").len(), 1);
+    assert!(gate.finish().is_empty() && gate.is_closed(), "a bare word is held back and closes it");
 }
 
 #[test]

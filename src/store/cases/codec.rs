@@ -82,6 +82,18 @@ struct ClockDto {
 }
 
 #[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum FailedContactsDto {
+    /// As it was written before hours and messages counted.
+    Count(u16),
+    Told {
+        tries: u16,
+        last: Option<Ms>,
+        message_left: bool,
+    },
+}
+
+#[derive(Serialize, Deserialize)]
 struct PauseDto {
     reason: String,
     explanation: String,
@@ -209,7 +221,7 @@ struct CaseDto {
     ruled: bool,
     ruled_by: Option<String>,
     dispatches: u16,
-    failed_contacts: u16,
+    failed_contacts: FailedContactsDto,
     info_asked: bool,
     lapsed: bool,
     refusal: Option<(String, String)>,
@@ -405,7 +417,11 @@ pub(super) fn encode(case: &Case) -> String {
         ruled: case.ruled,
         ruled_by: case.ruled_by.map(text),
         dispatches: case.dispatches,
-        failed_contacts: case.failed_contacts,
+        failed_contacts: FailedContactsDto::Told {
+            tries: case.failed_contacts.tries,
+            last: case.failed_contacts.last.map(ms),
+            message_left: case.failed_contacts.message_left,
+        },
         info_asked: case.info_asked,
         lapsed: case.lapsed,
         refusal: case.refusal.as_ref().map(|(code, path)| (text(code), path.clone())),

@@ -247,11 +247,14 @@ pub fn action_form(action: CaseAction, facts: &FormFacts) -> Option<ActionForm> 
             Tone::Primary,
             true,
             "记下联系",
-            format!("首次联系时钟在联系上{firm}时停止；企业会看到“已与您联系”，没有联系过的可以指出。"),
+            format!(
+                "首次联系时钟在联系上{firm}时停止；没联系上的，隔开钟点试满两次并留了言也算；企业会看到“已与您联系”，没有联系过的可以指出。"
+            ),
             vec![
                 Field::choose("method", "方式", choices!(ContactMethod, "phone")),
                 Field::line("person", "联系了谁"),
                 Field::tick("reached", "联系上了", true),
+                Field::tick("message_left", "没联系上，已留言或发短信", false),
                 Field::area("result", "谈了什么、下一步"),
             ],
         ),

@@ -89,7 +89,10 @@ fn consultation_after(source: &str) -> Story {
     let mut story = Story::begin("fujian", new_case(CaseType::Consultation), "2026-11-02T09:00:00");
     let answer = ActionInput::AnswerOnSpot { text: "可在网上办理。".to_owned(), source: source.to_owned() };
     story.act(&cast.front, answer).act(&Actor::Enterprise, ActionInput::RequestHandling { words: None });
-    story.act(&cast.dispatcher, dispatch("zjj")).act(&cast.clerk, sign_in()).act(&cast.handler, contact(true));
+    story
+        .act(&cast.dispatcher, dispatch("zjj"))
+        .act(&cast.clerk, sign_in())
+        .act(&cast.handler, contact(ContactOutcome::Reached));
     story
 }
 

@@ -2,12 +2,12 @@
 
 use jiff::{Timestamp, civil::Date};
 
-use super::{CaseDto, ClockDto, ConfirmationDto, LimitDto, Ms, OverlayDto, TaskDto};
+use super::{CaseDto, ClockDto, ConfirmationDto, FailedContactsDto, LimitDto, Ms, OverlayDto, TaskDto};
 use crate::{
     domain::{
         case::{
-            Case, CaseClock, CaseParty, CaseTask, Closing, Confirmation, Draft, ExtensionRequest, Limit, Overlay,
-            PauseRecord, QueryCode, Rating, Requirements, ReturnRequest, Signature,
+            Case, CaseClock, CaseParty, CaseTask, Closing, Confirmation, Draft, ExtensionRequest, FailedContacts,
+            Limit, Overlay, PauseRecord, QueryCode, Rating, Requirements, ReturnRequest, Signature,
         },
         sla::Budget,
     },
@@ -41,6 +41,16 @@ fn at(value: Ms) -> Option<Timestamp> {
 
 /// `None` inside is an error, `None` outside is absence.
 #[expect(clippy::option_option, reason = "the outer one is the error, the inner one the absence")]
+fn failed_contacts(dto: FailedContactsDto) -> Option<FailedContacts> {
+    Some(match dto {
+        // Two of them stood for the first contact then.
+        FailedContactsDto::Count(tries) => FailedContacts { tries, last: None, message_left: tries >= 2 },
+        FailedContactsDto::Told { tries, last, message_left } => {
+            FailedContacts { tries, last: opt_at(last)?, message_left }
+        }
+    })
+}
+
 fn opt_at(value: Option<Ms>) -> Option<Option<Timestamp>> {
     value.map_or(Some(None), |value| at(value).map(Some))
 }
@@ -243,7 +253,7 @@ fn restore(
         ruled: dto.ruled,
         ruled_by: opt_word(dto.ruled_by.as_ref())?,
         dispatches: dto.dispatches,
-        failed_contacts: dto.failed_contacts,
+        failed_contacts: failed_contacts(dto.failed_contacts)?,
         info_asked: dto.info_asked,
         lapsed: dto.lapsed,
         refusal: match dto.refusal {
