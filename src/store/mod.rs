@@ -41,6 +41,7 @@ pub mod wechat_in;
 pub mod wechat_oauth;
 pub mod wechat_out;
 pub mod wechat_scenes;
+mod writer;
 
 use std::{
     path::{Path, PathBuf},
@@ -106,8 +107,8 @@ macro_rules! row_struct {
 pub enum Db {
     /// SQLite: one writer, several readers.
     Sqlite {
-        /// The pool of exactly one writing connection.
-        writer: SqlitePool,
+        /// The one writing connection.
+        writer: writer::Writer,
         /// Connections that refuse to write.
         readers: SqlitePool,
         /// The one connection that moves the WAL into the file, so that the writer need not.
@@ -134,7 +135,8 @@ pub enum Backend<'t> {
 
 #[derive(Debug)]
 enum Conn {
-    Sqlite(PoolConnection<Sqlite>),
+    Sqlite(writer::Writing),
+    SqliteReader(PoolConnection<Sqlite>),
     Postgres(PoolConnection<Postgres>),
 }
 
@@ -154,13 +156,14 @@ impl Tx {
     pub fn backend(&mut self) -> Backend<'_> {
         match &mut self.conn {
             Conn::Sqlite(conn) => Backend::Sqlite(conn),
+            Conn::SqliteReader(conn) => Backend::Sqlite(conn),
             Conn::Postgres(conn) => Backend::Postgres(conn),
         }
     }
 
     /// Whether this is SQLite, for the few statements that cannot be shared.
     pub fn is_sqlite(&self) -> bool {
-        matches!(self.conn, Conn::Sqlite(_))
+        matches!(self.conn, Conn::Sqlite(_) | Conn::SqliteReader(_))
     }
 
     /// Makes the transaction durable. On any error nothing may be acknowledged, and the connection is closed.
@@ -183,6 +186,7 @@ impl Tx {
                     return Err(error);
                 }
             }
+            Conn::SqliteReader(_) => {}
             // PostgreSQL answers COMMIT of an aborted transaction with success ("ROLLBACK"): SELECT 1 fails there.
             Conn::Postgres(conn) => {
                 sqlx::raw_sql("SELECT 1; COMMIT").execute(&mut **conn).await?;
@@ -209,7 +213,8 @@ impl Drop for Tx {
     fn drop(&mut self) {
         if self.open {
             match &mut self.conn {
-                Conn::Sqlite(conn) => conn.close_on_drop(),
+                Conn::Sqlite(conn) => conn.discard(),
+                Conn::SqliteReader(_) => {}
                 Conn::Postgres(conn) => conn.close_on_drop(),
             }
         }
@@ -258,13 +263,7 @@ impl Db {
             .pragma("wal_autocheckpoint", WRITER_CHECKPOINTS_AT)
             .log_slow_statements(tracing::log::LevelFilter::Off, Duration::from_secs(1));
         let pool = || SqlitePoolOptions::new().test_before_acquire(false).acquire_timeout(Duration::from_secs(10));
-        let writer = pool()
-            .min_connections(1)
-            .max_connections(1)
-            .idle_timeout(None)
-            .max_lifetime(None)
-            .connect_with(options.clone())
-            .await?;
+        let writer = writer::Writer::connect(options.clone()).await?;
         let checkpointer = pool().max_connections(1).max_lifetime(None).connect_lazy_with(options.clone());
         let readers =
             pool().max_connections(readers).max_lifetime(None).connect_lazy_with(options.pragma("query_only", "ON"));
@@ -325,7 +324,7 @@ impl Db {
     /// `Database`.
     pub async fn read(&self) -> Result<Tx, StoreError> {
         let conn = match self {
-            Self::Sqlite { readers, .. } => Conn::Sqlite(readers.acquire().await?),
+            Self::Sqlite { readers, .. } => Conn::SqliteReader(readers.acquire().await?),
             Self::Postgres { pool } => Conn::Postgres(pool.acquire().await?),
         };
         Ok(Tx { conn, open: false, broken: None })
@@ -417,7 +416,7 @@ fn prepare_file(file: &Path) -> std::io::Result<()> {
 }
 
 /// Reads the settings back: a promise of durability that was not taken up is refused here.
-async fn check_sqlite(writer: &SqlitePool) -> Result<(), StoreError> {
+async fn check_sqlite(writer: &writer::Writer) -> Result<(), StoreError> {
     let mut conn = writer.acquire().await?;
     let version: String = sqlx::query("SELECT sqlite_version()").fetch_one(&mut *conn).await?.try_get(0)?;
     if parse_version(&version) < OLDEST_SQLITE {

@@ -254,7 +254,8 @@ async fn a_database_without_room_refuses_and_heals() {
     let token = app.visitor().await;
     let limit = async |pages: &'static str| {
         let Db::Sqlite { writer, .. } = &app.app.db else { return };
-        sqlx::raw_sql(pages).execute(writer).await.expect("a limit");
+        let mut conn = writer.acquire().await.expect("the writer");
+        sqlx::raw_sql(pages).execute(&mut *conn).await.expect("a limit");
     };
     limit("PRAGMA max_page_count = 250").await;
     // The refused transaction closes its connection; the next one comes without the limit, as if room had been made.

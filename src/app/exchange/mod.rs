@@ -142,13 +142,16 @@ pub async fn run(app: App) {
     let Some(mut receiver) = receiver else { return };
     let pipe = Arc::new(pipe::Pipe::default());
     let mut tasks = tokio::task::JoinSet::new();
-    tasks.spawn({
-        let (app, pipe) = (app.clone(), pipe.clone());
-        async move { write::run(&app, &pipe).await }
+    // Each has a thread of its own: it goes on when the statement before it is done, not when a worker that parses
+    // requests or decides messages gets to it.
+    let runtime = tokio::runtime::Handle::current();
+    tasks.spawn_blocking({
+        let (app, pipe, runtime) = (app.clone(), pipe.clone(), runtime.clone());
+        move || runtime.block_on(write::run(&app, &pipe))
     });
-    tasks.spawn({
+    tasks.spawn_blocking({
         let app = app.clone();
-        async move { prepare::run(&app, &pipe, &mut receiver).await }
+        move || runtime.block_on(prepare::run(&app, &pipe, &mut receiver))
     });
     while let Some(ended) = tasks.join_next().await {
         if let Err(error) = ended {

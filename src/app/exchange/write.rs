@@ -1,6 +1,10 @@
 //! Writes the group that waits, one commit each, and hands out the answers after it.
+//!
+//! Handing out is a task of its own: the next group is on its way to the disk before those who got an answer are woken.
 
 use std::{sync::atomic::Ordering::Relaxed, time::Instant};
+
+use tokio::sync::{mpsc, oneshot};
 
 use super::{
     BATCH, Waiting, answer_batch,
@@ -12,8 +16,45 @@ use crate::{
     store::{conversations, wechat, wechat_in},
 };
 
+/// For the task that hands out, in the order of the commits.
+enum Durable {
+    /// A group that is stored.
+    Group(Box<Group>),
+    /// Tell me when everything before this is handed out.
+    Mark(oneshot::Sender<()>),
+}
+
 /// Writes groups until no further one comes.
 pub(super) async fn run(app: &App, pipe: &Pipe) {
+    let (durable, receiver) = mpsc::unbounded_channel();
+    let teller = tokio::spawn(hand_out(app.clone(), receiver));
+    write_all(app, pipe, &durable).await;
+    drop(durable);
+    if let Err(error) = teller.await {
+        tracing::error!(%error, "answers were not handed out; the gateway stops");
+        app.fatal.cancel();
+    }
+}
+
+/// Tells open streams and whoever waits for an answer.
+async fn hand_out(app: App, mut durable: mpsc::UnboundedReceiver<Durable>) {
+    while let Some(next) = durable.recv().await {
+        match next {
+            Durable::Group(mut group) => {
+                tell(&app, &group);
+                for Ready { waiting, answer } in group.ready.drain(..) {
+                    // Whoever gave up waiting gets the same answer by repeating the client_id.
+                    let _ = waiting.answer.send(Ok(answer));
+                }
+            }
+            Durable::Mark(reached) => {
+                let _ = reached.send(());
+            }
+        }
+    }
+}
+
+async fn write_all(app: &App, pipe: &Pipe, durable: &mpsc::UnboundedSender<Durable>) {
     loop {
         let group = {
             let mut state = pipe.lock();
@@ -35,11 +76,10 @@ pub(super) async fn run(app: &App, pipe: &Pipe) {
                     app.metrics.batches.fetch_add(1, Relaxed);
                     app.metrics.messages.fetch_add(group.ready.len() as u64, Relaxed);
                     app.metrics.commit(start.elapsed());
-                    tell(app, &group);
-                    for Ready { waiting, answer } in group.ready.drain(..) {
-                        // Whoever gave up waiting gets the same answer by repeating the client_id.
-                        let _ = waiting.answer.send(Ok(answer));
-                    }
+                    let stored = Group { id: group.id, whole: std::mem::take(&mut group.whole), ..Group::default() };
+                    let stored = std::mem::replace(&mut group, stored);
+                    // It is gone only after a panic, which stops the gateway.
+                    let _ = durable.send(Durable::Group(Box::new(stored)));
                 }
                 Err(error) => {
                     if matches!(&error, AppError::Store(store) if store.refuses_writes()) {
@@ -59,6 +99,12 @@ pub(super) async fn run(app: &App, pipe: &Pipe) {
                     }
                 }
             }
+        }
+        if !group.whole.is_empty() {
+            // What they tell comes after what was told before them.
+            let (mark, reached) = oneshot::channel();
+            let _ = durable.send(Durable::Mark(mark));
+            let _ = reached.await;
         }
         let mut whole = group.whole.into_iter();
         loop {

@@ -125,7 +125,9 @@ fn cuts(scratch: &Scratch, evidence: &[Evidence], whole: Stretch) -> Vec<u32> {
             pending_marker = None;
             continue;
         }
-        if signs(scratch, clause, last_topical, best, &running, marker, whole.chars) + row >= THRESHOLD {
+        let begun = starts.last().copied().unwrap_or(0);
+        let story = story(scratch, begun, last_topical, clause, marker.is_some(), whole.chars);
+        if signs(scratch, clause, last_topical, best, &running, marker, whole.chars) + row - story >= THRESHOLD {
             starts.push(marker.unwrap_or_else(|| sentence_start(scratch, clause, last_topical)));
             running = Running::default();
         }
@@ -302,6 +304,33 @@ fn signs(
         score += 3;
     }
     score
+}
+
+/// What speaks for one story: neither what was told so far nor what comes wants anything by itself, and the longer a
+/// text without announcements is, the more it tells beside its matter.
+fn story(scratch: &Scratch, begun: u32, last_topical: u32, clause: u32, announced: bool, chars: u32) -> i32 {
+    if announced || scratch.signs(Sign::Several).next().is_some() {
+        return 0;
+    }
+    let wants = |first: u32, last: u32| {
+        in_clauses(scratch, Sign::Problem, first, last) || in_clauses(scratch, Sign::Question, first, last)
+    };
+    let next = scratch
+        .clauses
+        .get(clause as usize)
+        .map_or(clause, |c| if c.boundary.ends_sentence() { clause } else { clause + 1 });
+    let mut out = match chars {
+        0..=89 => 0,
+        90..=149 => 1,
+        _ => 2,
+    };
+    if !wants(begun, last_topical) {
+        out += 2;
+    }
+    if !wants(clause, next) {
+        out += 2;
+    }
+    out
 }
 
 /// The first clause of the sentence that holds `clause`, but behind `last_topical`.
