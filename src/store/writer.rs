@@ -36,7 +36,7 @@ enum Slot {
 /// The place of the writing connection; writers queue for it in order.
 #[derive(Debug, Clone)]
 pub struct Writer {
-    options: SqliteConnectOptions,
+    options: Arc<SqliteConnectOptions>,
     slot: Arc<Mutex<Slot>>,
 }
 
@@ -44,7 +44,7 @@ impl Writer {
     /// Opens the connection.
     pub(super) async fn connect(options: SqliteConnectOptions) -> Result<Self, sqlx::Error> {
         let live = Live { conn: options.connect().await?, spoiled: false };
-        Ok(Self { options, slot: Arc::new(Mutex::new(Slot::Live(live))) })
+        Ok(Self { options: Arc::new(options), slot: Arc::new(Mutex::new(Slot::Live(live))) })
     }
 
     /// Waits for the connection, at most ten seconds.

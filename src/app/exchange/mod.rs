@@ -23,6 +23,7 @@ use std::{
 
 pub use office::close_queue;
 use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
 
 use super::{
     App, AppError, FieldError, health,
@@ -144,14 +145,20 @@ pub async fn run(app: App) {
     let mut tasks = tokio::task::JoinSet::new();
     // Each has a thread of its own: it goes on when the statement before it is done, not when a worker that parses
     // requests or decides messages gets to it.
-    let runtime = tokio::runtime::Handle::current();
+    let (runtime, dropped) = (tokio::runtime::Handle::current(), CancellationToken::new());
+    // A runtime that is dropped waits for them.
+    let _guard = dropped.clone().drop_guard();
     tasks.spawn_blocking({
-        let (app, pipe, runtime) = (app.clone(), pipe.clone(), runtime.clone());
-        move || runtime.block_on(write::run(&app, &pipe))
+        let (app, pipe, runtime, dropped) = (app.clone(), pipe.clone(), runtime.clone(), dropped.clone());
+        move || {
+            let _ = runtime.block_on(dropped.run_until_cancelled(write::run(&app, &pipe)));
+        }
     });
     tasks.spawn_blocking({
         let app = app.clone();
-        move || runtime.block_on(prepare::run(&app, &pipe, &mut receiver))
+        move || {
+            let _ = runtime.block_on(dropped.run_until_cancelled(prepare::run(&app, &pipe, &mut receiver)));
+        }
     });
     while let Some(ended) = tasks.join_next().await {
         if let Err(error) = ended {

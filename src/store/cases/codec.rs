@@ -81,7 +81,7 @@ struct ClockDto {
     missed: bool,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Copy, Serialize, Deserialize)]
 #[serde(untagged)]
 enum FailedContactsDto {
     /// As it was written before hours and messages counted.

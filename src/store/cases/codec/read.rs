@@ -40,7 +40,6 @@ fn at(value: Ms) -> Option<Timestamp> {
 }
 
 /// `None` inside is an error, `None` outside is absence.
-#[expect(clippy::option_option, reason = "the outer one is the error, the inner one the absence")]
 fn failed_contacts(dto: FailedContactsDto) -> Option<FailedContacts> {
     Some(match dto {
         // Two of them stood for the first contact then.
@@ -51,6 +50,7 @@ fn failed_contacts(dto: FailedContactsDto) -> Option<FailedContacts> {
     })
 }
 
+#[expect(clippy::option_option, reason = "the outer one is the error, the inner one the absence")]
 fn opt_at(value: Option<Ms>) -> Option<Option<Timestamp>> {
     value.map_or(Some(None), |value| at(value).map(Some))
 }
