@@ -5,8 +5,11 @@
 
 mod clause;
 mod difference;
+mod fold;
+mod names;
 mod normalise;
 mod personal;
+mod quote;
 mod redact;
 mod table;
 
@@ -17,4 +20,5 @@ pub use normalise::{Normalised, han_only, normalise, normalised};
 pub use personal::{
     Personal, PersonalKind, bank_card_is_valid, find_personal, id_card_is_valid, mask_personal, phones, uscc_is_valid,
 };
+pub use quote::stands_in;
 pub use redact::{Hidden, Redactor};

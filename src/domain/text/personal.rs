@@ -6,6 +6,7 @@ use std::{ops::Range, sync::OnceLock};
 
 use regex::Regex;
 
+use super::fold::{Folded, is_folded};
 use crate::vocabulary;
 
 vocabulary! {
@@ -122,8 +123,26 @@ pub fn bank_card_is_valid(number: &str) -> bool {
     sum > 0 && sum.is_multiple_of(10)
 }
 
-/// Every piece of personal data, in order and without overlaps; the longer kind wins.
+/// Every piece of personal data, in order and without overlaps; the longer kind wins. Looked for in the folded text,
+/// found in the text as given.
 pub fn find_personal(text: &str) -> Vec<Personal> {
+    if is_folded(text) {
+        return find_folded(text);
+    }
+    let folded = Folded::new(text);
+    let mut end = 0;
+    find_folded(folded.as_str())
+        .into_iter()
+        .filter_map(|piece| {
+            let span = folded.original(&piece.span);
+            let span = span.start.max(end)..span.end;
+            end = span.end.max(end);
+            (!span.is_empty()).then_some(Personal { span, ..piece })
+        })
+        .collect()
+}
+
+fn find_folded(text: &str) -> Vec<Personal> {
     // Nothing without at least a few digits, an @ or spoken digits: the common case costs one pass.
     let digits = text.chars().filter(|c| c.is_ascii_digit() || matches!(c, '０'..='９')).count();
     let spoken = text.chars().filter(|c| "〇零一幺二三四五六七八九".contains(*c)).count();

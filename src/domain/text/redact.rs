@@ -7,7 +7,11 @@ use std::{ops::Range, sync::OnceLock};
 
 use regex::Regex;
 
-use super::personal::{PersonalKind, find_personal};
+use super::{
+    fold::Folded,
+    names::short_names,
+    personal::{PersonalKind, find_personal},
+};
 use crate::vocabulary;
 
 vocabulary! {
@@ -70,6 +74,8 @@ impl Redactor {
             if value.chars().count() < 2 {
                 continue;
             }
+            let folded = Folded::new(value);
+            let value = folded.as_str();
             all.push((*kind, value.to_owned()));
             if *kind == Hidden::Enterprise {
                 all.extend(short_names(value).into_iter().map(|name| (*kind, name)));
@@ -136,8 +142,16 @@ impl Redactor {
         let ends = placeholders().find_iter(text).map(|hit| hit.range()).chain(std::iter::once(text.len()..text.len()));
         for gap in ends {
             let piece = text.get(at..gap.start).unwrap_or_default();
-            let spans = self.find_in(piece).into_iter();
-            found.extend(spans.map(|(kind, span)| (kind, at + span.start..at + span.end)));
+            let folded = Folded::new(piece);
+            let mut end = 0;
+            for (kind, span) in self.find_in(folded.as_str()) {
+                let span = folded.original(&span);
+                let span = span.start.max(end)..span.end;
+                if !span.is_empty() {
+                    end = span.end;
+                    found.push((kind, at + span.start..at + span.end));
+                }
+            }
             at = gap.end;
         }
         found
@@ -248,7 +262,7 @@ fn patterns() -> &'static Patterns {
         let make = |pattern: &str| Regex::new(pattern).expect("the pattern is a constant and covered by tests");
         let digit = "[0-9０-９]";
         let said = "[0-9０-９〇零○洞一壹幺二两贰三叁四肆五伍六陆七柒拐八捌九玖]";
-        let gap = r"[\s\-－–—_.·,，、]{0,3}";
+        let gap = r#"[\s\-–—_.·,、/*()\[\]:|~#'"“”]{0,3}"#;
         let place = format!(
             "(?:{NAMED}{{2,8}}(?:省|自治区))?(?:{NAMED}{{1,8}}(?:市|州|盟))?(?:{NAMED}{{1,8}}(?:区|县|旗|市))?(?:{NAMED}{{1,8}}(?:镇|乡|街道|开发区|工业区|园区|工业园))?"
         );
@@ -256,9 +270,11 @@ fn patterns() -> &'static Patterns {
         let house = format!(r"{digit}{{1,5}}(?:[\-－之]{digit}{{1,4}})?\s?(?:号楼|号院|号|弄|栋|幢|座)");
         let room = format!(r"(?:\s?(?:[A-Za-zＡ-Ｚ]?{digit}{{1,5}}[A-Za-z]?|[一二三四五六七八九十]{{1,3}})\s?(?:号楼|栋|幢|座|单元|层|楼|室|房|户|号)){{0,4}}");
         Patterns {
-            row: make(&format!("{digit}{{12,}}[XxＸｘ]?")),
+            row: make(&format!("{digit}{{12,}}[XxＸｘ]?|{said}{{15,}}[XxＸｘ]?")),
             date: make(r"(?:19|20)[0-9]{2}[\-./年][0-9]{1,2}(?:[\-./月][0-9]{1,2}日?)?"),
             kinds: vec![
+                // Of any country.
+                (Hidden::Phone, make(&format!(r"\+{digit}{{1,3}}(?:{gap}{digit}){{6,12}}"))),
                 (
                     Hidden::Phone,
                     // Ten digits behind the one: in whatever script, with whatever gaps.
@@ -294,130 +310,6 @@ fn patterns() -> &'static Patterns {
             ],
         }
     })
-}
-
-/// The ways in which people call an enterprise: without its place, without its legal form, by its own word alone.
-fn short_names(name: &str) -> Vec<String> {
-    const FORMS: &[&str] = &[
-        "股份有限公司",
-        "有限责任公司",
-        "集团有限公司",
-        "有限公司",
-        "集团公司",
-        "集团",
-        "公司",
-        "合伙企业",
-        "个体工商户",
-        "厂",
-        "经营部",
-        "商行",
-        "工作室",
-        "（有限合伙）",
-        "(有限合伙)",
-    ];
-    const TRADES: &[&str] = &[
-        "科技",
-        "贸易",
-        "建设",
-        "建筑",
-        "工程",
-        "实业",
-        "电子",
-        "机械",
-        "食品",
-        "物流",
-        "制造",
-        "服饰",
-        "纺织",
-        "网络",
-        "信息",
-        "技术",
-        "商贸",
-        "发展",
-        "投资",
-        "管理",
-        "咨询",
-        "服务",
-        "文化",
-        "传媒",
-        "设计",
-        "装饰",
-        "材料",
-        "生物",
-        "医药",
-        "医疗",
-        "能源",
-        "环保",
-        "农业",
-        "餐饮",
-        "酒店",
-        "置业",
-        "地产",
-        "汽车",
-        "运输",
-        "进出口",
-        "国际",
-        "智能",
-        "新材料",
-        "建材",
-        "五金",
-        "家具",
-        "家居",
-        "玩具",
-        "鞋业",
-        "服装",
-        "塑胶",
-        "化工",
-        "电气",
-        "电器",
-        "光电",
-        "新能源",
-        "茶业",
-        "水产",
-        "石材",
-        "陶瓷",
-        "包装",
-        "印刷",
-        "模具",
-        "钢铁",
-        "金属",
-        "汽配",
-        "商务",
-        "供应链",
-        "教育",
-        "旅游",
-        "广告",
-        "园林",
-        "人力资源",
-        "软件",
-        "数据",
-        "劳务",
-    ];
-    let mut names = Vec::new();
-    let mut add = |name: &str, least: usize| {
-        let common = TRADES.contains(&name) || matches!(name, "我们" | "公司" | "企业" | "中国");
-        if name.chars().count() >= least && !common && !names.iter().any(|known| known == name) {
-            names.push(name.to_owned());
-        }
-    };
-    let bare = FORMS.iter().find_map(|form| name.strip_suffix(form)).unwrap_or(name);
-    let after_place = |text: &str| -> Option<String> {
-        let chars: Vec<char> = text.chars().collect();
-        let cut = chars.iter().take(9).rposition(|c| matches!(c, '省' | '市' | '县' | '区'))?;
-        (cut >= 1).then(|| chars.iter().skip(cut + 1).collect())
-    };
-    let local = after_place(bare);
-    add(bare, 3);
-    if let Some(local) = &local {
-        add(local, 2);
-        add(name.get(bare.len() - local.len()..).unwrap_or_default(), 4);
-    }
-    let mut core = local.unwrap_or_else(|| bare.to_owned());
-    while let Some(rest) = TRADES.iter().find_map(|trade| core.strip_suffix(trade)) {
-        core = rest.to_owned();
-    }
-    add(&core, 2);
-    names
 }
 
 #[cfg(test)]
@@ -470,6 +362,44 @@ mod tests {
             ("福州鼎盛建材有限公司拖欠", "〔企业1〕拖欠"),
         ] {
             check(text, expected, &mut wrong);
+        }
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    }
+
+    #[test]
+    fn no_other_spelling_gets_through() {
+        let mut wrong = Vec::new();
+        for text in [
+            "abc＠qq.com",
+            "abc@qq．com",
+            "ａｂｃ＠ｑｑ．ｃｏｍ",
+            "𝟏𝟑𝟖𝟎𝟎𝟏𝟑𝟖𝟎𝟎𝟎",
+            "①③⑧⓪⓪①③⑧⓪⓪⓪",
+            "138\u{2060}0013\u{2060}8000",
+            "138\u{ad}0013\u{ad}8000",
+            "138\u{200c}0013\u{200d}8000",
+            "138/0013/8000",
+            "138*0013*8000",
+            "138(0013)8000",
+            "138：0013：8000",
+            "138…0013…8000",
+            "138 | 0013 | 8000",
+            "+886 912 345 678",
+            "+65 8123 4567",
+            "＋852 9123 4567",
+            "三五零一零二一九九零零一零一一二三四",
+            "三五〇一〇二一九九〇〇一〇一一二三x",
+        ] {
+            for (before, after) in [("", ""), ("电话", "，谢谢"), ("我是", "。")] {
+                let whole = format!("{before}{text}{after}");
+                let mut redactor = Redactor::default();
+                let hidden = redactor.redact(&whole);
+                let left = hidden.strip_prefix(before).and_then(|rest| rest.strip_suffix(after)).unwrap_or(&hidden);
+                let one = left.starts_with('〔') && left.ends_with('〕') && left.matches('〔').count() == 1;
+                if !one || redactor.restore(&hidden) != whole || redactor.leftovers(&hidden) {
+                    wrong.push(format!("{whole} -> {hidden}"));
+                }
+            }
         }
         assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     }
