@@ -5,6 +5,7 @@ use super::{
     conduct::Conduct,
     figures::{Carried, facts},
     gate::sentences,
+    polarity::Polarity,
 };
 
 /// Pairs of ideographs from which a sentence has words enough to be judged by their share alone.
@@ -15,6 +16,7 @@ const LONG: usize = 10;
 pub(super) struct Checker {
     carried: Carried,
     conduct: Conduct,
+    polarity: Polarity,
 }
 
 impl Checker {
@@ -26,7 +28,7 @@ impl Checker {
             source.words(&mut words);
         }
         let conduct = Conduct::new(&words, &limits.instructions, limits.placeholders);
-        Self { carried, conduct }
+        Self { carried, conduct, polarity: Polarity::new(&words) }
     }
 
     /// Breaches of a text: figures and conduct.
@@ -39,6 +41,7 @@ impl Checker {
                 out.push(Breach::new(BreachKind::Bound, &found.words));
             }
         }
+        out.extend(sentences(text).flat_map(|sentence| self.polarity.breaches(sentence)));
         out.dedup();
         out
     }

@@ -257,6 +257,9 @@ impl Conduct {
                 add(BreachKind::Promise, word);
             }
         }
+        for word in deciding(&normal).filter(|word| !self.carries(&letters, word)) {
+            add(BreachKind::Verdict, word);
+        }
         for word in found(&normal, DECIDING).filter(|word| !self.carries(&letters, word)) {
             add(BreachKind::Verdict, word);
         }
@@ -390,6 +393,27 @@ fn pairs(letters: &[char]) -> impl Iterator<Item = (char, char)> + '_ {
 
 fn found<'a>(text: &'a str, words: &'static [&'static str]) -> impl Iterator<Item = &'static str> + 'a {
     words.iter().copied().filter(move |word| text.contains(word))
+}
+
+/// Where somebody is told what holds for them, in whatever words: 贵司可以享受, 你单位符合条件, 这样做是合法的.
+fn deciding(normal: &str) -> impl Iterator<Item = &str> {
+    static WORDS: OnceLock<Regex> = OnceLock::new();
+    const OPEN: [&str; 9] = ["是否", "能否", "需", "须", "应", "要", "如", "若", "什么"];
+    let words = WORDS.get_or_init(|| {
+        Regex::new(
+            "(?:您|你|贵)(?:们|的)*(?:公司|单位|企业|司|厂|店|家|项目|情况|情形)?\\p{Han}{0,4}?(?:不?符合|有资格|可以享受|可享受|能享受|享受得到|不?合法|违法|违规|合规|达标)|(?:这样|这么|此|该|上述|这种)(?:做法?|行为|情况|情形|操作|处理)?(?:是|属|属于|并不|不|完全)*(?:合法|违法|合规|违规|不合法)",
+        )
+        .expect("the pattern is a constant and covered by tests")
+    });
+    words
+        .find_iter(normal)
+        .filter(|hit| {
+            let before = normal.get(..hit.start()).unwrap_or_default();
+            let conditional =
+                ["如果", "若", "如", "假如", "只要", "凡", "当"].iter().any(|word| before.ends_with(word));
+            !conditional && !OPEN.iter().any(|word| hit.as_str().contains(word))
+        })
+        .map(|hit| hit.as_str())
 }
 
 /// Invisible characters, and the same words over and over.

@@ -10,6 +10,7 @@ mod conduct;
 mod figures;
 mod gate;
 mod numeral;
+mod polarity;
 mod source;
 mod spans;
 
@@ -62,6 +63,7 @@ vocabulary! {
         TooLong = "too_long", "过长";
         Markup = "markup", "含网页或链接标记";
         Unsupported = "unsupported", "与依据不相干";
+        Polarity = "polarity", "与依据的肯定、否定、必须或可以相反";
     }
 }
 
