@@ -9,9 +9,12 @@ use std::{fmt, sync::atomic::Ordering::Relaxed};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{App, AppError, attachments};
-use crate::store::{
-    notices,
-    upkeep::{self, Passing},
+use crate::{
+    config::SIX_MONTHS,
+    store::{
+        notices,
+        upkeep::{self, Passing},
+    },
 };
 
 /// Conversations that go in one transaction: short enough that a visitor's message does not wait behind it.
@@ -23,7 +26,7 @@ const REPEATS: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// A file without a row is left alone for this long: its upload may be under way.
 const UPLOADING: SignedDuration = SignedDuration::from_hours(24);
 /// Exchanges with the model are kept this many days unless the configuration says otherwise.
-const MODEL_DAYS: u32 = 180;
+const MODEL_DAYS: u32 = SIX_MONTHS;
 /// A term in years is counted in days, leap days included.
 const HOURS_OF_YEAR: i64 = 8_766;
 

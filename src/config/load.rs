@@ -5,7 +5,7 @@ use std::{fmt, path::Path};
 use secrecy::SecretString;
 use toml::{Table, Value};
 
-use super::{Config, WechatNotice};
+use super::{Config, SIX_MONTHS, WechatNotice};
 
 /// Why there is no configuration.
 #[derive(Debug, thiserror::Error)]
@@ -123,8 +123,8 @@ impl Config {
         if self.database.max_connections.is_some_and(|n| !(2..=200).contains(&n)) {
             add("database.max_connections", "要在 2 与 200 之间".into());
         }
-        if self.retention.log_days < 180 {
-            add("retention.log_days", "登录日志至少保存 180 天（网络安全法）".into());
+        if self.retention.log_days < SIX_MONTHS {
+            add("retention.log_days", format!("登录日志至少保存 {SIX_MONTHS} 天（网络安全法：六个月）"));
         }
         if self.retention.conversation_days == 0 {
             add("retention.conversation_days", "至少 1 天".into());

@@ -14,7 +14,7 @@ pub use load::{ConfigError, Problem};
 pub use model::{MODEL_PROFILES, ModelConfig, ModelEndpoint};
 pub use sections::{
     BrandConfig, ChatConfig, ContentConfig, DatabaseConfig, HoursSeason, LimitsConfig, LogConfig, LogFormat,
-    RegionConfig, RetentionConfig, ServerConfig, SlaConfig, TimeConfig,
+    RegionConfig, RetentionConfig, SIX_MONTHS, ServerConfig, SlaConfig, TimeConfig,
 };
 
 use serde::Deserialize;

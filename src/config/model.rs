@@ -5,7 +5,7 @@
 use secrecy::SecretString;
 use serde::Deserialize;
 
-use super::Problem;
+use super::{Problem, SIX_MONTHS};
 
 /// The profiles an endpoint can have: what it calls things and how thinking is switched off.
 pub const MODEL_PROFILES: [&str; 6] = ["deepseek", "dashscope", "vllm", "ollama", "llamacpp", "openai"];
@@ -102,7 +102,7 @@ impl Default for ModelConfig {
             daily_yuan_budget: None,
             monthly_yuan_budget: None,
             user_hourly_tokens: None,
-            retention_days: 180,
+            retention_days: SIX_MONTHS,
         }
     }
 }
@@ -214,7 +214,7 @@ impl ModelConfig {
         within("concurrency", self.concurrency as u64, 1, 256);
         within("wait_ms", self.wait_ms, 0, 10_000);
         within("max_answer_bytes", self.max_answer_bytes as u64, 1_024, 4 * 1024 * 1024);
-        within("retention_days", u64::from(self.retention_days), 1, 3_650);
+        within("retention_days", u64::from(self.retention_days), u64::from(SIX_MONTHS), 3_650);
         for (key, tokens) in [
             ("daily_token_budget", self.daily_token_budget),
             ("monthly_token_budget", self.monthly_token_budget),
@@ -317,7 +317,7 @@ mod tests {
             (model.connect_ms, model.first_content_ms, model.gap_ms, model.timeout_ms, model.classify_timeout_ms),
             (3_000, 8_000, 15_000, 30_000, 6_000)
         );
-        assert_eq!((model.concurrency, model.wait_ms, model.retention_days), (8, 1_000, 180));
+        assert_eq!((model.concurrency, model.wait_ms, model.retention_days), (8, 1_000, 184));
         assert_eq!(model.endpoints().len(), 1);
         assert_eq!(model.endpoints()[0].name(), "127.0.0.1:8000");
     }

@@ -246,9 +246,12 @@ pub struct RetentionConfig {
     pub dry_run: bool,
 }
 
+/// Days of the longest six months: so long logs and the journal of the model are kept at least (网络安全法).
+pub const SIX_MONTHS: u32 = 184;
+
 impl Default for RetentionConfig {
     fn default() -> Self {
-        Self { conversation_days: 90, log_days: 180, case_years: 5, conduct_years: 10, dry_run: false }
+        Self { conversation_days: 90, log_days: SIX_MONTHS, case_years: 5, conduct_years: 10, dry_run: false }
     }
 }
 

@@ -95,7 +95,8 @@ pub async fn delete_conversations(
         "DELETE FROM outbox WHERE target = 'wechat' \
             AND substr(key, 1, 36) IN (SELECT value ->> 'id' FROM json_each($1))",
         "DELETE FROM model_tasks WHERE conversation_id IN (SELECT value ->> 'id' FROM json_each($1))",
-        "DELETE FROM model_exchanges WHERE conversation_id IN (SELECT value ->> 'id' FROM json_each($1))",
+        // What went to a model is journaled longer than the talk it was for; personal data are not in it.
+        "UPDATE model_exchanges SET conversation_id = NULL WHERE conversation_id IN (SELECT value ->> 'id' FROM json_each($1))",
         "DELETE FROM model_proposals WHERE conversation_id IN (SELECT value ->> 'id' FROM json_each($1))",
         "DELETE FROM model_suggestions WHERE conversation_id IN (SELECT value ->> 'id' FROM json_each($1))",
         "DELETE FROM messages WHERE conversation_id IN (SELECT value ->> 'id' FROM json_each($1))",
