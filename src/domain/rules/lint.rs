@@ -443,7 +443,7 @@ fn habits(report: &mut Report<'_>, env: &CompileEnv) {
         let demand = rule
             .case_type
             .is_some_and(|t| !matches!(t, CaseType::Consultation | CaseType::Suggestion | CaseType::Praise));
-        let direct = rule.answer.as_ref().is_some_and(|a| a.mode == AnswerMode::Direct);
+        let direct = rule.answer.as_ref().is_some_and(|a| a.mode != AnswerMode::Draft);
         if demand && direct && rule.route.department.is_none() {
             report.warn(
                 "W107",

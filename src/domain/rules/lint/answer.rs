@@ -104,7 +104,7 @@ pub(super) fn answer(report: &mut Report<'_>, rendered: Option<&(String, Option<
             );
         }
         // Passive replies of WeChat hold 2048 bytes.
-        if text.len() > 2048 && mode == AnswerMode::Direct {
+        if text.len() > 2048 && mode != AnswerMode::Draft {
             report.error(
                 "E017",
                 field,
@@ -120,7 +120,7 @@ pub(super) fn answer(report: &mut Report<'_>, rendered: Option<&(String, Option<
     let valid_until = rule.valid_until;
     if live
         && rule.case_type == Some(CaseType::Consultation)
-        && mode == AnswerMode::Direct
+        && mode != AnswerMode::Draft
         && rule.topic.is_some()
         && citations.is_empty()
     {
