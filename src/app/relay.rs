@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 use super::{
     App, AppError,
     conversations::Viewer,
-    events::{ChatEvent, Scope, StaffEvent},
+    events::{ChatEvent, Draft, Scope, StaffEvent},
 };
 use crate::{
     domain::{access::Permission, ids::ConversationId},
@@ -28,6 +28,8 @@ const QUEUE: usize = 4_096;
 /// The kinds of console events there are; a newer gateway's others are left out.
 const KINDS: [&str; 10] =
     ["alert", "case", "content", "conversation", "delivery", "message", "notice", "presence", "task", "typing"];
+/// The states of an answer that is being written.
+const DRAFTS: [&str; 3] = ["waiting", "writing", "dropped"];
 /// How long the line rests after a failure.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -43,6 +45,8 @@ enum Wire {
     Typing { conversation: String, who: String },
     /// State or owner of a conversation changed.
     State { conversation: String },
+    /// An answer of a model that is being written.
+    Draft { conversation: String, ticket: u32, state: String, text: String },
     /// An officer is at a conversation.
     Present { conversation: String, officer: String, name: String, typing: bool, at: i64 },
     /// Something could not be told: look into the database.
@@ -106,8 +110,12 @@ impl Out {
             }
             ChatEvent::Typing { who } => self.put(|| Wire::Typing { conversation: id(), who: who.clone() }),
             ChatEvent::State => self.put(|| Wire::State { conversation: id() }),
-            // What is being written is shown where it is written; the message that comes of it crosses.
-            ChatEvent::Draft(_) => {}
+            ChatEvent::Draft(draft) => self.put(|| Wire::Draft {
+                conversation: id(),
+                ticket: draft.ticket,
+                state: draft.state.to_owned(),
+                text: draft.text.clone(),
+            }),
         }
     }
 
@@ -258,6 +266,11 @@ fn tell_here(app: &App, wire: Wire) {
         Wire::Messages { conversation, seq } => visitor(&conversation, ChatEvent::Messages { seq }),
         Wire::Typing { conversation, who } => visitor(&conversation, ChatEvent::Typing { who }),
         Wire::State { conversation } => visitor(&conversation, ChatEvent::State),
+        Wire::Draft { conversation, ticket, state, text } => {
+            if let Some(state) = DRAFTS.into_iter().find(|known| *known == state) {
+                visitor(&conversation, ChatEvent::Draft(Draft { ticket, state, text }));
+            }
+        }
         Wire::Present { conversation, officer, name, typing, at } => {
             if let (Ok(id), Ok(officer), Ok(seen_at)) =
                 (conversation.parse(), officer.parse(), Timestamp::from_millisecond(at))
