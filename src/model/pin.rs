@@ -7,7 +7,7 @@
 use std::{
     error::Error,
     fmt,
-    net::{IpAddr, Ipv4Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     time::Duration,
 };
 
@@ -35,8 +35,19 @@ pub(super) fn is_refused(ip: IpAddr) -> bool {
                 || ip.is_unicast_link_local()
                 // AWS's metadata service.
                 || ip.segments() == [0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254]
-                || ip.to_ipv4_mapped().is_some_and(v4_is_refused)
+                || within_v6(ip).is_some_and(v4_is_refused)
         }
+    }
+}
+
+/// The address of the old kind that one of the new kind leads to: mapped, compatible, NAT64 or 6to4.
+fn within_v6(ip: Ipv6Addr) -> Option<Ipv4Addr> {
+    let v4 = |high: u16, low: u16| Ipv4Addr::from((u32::from(high) << 16) | u32::from(low));
+    match ip.segments() {
+        [0, 0, 0, 0, 0, 0xffff | 0, high, low] if (high, low) != (0, 1) => Some(v4(high, low)),
+        [0x64, 0xff9b, _, _, _, _, high, low] => Some(v4(high, low)),
+        [0x2002, high, low, ..] => Some(v4(high, low)),
+        _ => None,
     }
 }
 
@@ -133,6 +144,9 @@ mod tests {
             ("[ff02::1]", true),
             ("[fd00:ec2::254]", true),
             ("[::ffff:169.254.169.254]", true),
+            ("[::169.254.169.254]", true),
+            ("[64:ff9b::169.254.169.254]", true),
+            ("[2002:a9fe:a9fe::1]", true),
             ("127.0.0.1", false),
             ("10.1.2.3", false),
             ("[::1]", false),
