@@ -610,13 +610,17 @@ not_match = [{ text = "人工费怎么算", expect = "none" }]
     /// A folder with the shipped tables and one rule file.
     fn folder(rule_file: &str) -> tempfile::TempDir {
         let dir = tempfile::tempdir().expect("temp dir");
+        fill(dir.path(), rule_file);
+        dir
+    }
+
+    fn fill(dir: &Path, rule_file: &str) {
         for file in shipped_files().iter().filter(|f| !is_rule_file(&f.path)) {
-            let path = dir.path().join(&file.path);
+            let path = dir.join(&file.path);
             std::fs::create_dir_all(path.parent().expect("a parent")).expect("folders");
             std::fs::write(path, &file.text).expect("written");
         }
-        std::fs::write(dir.path().join("a.toml"), rule_file).expect("written");
-        dir
+        std::fs::write(dir.join("a.toml"), rule_file).expect("written");
     }
 
     fn at(second: i64) -> Timestamp {
@@ -644,6 +648,33 @@ not_match = [{ text = "人工费怎么算", expect = "none" }]
             assert!(store.refresh(&db, at(3)).await.unwrap());
             assert_ne!(store.load().hash, good);
             assert!(store.status().errors.is_empty());
+        }
+    }
+
+    crate::store_test! {
+        async fn the_index_of_titles_is_rebuilt_with_every_swap(db: Db) {
+            let dir = folder(GOOD);
+            let store = ContentStore::open(&config(dir.path()), &db, at(0)).await.unwrap();
+            let found = || {
+                let filter = crate::domain::retrieval::Filter {
+                    today: jiff::civil::date(2026, 11, 25), region: Some("350000"), channel: None, drafts: false,
+                };
+                let hits = store.load().index.search("新招员工多久要参保", &filter, 3);
+                hits.iter().any(|hit| &*hit.rule_id == "social-new-hire")
+            };
+            assert!(!found());
+            for file in shipped_files().iter().filter(|file| is_rule_file(&file.path)) {
+                let path = dir.path().join(&file.path);
+                std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+                std::fs::write(path, &file.text).unwrap();
+            }
+            std::fs::remove_file(dir.path().join("a.toml")).unwrap();
+            assert!(store.refresh(&db, at(1)).await.unwrap(), "{:?}", store.status().errors);
+            assert!(found(), "the new title is found at once");
+            std::fs::remove_dir_all(dir.path()).unwrap();
+            fill(dir.path(), GOOD);
+            assert!(store.refresh(&db, at(2)).await.unwrap(), "{:?}", store.status().errors);
+            assert!(!found(), "the old one is not any more");
         }
     }
 

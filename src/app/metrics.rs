@@ -45,6 +45,10 @@ pub struct Metrics {
     pub retention_rows: AtomicU64,
     /// Cases past their term, which nobody deletes by themselves.
     pub cases_past_term: AtomicU64,
+    /// Model endpoints that are not asked until somebody has acted.
+    pub model_endpoints_hard: AtomicU64,
+    /// Model endpoints that are not asked at the moment, those included.
+    pub model_endpoints_open: AtomicU64,
     /// Successful takeovers of changed content.
     pub content_reloads: AtomicU64,
     /// Commit times: bucket counts, then their sum in microseconds.
@@ -80,6 +84,8 @@ impl Metrics {
         line("zhitong_log_lines_lost_total", "counter", LOST_LOG_LINES.load(Relaxed).into());
         line("zhitong_wal_bytes", "gauge", self.wal_bytes.load(Relaxed).into());
         line("zhitong_cases_past_term", "gauge", self.cases_past_term.load(Relaxed).into());
+        line("zhitong_model_endpoints_hard_open", "gauge", self.model_endpoints_hard.load(Relaxed).into());
+        line("zhitong_model_endpoints_open", "gauge", self.model_endpoints_open.load(Relaxed).into());
         line("zhitong_content_refused", "gauge", self.content_refused.load(Relaxed).into());
         line("zhitong_content_reloads_total", "counter", self.content_reloads.load(Relaxed).into());
         let retention = [

@@ -12,8 +12,13 @@ use super::{
 };
 pub use crate::store::model::ExchangeRow;
 use crate::{
-    domain::{access::Permission, dialogue::ProposalFault, grounding::BreachKind, text::difference},
-    ports::model::{EndpointState, ModelFailureKind, ModelTask},
+    domain::{
+        access::Permission,
+        dialogue::ProposalFault,
+        grounding::{BreachKind, Status},
+        text::difference,
+    },
+    ports::model::{EndpointState, ModelFailureKind, ModelFinish, ModelTask},
     store::{
         self, model_console as counts, officers,
         suggestions::{self as rows, SuggestionRow, SwitchLine},
@@ -119,7 +124,7 @@ pub struct Shares {
     pub rule: i64,
     /// Answers that a model put into words.
     pub model: i64,
-    /// Messages of officers.
+    /// Conversations in which an officer answered.
     pub person: i64,
 }
 
@@ -164,10 +169,28 @@ pub fn task_label(slug: &str) -> &'static str {
     }
 }
 
-/// What the checks found, in Chinese.
+/// Why an answer was not taken, in Chinese: what the checks found, what the model said of itself, how it ended, or why
+/// nobody waited for it any more.
 pub fn reason_label(slug: &str) -> String {
+    if let Ok(status) = slug.parse::<Status>() {
+        return format!("模型：{}", status.label());
+    }
     let by_check = slug.parse::<BreachKind>().map(BreachKind::label).ok();
-    let label = by_check.or_else(|| slug.parse::<ProposalFault>().map(ProposalFault::label).ok());
+    let label = by_check
+        .or_else(|| slug.parse::<ProposalFault>().map(ProposalFault::label).ok())
+        .or_else(|| slug.parse::<ModelFinish>().map(ModelFinish::label).ok())
+        .or_else(|| slug.parse::<ModelFailureKind>().map(ModelFailureKind::label).ok());
+    let label = label.or(match slug {
+        "no_source" => Some("没有检索到依据，没有问模型"),
+        "sensitive" => Some("会话涉及敏感内容，没有问模型"),
+        "late" => Some("等得太久，没有问模型"),
+        "person" => Some("已由人工接手"),
+        "filed" => Some("已经提交"),
+        "cancelled" => Some("表单已取消"),
+        "superseded" => Some("来访企业已改口"),
+        "gone" => Some("会话已删除"),
+        _ => None,
+    });
     label.unwrap_or(slug).to_owned()
 }
 
@@ -197,7 +220,8 @@ pub async fn overview(app: &App, officer: &Officer, days: u32) -> Result<Overvie
     let by_endpoint = counts::by_endpoint(&mut tx, since).await?;
     let failures = counts::failures(&mut tx, since).await?;
     let refusals = counts::refusals(&mut tx, since).await?;
-    let (rule, person) = counts::answers(&mut tx, since).await?;
+    let shares = counts::answers(&mut tx, since).await?;
+    let unasked = counts::unasked(&mut tx, since).await?;
     let outcomes = rows::outcomes(&mut tx, since).await?;
     let edited = rows::changed(&mut tx, since, LINES).await?;
     let log = rows::switch_log(&mut tx, LINES).await?;
@@ -208,7 +232,6 @@ pub async fn overview(app: &App, officer: &Officer, days: u32) -> Result<Overvie
     };
     drop(tx);
     let tasks = tasks(by_task);
-    let model = tasks.iter().find(|line| line.task == ModelTask::Answer.as_str()).map_or(0, |line| line.used);
     let states = app.model.client().map(|client| client.endpoints()).unwrap_or_default();
     let endpoints = states
         .into_iter()
@@ -233,12 +256,12 @@ pub async fn overview(app: &App, officer: &Officer, days: u32) -> Result<Overvie
         usage,
         endpoints,
         tasks,
-        refusals: split(refusals),
+        refusals: tallies(refusals, unasked),
         failures: failures
             .into_iter()
             .map(|(slug, count)| Tally { label: failure_label(&slug), slug, count })
             .collect(),
-        shares: Shares { rule, model, person },
+        shares: Shares { rule: shares.rule, model: shares.model, person: shares.person },
         suggestions: suggestions(outcomes),
         edited: edited.iter().filter_map(edited_line).collect(),
         proposals,
@@ -269,12 +292,15 @@ fn tasks(counted: Vec<counts::TaskCount>) -> Vec<TaskLine> {
 }
 
 /// One answer may have been refused for several reasons; each counts.
-fn split(refusals: Vec<(String, i64)>) -> Vec<Tally> {
+fn tallies(refusals: Vec<(String, i64)>, unasked: Vec<(String, i64)>) -> Vec<Tally> {
     let mut by_reason: BTreeMap<String, i64> = BTreeMap::new();
     for (reasons, count) in refusals {
         for reason in reasons_of(&reasons) {
             *by_reason.entry(reason).or_default() += count;
         }
+    }
+    for (reason, count) in unasked {
+        *by_reason.entry(reason).or_default() += count;
     }
     let mut tallies: Vec<Tally> =
         by_reason.into_iter().map(|(slug, count)| Tally { label: reason_label(&slug), slug, count }).collect();
@@ -395,9 +421,38 @@ mod tests {
 
     #[test]
     fn an_answer_refused_for_two_reasons_counts_for_both() {
-        let tallies = split(vec![(r#"["figure","phone"]"#.to_owned(), 2), (r#"["figure"]"#.to_owned(), 1)]);
+        let refused = vec![(r#"["figure","phone"]"#.to_owned(), 2), (r#"["figure"]"#.to_owned(), 1)];
+        let tallies = tallies(refused, vec![("no_source".to_owned(), 1)]);
         let told: Vec<_> = tallies.iter().map(|t| (t.slug.as_str(), t.label.as_str(), t.count)).collect();
-        assert_eq!(told, [("figure", "数字没有出处", 3), ("phone", "电话没有出处", 2)]);
+        assert_eq!(
+            told,
+            [
+                ("figure", "数字没有出处", 3),
+                ("phone", "电话没有出处", 2),
+                ("no_source", "没有检索到依据，没有问模型", 1)
+            ]
+        );
+    }
+
+    #[test]
+    fn no_reason_is_shown_as_a_slug() {
+        let slugs = [
+            "not_found",
+            "out_of_scope",
+            "handoff",
+            "injection",
+            "length",
+            "filtered",
+            "tool",
+            "polarity",
+            "late",
+            "person",
+            "malformed",
+            "timeout",
+        ];
+        for slug in slugs {
+            assert!(!reason_label(slug).is_ascii(), "{slug}");
+        }
     }
 
     #[test]

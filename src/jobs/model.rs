@@ -44,10 +44,11 @@ pub async fn run(app: App) {
             _ = refresh.tick() => {
                 let looked = async {
                     model::switch_state(&app).await?;
-                    model::refresh(&app).await.map(|_| ())
+                    model::refresh(&app).await?;
+                    model::alert::look(&app).await.map(|_| ())
                 };
                 if let Err(error) = looked.await {
-                    tracing::warn!(error = &error as &dyn std::error::Error, "the model's budgets could not be read");
+                    tracing::warn!(error = &error as &dyn std::error::Error, "switch, budgets and endpoints of the model could not be looked at");
                 }
             },
             _ = tidy.tick() => if let Err(error) = model::end_abandoned(&app).await {

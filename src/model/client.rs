@@ -79,7 +79,10 @@ impl ModelClient for HttpModel {
         let mut at = 0;
         while let Some(endpoint) = self.endpoints.get(at) {
             let others = self.endpoints.get(at + 1..).unwrap_or_default().iter().any(Endpoint::ready);
-            let first = others.then(|| (Instant::now() + self.limits.first_content).min(deadline));
+            let left = deadline.saturating_duration_since(Instant::now());
+            // What is not streamed says nothing until it is whole: it may take half of what is left.
+            let first = if request.stream { self.limits.first_content } else { left / 2 };
+            let first = others.then(|| (Instant::now() + first).min(deadline));
             let mut handed_out = false;
             let mut on_piece = |piece: &str| {
                 handed_out = true;
@@ -122,7 +125,7 @@ impl ModelClient for HttpModel {
             }
         }
         let (failure, name) = told.unwrap_or_else(|| (Failure::new(ModelFailureKind::Unconfigured, "no endpoint"), ""));
-        Err(Failure { usage: lost.usage, ..failure }.told(name))
+        Err(Failure { usage: lost.usage, cost: lost.cost, ..failure }.told(name))
     }
 
     fn endpoints(&self) -> Vec<EndpointState> {

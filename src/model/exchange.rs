@@ -40,6 +40,12 @@ const WORTH_WAITING: Duration = Duration::from_secs(2);
 const SHORT_PAUSE_MS: std::ops::Range<u64> = 100..400;
 /// Why an answer of thinking alone is none.
 pub(super) const ONLY_THINKING: &str = "only thinking";
+/// Tokens that are told may be this many times fewer or more than the characters say.
+const UNDER: u64 = 4;
+/// Tokens that an endpoint may add to the question: its template, the schema.
+const TEMPLATE: u64 = 4_000;
+/// An endpoint that does not count thinking as part of `max_tokens` tells this many times as much at most.
+const OVER_MAX_TOKENS: u64 = 8;
 /// Token counts above this are no counts.
 const MOST_TOKENS: u64 = 100_000_000;
 
@@ -153,7 +159,7 @@ impl Target {
     ) -> Result<Answered, Failure> {
         let body = self.manner.body(request).to_string();
         let sending = self.http.post(self.url.clone()).headers(self.headers.clone()).body(body).send();
-        let headers_by = times.first.filter(|_| request.stream).unwrap_or(times.deadline);
+        let headers_by = times.first.unwrap_or(times.deadline);
         let response = match timeout_at(headers_by, sending).await {
             Err(_) => return Err(Failure::new(ModelFailureKind::Timeout, "no answer began in time")),
             Ok(Err(error)) => return Err(of_transport(&error)),
@@ -313,7 +319,8 @@ impl<'a> Reading<'a> {
             }
             Ok(())
         };
-        timeout_at(times.deadline, reading)
+        let by = times.first.filter(|_| !self.stream).unwrap_or(times.deadline);
+        timeout_at(by, reading)
             .await
             .map_err(|_| Failure::new(ModelFailureKind::Timeout, "the answer was not whole in time"))??;
         let text = std::str::from_utf8(&body).map_err(|_| malformed("no UTF-8"))?;
@@ -442,15 +449,23 @@ impl<'a> Reading<'a> {
         Ok(())
     }
 
-    /// Tokens spent so far: as told, or estimated.
+    /// Tokens spent so far: as told, as far as the texts bear it, or estimated.
     fn usage(&self, request: &ModelRequest) -> ModelUsage {
+        let estimate = ModelUsage {
+            prompt: request.lines.iter().map(|line| wire::tokens(&line.text)).sum(),
+            completion: wire::tokens(&self.text) + self.seen.thinking as u64,
+            estimated: true,
+        };
+        let most = u64::from(request.max_tokens).saturating_mul(OVER_MAX_TOKENS).max(estimate.completion);
         match self.usage {
-            Some(usage) if usage.completion > 0 || self.text.is_empty() => usage,
-            _ => ModelUsage {
-                prompt: request.lines.iter().map(|line| wire::tokens(&line.text)).sum(),
-                completion: wire::tokens(&self.text) + self.seen.thinking as u64,
-                estimated: true,
-            },
+            Some(told)
+                if (estimate.prompt / UNDER..=estimate.prompt * UNDER + TEMPLATE).contains(&told.prompt)
+                    && (estimate.completion / UNDER..=most).contains(&told.completion)
+                    && (told.completion > 0 || self.text.is_empty()) =>
+            {
+                told
+            }
+            _ => estimate,
         }
     }
 
@@ -503,7 +518,8 @@ impl<'a> Reading<'a> {
                 return Err(Failure { ours: true, next: false, ..cut });
             }
             if !self.text.contains('{') {
-                return Err(malformed("no JSON object in the answer"));
+                // A question can bring a model to this: it says nothing about the endpoint.
+                return Err(Failure { ours: true, ..malformed("no JSON object in the answer") });
             }
         }
         Ok(())

@@ -68,7 +68,13 @@ impl Failure {
 
     /// For whoever asked.
     pub(super) fn told(self, endpoint: &str) -> ModelFailure {
-        ModelFailure { kind: self.kind, endpoint: endpoint.to_owned(), detail: self.detail, usage: self.usage }
+        ModelFailure {
+            kind: self.kind,
+            endpoint: endpoint.to_owned(),
+            detail: self.detail,
+            usage: self.usage,
+            cost_micro_yuan: self.cost,
+        }
     }
 }
 

@@ -10,6 +10,9 @@ use crate::ports::model::{ModelFailureKind, ModelFinish, ModelUsage};
 /// Longest text of an error code.
 const LONGEST_CODE: usize = 80;
 
+/// Reasons to end that are none: what stands there is a piece of an answer.
+const BROKEN_OFF: [&str; 4] = ["insufficient_system_resource", "error", "abort", "aborted"];
+
 /// An error of the endpoint in its own words.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Complaint {
@@ -63,6 +66,10 @@ pub(super) fn read(text: &str) -> Result<Result<Said, Complaint>, Unreadable> {
     let first = choices.iter().find(|choice| choice.get("index").and_then(Value::as_u64).unwrap_or(0) == 0);
     let Some(choice) = first else { return Ok(Ok(with_usage(&value, Said::default()))) };
     let part = ["delta", "message"].iter().filter_map(|key| choice.get(key)).find(|part| part.is_object());
+    if choice.get("finish_reason").and_then(Value::as_str).is_some_and(|reason| BROKEN_OFF.contains(&reason)) {
+        let code = "the answer was broken off at the endpoint".to_owned();
+        return Ok(Err(Complaint { code, ..Complaint::default() }));
+    }
     let mut said = Said { finish: finish(choice.get("finish_reason")), ..Said::default() };
     if let Some(part) = part {
         said.content = content(part.get("content"))?;
@@ -192,6 +199,8 @@ impl Complaint {
             return K::Unauthorised;
         }
         match status.or_else(|| self.code.parse().ok().filter(|code| (300..=599).contains(code))) {
+            // Something before the endpoint did not like the words: no other question needs to fail.
+            Some(403) if *self == Self::default() => K::Rejected,
             Some(401 | 403 | 407) => K::Unauthorised,
             Some(402) => K::Unpaid,
             Some(429) => K::Limited,
@@ -292,7 +301,7 @@ mod tests {
             ("\"stop\"", Some(ModelFinish::Stop)),
             ("\"length\"", Some(ModelFinish::Length)),
             ("\"content_filter\"", Some(ModelFinish::Filtered)),
-            ("\"insufficient_system_resource\"", Some(ModelFinish::Unknown)),
+            ("\"something_new\"", Some(ModelFinish::Unknown)),
             ("\"\"", None),
             ("null", None),
         ] {
@@ -364,7 +373,7 @@ mod tests {
         // No JSON at all.
         check("<html><h1>502 Bad Gateway</h1></html>", Some(502), K::Unavailable);
         check("upstream connect error", Some(503), K::Unavailable);
-        check("", Some(403), K::Unauthorised);
+        check("", Some(403), K::Rejected);
         check("", Some(302), K::Rejected);
         check(r#"{"detail":"Not Found"}"#, Some(404), K::Rejected);
     }

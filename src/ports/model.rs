@@ -140,6 +140,8 @@ pub struct ModelFailure {
     pub detail: String,
     /// Tokens that were spent all the same.
     pub usage: ModelUsage,
+    /// What they cost, millionths of a yuan.
+    pub cost_micro_yuan: u64,
 }
 
 vocabulary! {

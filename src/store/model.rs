@@ -81,6 +81,8 @@ pub struct NewExchange<'a> {
     pub prompt_tokens: i64,
     /// Tokens of the answer at most.
     pub completion_tokens: i64,
+    /// What they cost at most, millionths of a yuan.
+    pub cost_micro_yuan: i64,
     /// The conversation it is for.
     pub conversation: Option<&'a str>,
     /// The case it is for.
@@ -132,7 +134,7 @@ pub struct Spent {
 /// Whose spending is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Spender<'a> {
-    /// The visitor of a conversation.
+    /// The visitor of a conversation, in all conversations of a person whom the embedding site knows.
     Conversation(&'a str),
     /// An officer.
     Officer(&'a str),
@@ -161,7 +163,7 @@ pub async fn begin(tx: &mut Tx, new: &NewExchange<'_>, now: Timestamp) -> Result
     const SQL: &str = "INSERT INTO model_exchanges (id, task, prompt_id, prompt_version, content_hash, endpoint, model, \
         request, outcome, reasons, prompt_tokens, completion_tokens, estimated, cost_micro_yuan, conversation_id, \
         case_id, officer_id, at, evaluation) \
-        VALUES ($1, $2, $3, $4, $5, '', '', $6, 'running', '[]', $7, $8, TRUE, 0, $9, $10, $11, $12, $13)";
+        VALUES ($1, $2, $3, $4, $5, '', '', $6, 'running', '[]', $7, $8, TRUE, $9, $10, $11, $12, $13, $14)";
     on_backend!(tx, |conn| sqlx::query(SQL)
         .bind(new.id)
         .bind(new.task)
@@ -171,6 +173,7 @@ pub async fn begin(tx: &mut Tx, new: &NewExchange<'_>, now: Timestamp) -> Result
         .bind(new.request)
         .bind(new.prompt_tokens)
         .bind(new.completion_tokens)
+        .bind(new.cost_micro_yuan)
         .bind(new.conversation)
         .bind(new.case)
         .bind(new.officer)
@@ -264,12 +267,16 @@ pub async fn spent(tx: &mut Tx, since: Timestamp) -> Result<Spent, StoreError> {
 /// # Errors
 /// `Database`.
 pub async fn spent_by(tx: &mut Tx, who: Spender<'_>, since: Timestamp) -> Result<i64, StoreError> {
-    const CONVERSATION: &str = "SELECT CAST(COALESCE(SUM(prompt_tokens + completion_tokens), 0) AS BIGINT) \
-        FROM model_exchanges WHERE conversation_id = $1 AND officer_id IS NULL AND at >= $2";
+    // Somebody whom the embedding site knows is the same in every conversation.
+    const PERSON: &str = "SELECT CAST(COALESCE(SUM(prompt_tokens + completion_tokens), 0) AS BIGINT) \
+        FROM model_exchanges WHERE officer_id IS NULL AND at >= $2 AND (conversation_id = $1 OR conversation_id IN \
+        (SELECT conversations.id FROM visitors JOIN conversations ON conversations.visitor_id = visitors.id \
+        WHERE visitors.user_id = (SELECT visitors.user_id FROM conversations JOIN visitors \
+        ON visitors.id = conversations.visitor_id WHERE conversations.id = $1)))";
     const OFFICER: &str = "SELECT CAST(COALESCE(SUM(prompt_tokens + completion_tokens), 0) AS BIGINT) \
         FROM model_exchanges WHERE officer_id = $1 AND at >= $2";
     let (sql, id) = match who {
-        Spender::Conversation(id) => (CONVERSATION, id),
+        Spender::Conversation(id) => (PERSON, id),
         Spender::Officer(id) => (OFFICER, id),
     };
     let (tokens,): (i64,) =
@@ -366,6 +373,7 @@ mod tests {
             request: "[]",
             prompt_tokens: 100,
             completion_tokens: 50,
+            cost_micro_yuan: 0,
             conversation,
             case: None,
             officer,

@@ -93,15 +93,43 @@ pub async fn refusals(tx: &mut Tx, since: Timestamp) -> Result<Vec<(String, i64)
     Ok(on_backend!(tx, |conn| sqlx::query_as(SQL).bind(since.as_millisecond()).fetch_all(conn).await?))
 }
 
-/// Answers of rules and words of officers in the conversations that began since a moment.
+/// Questions since a moment that were put to no model, by why not; the queue is kept for a week.
 ///
 /// # Errors
 /// `Database`.
-pub async fn answers(tx: &mut Tx, since: Timestamp) -> Result<(i64, i64), StoreError> {
+pub async fn unasked(tx: &mut Tx, since: Timestamp) -> Result<Vec<(String, i64)>, StoreError> {
+    const SQL: &str = "SELECT outcome, COUNT(*) FROM model_tasks WHERE kind = 'answer' AND state = 'done' \
+        AND done_at >= $1 AND outcome IN ('no_source', 'sensitive', 'late') GROUP BY outcome ORDER BY outcome";
+    Ok(on_backend!(tx, |conn| sqlx::query_as(SQL).bind(since.as_millisecond()).fetch_all(conn).await?))
+}
+
+row_struct! {
+    /// Who answered.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub struct AnswerCount {
+        /// Answers of rules to what was asked or told; greetings, commands and diversions are none.
+        pub rule: i64,
+        /// Answers that a model put into words.
+        pub model: i64,
+        /// Conversations in which an officer said something.
+        pub person: i64,
+    }
+}
+
+/// Who answered in the conversations that began since a moment.
+///
+/// # Errors
+/// `Database`.
+pub async fn answers(tx: &mut Tx, since: Timestamp) -> Result<AnswerCount, StoreError> {
     // Ids begin with their time, and messages lie in the order of their conversations: no look at older ones.
-    const SQL: &str = "SELECT CAST(COALESCE(SUM(CASE WHEN sender = 'bot' AND rule_id IS NOT NULL THEN 1 ELSE 0 END), 0) \
-        AS BIGINT), CAST(COALESCE(SUM(CASE WHEN sender = 'officer' THEN 1 ELSE 0 END), 0) AS BIGINT) \
-        FROM messages WHERE conversation_id >= $1 AND sender IN ('bot', 'officer')";
+    const SQL: &str = "SELECT \
+        CAST(COALESCE(SUM(CASE WHEN m.sender = 'bot' AND m.rule_id IS NOT NULL AND asked.decision LIKE '%\"step\":\"rules\"%' \
+            THEN 1 ELSE 0 END), 0) AS BIGINT) AS rule, \
+        CAST(COALESCE(SUM(CASE WHEN m.sender = 'bot' AND m.body LIKE '%\"generated\":true%' THEN 1 ELSE 0 END), 0) AS BIGINT) \
+            AS model, \
+        COUNT(DISTINCT CASE WHEN m.sender = 'officer' THEN m.conversation_id END) AS person \
+        FROM messages m LEFT JOIN messages asked ON asked.conversation_id = m.conversation_id AND asked.seq = m.reply_to \
+        WHERE m.conversation_id >= $1 AND m.sender IN ('bot', 'officer')";
     Ok(on_backend!(tx, |conn| sqlx::query_as(SQL).bind(first_id_of(since)).fetch_one(conn).await?))
 }
 
@@ -127,7 +155,7 @@ mod tests {
             ] {
                 let new = NewExchange {
                     id, task: "draft", prompt_id: "p", prompt_version: "1", content_hash: "h", request: "[]",
-                    prompt_tokens: 1, completion_tokens: 1, conversation: None, case: None, officer: None,
+                    prompt_tokens: 1, completion_tokens: 1, cost_micro_yuan: 0, conversation: None, case: None, officer: None,
                     evaluation,
                 };
                 model::begin(&mut tx, &new, at(1_000)).await.unwrap();
@@ -152,7 +180,9 @@ mod tests {
             assert_eq!(failures(&mut tx, at(0)).await.unwrap(), [("timeout".to_owned(), 1)]);
             assert_eq!(refusals(&mut tx, at(0)).await.unwrap(), [(r#"["figure","phone"]"#.to_owned(), 1)]);
             assert_eq!(by_task(&mut tx, at(1_001)).await.unwrap(), []);
-            assert_eq!(answers(&mut tx, at(0)).await.unwrap(), (0, 0));
+            let nobody = AnswerCount { rule: 0, model: 0, person: 0 };
+            assert_eq!(answers(&mut tx, at(0)).await.unwrap(), nobody);
+            assert_eq!(unasked(&mut tx, at(0)).await.unwrap(), []);
             tx.commit().await.unwrap();
         }
     }

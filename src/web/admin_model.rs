@@ -187,13 +187,13 @@ impl ExchangeLine {
         let reasons: Vec<String> =
             model_console::reasons_of(&row.reasons).iter().map(|slug| model_console::reason_label(slug)).collect();
         let (state, why) = match (row.outcome.as_str(), row.verdict.as_deref()) {
-            ("failed", _) => (
+            ("failed", verdict) if verdict != Some("dropped") => (
                 Tag::new("late", "没有答复"),
                 row.failure.as_deref().map(model_console::failure_label).unwrap_or_default(),
             ),
             (_, Some("used")) => (Tag::new("ok", "通过核对"), String::new()),
             (_, Some("refused")) => (Tag::new("warn", "没有采用"), reasons.join("、")),
-            (_, Some("dropped")) => (Tag::new("plain", "过时作废"), String::new()),
+            (_, Some("dropped")) => (Tag::new("plain", "过时作废"), reasons.join("、")),
             ("running", _) => (Tag::new("plain", "进行中"), String::new()),
             _ => (Tag::new("plain", "已答复"), String::new()),
         };
@@ -501,7 +501,10 @@ async fn exchange(State(app): State<App>, officer: Officer, Arg(id): Arg<String>
         ("用量", format!("{} token，{} 元", line.tokens, yuan(row.cost_micro_yuan))),
         ("首字用时", ms(row.first_ms)),
         ("全文用时", ms(row.total_ms)),
-        ("谁用的", file.officer.unwrap_or_else(|| "来访企业".to_owned())),
+        (
+            "谁用的",
+            file.officer.unwrap_or_else(|| if row.task == "evaluation" { "测评" } else { "来访企业" }.to_owned()),
+        ),
         ("采用情况", file.outcome.unwrap_or_default().to_owned()),
     ];
     let lines = lines_of(&row.request)

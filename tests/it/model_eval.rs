@@ -116,6 +116,7 @@ impl ModelClient for Actor {
             endpoint: "actor".to_owned(),
             detail: "in character".to_owned(),
             usage: ModelUsage::default(),
+            cost_micro_yuan: 0,
         })?;
         for piece in text.chars().collect::<Vec<_>>().chunks(4) {
             on_text(&piece.iter().collect::<String>());
@@ -409,7 +410,7 @@ async fn the_command_tells_figures_reasons_and_an_exit_code() {
         "[model]\nname = \"local\"\nprofile = \"openai\"\nbase_url = \"{}\"\nmodel = \"m\"\napi_key = \"sk-x\"\n",
         standin.base
     );
-    let says = |text: &str| events(&[piece(text), finish("stop"), usage(300, 40), DONE.to_owned()]);
+    let says = |text: &str| events(&[piece(text), finish("stop"), usage(800, 40), DONE.to_owned()]);
     let asked = question();
     let line = |id: &str, rule: &str| {
         serde_json::json!({"id": id, "text": asked.words, "expect": "answered", "rule_ids": [rule]}).to_string()
@@ -422,13 +423,13 @@ async fn the_command_tells_figures_reasons_and_an_exit_code() {
     let (code, out, err) = program(folder.path(), &config, &set).await;
     assert_eq!(code, 0, "{out}{err}");
     for words in
-        ["端点“local”  my.jsonl 1 题", "只用规则   0，加上端点   1", "100%（1 个中 1 个）", "340 词元", "没有答错"]
+        ["端点“local”  my.jsonl 1 题", "只用规则   0，加上端点   1", "100%（1 个中 1 个）", "840 词元", "没有答错"]
     {
         assert!(out.contains(words), "{words}: {out}");
     }
     let (code, out, _) = program(folder.path(), &config, &[&set[..], &["--json"]].concat()).await;
     let report: Value = serde_json::from_str(&out).expect("JSON");
-    assert_eq!((code, &report["complete"], &report["calls"]["tokens"]), (0, &Value::from(true), &Value::from(340)));
+    assert_eq!((code, &report["complete"], &report["calls"]["tokens"]), (0, &Value::from(true), &Value::from(840)));
     assert_eq!(report["questions"]["with_endpoint"]["answerable"]["right"], 1);
 
     standin.always(says(&contract("answered", &[&asked.rule], &format!("{}补贴97万元。", asked.sentence))));

@@ -1,7 +1,9 @@
 //! A question that no rule answers and a model that has a script: what reaches the visitor, and what never does.
 
+mod costs;
 mod journal;
 pub(crate) mod kill;
+mod proof;
 
 use std::{
     sync::{Arc, LazyLock, atomic::Ordering::SeqCst},

@@ -11,7 +11,10 @@ use zhitong::{
     },
 };
 
-use crate::support::TestApp;
+use crate::support::{
+    TestApp,
+    model::{Script, Scripted},
+};
 
 type Answer = Box<dyn Fn(&ModelRequest) -> String + Send + Sync>;
 
@@ -110,8 +113,8 @@ impl House {
         let visitor = self.app.visitor().await;
         self.app.say(&visitor, "m1", words).await.expect(200);
         self.app.post("/api/chat/handoff", &visitor, json!({ "client_id": "h1" })).await;
-        let list = self.app.get("/api/conversations", &self.front).await.expect(200).json();
-        let id = list["items"][0]["id"].as_str().expect("a conversation").to_owned();
+        let list = self.app.get("/api/chat/messages?after=0", &visitor).await.expect(200).json();
+        let id = list["conversation"]["id"].as_str().expect("a conversation").to_owned();
         self.app.post(&format!("/api/conversations/{id}/claim"), &self.front, json!({})).await.expect(200);
         id
     }
@@ -239,6 +242,114 @@ async fn what_is_said_against_somebody_goes_to_no_model_and_the_page_says_why() 
     }
     assert_eq!(model.asked(), 0);
     assert_eq!(house.console().await["tasks"], json!([]));
+}
+
+#[tokio::test]
+async fn a_conversation_in_which_something_was_said_against_somebody_goes_to_no_model() {
+    let model = Writer::new(|_| "不该被问到".to_owned());
+    let house = House::open(Some(&model)).await;
+    for (words, why) in [
+        // The first matter is harmless, the second is not.
+        ("想问社保怎么办；另外窗口工作人员吃拿卡要，索要红包，请转人工", "作风"),
+        ("厂里的大树倒在围墙上了，请对我们的身份保密，转人工", "保密"),
+        ("我们想匿名说一件事，转人工", "敏感"),
+        ("县医院欠我们货款不给，转人工", "账款"),
+    ] {
+        let id = house.talk(words).await;
+        let path = format!("/api/conversations/{id}");
+        for kind in ["reply", "summary", "title"] {
+            let answer = house.app.post(&format!("{path}/suggestions"), &house.front, json!({ "kind": kind })).await;
+            let (status, told) = (answer.status.as_u16(), answer.json());
+            assert_eq!((status, &told["code"]), (409, &json!("model_barred")), "{words}: {told}");
+            assert!(told["detail"].as_str().is_some_and(|detail| detail.contains(why)), "{words}: {told}");
+        }
+        let detail = house.app.get(&path, &house.front).await.expect(200).json();
+        assert_eq!(detail["assist"]["ready"], false, "{words}: {}", detail["assist"]);
+    }
+    assert_eq!(model.asked(), 0);
+}
+
+#[tokio::test]
+async fn what_a_filed_form_kept_secret_stays_with_people() {
+    let model = Writer::new(|_| "不该被问到".to_owned());
+    let house = House::open(Some(&model)).await;
+    let visitor = house.app.visitor().await;
+    let start = house.app.say(&visitor, "m1", "厂区围墙外的大树快倒了，请帮忙看看").await.expect(200).json();
+    assert_eq!(start["conversation"]["state"], "collecting", "{start}");
+    let filed = json!({ "client_id": "f", "matters": [{ "n": 1 }], "confirm": true, "fields": {
+        "contact_phone": "13800138000", "enterprise": "示例机械有限公司", "contact_name": "李经理",
+        "confidential": "是" } });
+    house.app.post("/api/chat/case", &visitor, filed).await.expect(201);
+    house.app.say(&visitor, "m2", "转人工").await.expect(200);
+    let list = house.app.get("/api/conversations", &house.front).await.expect(200).json();
+    assert_eq!(list["items"][0]["flags"], json!(["confidential"]), "{list}");
+    let path = format!("/api/conversations/{}", list["items"][0]["id"].as_str().expect("a conversation"));
+    house.app.post(&format!("{path}/claim"), &house.front, json!({})).await.expect(200);
+    let answer = house.app.post(&format!("{path}/suggestions"), &house.front, json!({ "kind": "summary" })).await;
+    assert_eq!(answer.expect(409).json()["code"], "model_barred");
+    assert_eq!(model.asked(), 0);
+}
+
+#[tokio::test]
+async fn a_text_that_was_cut_off_is_not_taken_for_the_whole() {
+    let house = House::open(None).await;
+    let cut = "请于15个工作日内补齐材料".to_owned();
+    let ends = [ModelFinish::Length, ModelFinish::Unknown, ModelFinish::Filtered, ModelFinish::Tool];
+    let model = Scripted::new(ends.map(|finish| Script::End(cut.clone(), finish)));
+    house.app.app.model.connect(model.clone());
+    let number = house.file(QUESTION, "consultation").await;
+    let official = format!("请于15个工作日内补齐材料。{}", "逾期未补齐的，视为撤回申请。".repeat(80));
+    for _ in ends {
+        let (status, answer) = house.suggest(&number, json!({ "kind": "rewrite", "text": official })).await;
+        assert_eq!((status, &answer["code"]), (409, &json!("model_refused")), "{answer}");
+    }
+    let room = model.asked()[0].max_tokens as usize;
+    assert!(room > official.chars().count(), "room for the whole: {room}");
+    let list = house.app.get("/api/admin/model/exchanges", &house.auditor).await.expect(200).json();
+    let reasons: Vec<&Value> = list["items"].as_array().expect("items").iter().map(|one| &one["reasons"][0]).collect();
+    assert!(reasons.iter().any(|reason| reason.to_string().contains("length")), "{list}");
+}
+
+#[tokio::test]
+async fn a_demand_that_is_kept_counts_as_kept_like_its_title() {
+    let model = Writer::new(|_| json!({ "title": "新员工参保的期限", "demand": "想知道参保期限" }).to_string());
+    let house = House::open(Some(&model)).await;
+    let number = house.file(QUESTION, "consultation").await;
+    for (used, kept, edited, thrown) in [
+        ("想知道参保期限", 1, 0, 0),
+        ("新员工参保的期限", 2, 0, 0),
+        ("新员工参保的期限\n想知道参保期限", 3, 0, 0),
+        ("想知道参保的期限", 3, 1, 0),
+        ("请把材料退回来", 3, 1, 1),
+    ] {
+        let (status, made) = house.suggest(&number, json!({ "kind": "title" })).await;
+        assert_eq!((status, &made["demand"]), (201, &json!("想知道参保期限")), "{made}");
+        let end = format!("/api/suggestions/{}/end", made["id"].as_str().expect("an id"));
+        house.app.post(&end, &house.front, json!({ "text": used })).await.expect(204);
+        let line = house.console().await["suggestions"][0].clone();
+        let counts = (&line["kept"], &line["edited"], &line["thrown_away"]);
+        assert_eq!(counts, (&json!(kept), &json!(edited), &json!(thrown)), "{used}");
+    }
+}
+
+#[tokio::test]
+async fn who_answered_is_counted_alike() {
+    let house = House::open(Some(&Writer::new(|_| "{}".to_owned()))).await;
+    let shares = async || house.console().await["shares"].clone();
+    let visitor = house.app.visitor().await;
+    house.app.say(&visitor, "m1", "你好").await.expect(200);
+    assert_eq!(shares().await, json!({ "rule": 0, "model": 0, "person": 0 }), "a greeting answers nothing");
+    house.app.say(&visitor, "m2", "新招员工多久要参保").await.expect(200);
+    assert_eq!(shares().await["rule"], 1);
+    house.app.post("/api/chat/handoff", &visitor, json!({ "client_id": "h1" })).await;
+    let list = house.app.get("/api/conversations", &house.front).await.expect(200).json();
+    let path = format!("/api/conversations/{}", list["items"][0]["id"].as_str().expect("an id"));
+    house.app.post(&format!("{path}/claim"), &house.front, json!({})).await.expect(200);
+    for n in 0..3 {
+        let body = json!({ "client_id": format!("o{n}"), "text": "您好，请稍等" });
+        house.app.post(&format!("{path}/messages"), &house.front, body).await.expect(200);
+    }
+    assert_eq!(shares().await["person"], 1, "one conversation, however many messages");
 }
 
 #[tokio::test]

@@ -9,11 +9,13 @@ use crate::{
     app::{
         App, AppError, Officer, dialogue_codec,
         message_view::form_json,
+        suggestions,
         wechat_out::{self, Limits, Standing},
     },
     domain::{
         dialogue::{ConversationState, DialogueState, Shipped},
         ids::ConversationId,
+        suggestion::ModelBar,
     },
     store::{
         conversations::{self, ConversationFilter},
@@ -75,6 +77,8 @@ pub struct Detail {
     pub limits: Option<Limits>,
     /// Messages that did not arrive there yet.
     pub standings: Vec<Standing>,
+    /// Why the cases that came out of it keep it from a model.
+    pub bar_of_cases: Option<ModelBar>,
 }
 
 /// What the bot already knows, for the officer; numbers of identity cards and accounts are not among it.
@@ -221,6 +225,10 @@ pub async fn detail(app: &App, officer: &Officer, id: ConversationId) -> Result<
     let promises = promises::of_conversation(&mut tx, id).await?;
     let owner = name_of(&mut tx, row.officer_id.as_deref()).await?;
     let limits = wechat_out::limits_of_conversation(&mut tx, id, app.now()).await?;
+    let bar_of_cases = match app.model.client() {
+        Some(_) => suggestions::bar_of_its_cases(&mut tx, app, id).await?,
+        None => None,
+    };
     let standings = if limits.is_some() { wechat_out::standings(&mut tx, id).await? } else { Vec::new() };
     drop(tx);
     let content = app.content.load();
@@ -235,5 +243,6 @@ pub async fn detail(app: &App, officer: &Officer, id: ConversationId) -> Result<
         promises,
         limits,
         standings,
+        bar_of_cases,
     })
 }

@@ -18,6 +18,7 @@ use super::{
         App, AppError, dialogue_codec,
         events::{ChatEvent, Draft},
         exchange::Sent,
+        suggestions,
     },
     question::{Question, Sought, note, seek},
 };
@@ -46,7 +47,7 @@ const READ: i64 = 60;
 /// So many of them help to understand the question.
 const BEFORE: usize = 2;
 /// Marks of a conversation that is for people alone.
-const FOR_PEOPLE: [&str; 4] = ["secret", "risk", "emergency", "sensitive"];
+const FOR_PEOPLE: [&str; 5] = ["secret", "risk", "emergency", "sensitive", "confidential"];
 /// After this long without a sentence the visitor is asked for patience, unless the configuration says otherwise.
 const FIRST_CONTENT: Duration = Duration::from_secs(8);
 /// Why a question is given back instead of refused.
@@ -184,13 +185,14 @@ impl Known {
     }
 
     /// What the visitor said before the question, the oldest first: only plain questions, nothing of complaints.
-    fn before(&self, question: &str) -> Vec<&str> {
+    fn before(&self, app: &App, question: &str) -> Vec<&str> {
         let mut texts: Vec<&str> = self
             .messages
             .iter()
             .filter(|message| message.sender == "visitor" && message.kind == "text" && message.text != question)
             .filter(|message| is_plain_question(message.decision.as_deref()))
             .map(|message| message.text.as_str())
+            .filter(|words| suggestions::bar_of_words(app, words).is_none())
             .collect();
         texts.drain(..texts.len().saturating_sub(BEFORE));
         texts
@@ -282,7 +284,7 @@ impl Desk<'_> {
         let question = Question {
             words: &self.task.question,
             said: &said,
-            before: &known.before(&self.task.question),
+            before: &known.before(app, &self.task.question),
             facts: &known.state.facts,
             channel: known.row.channel.parse().unwrap_or(Channel::Web),
             region: known.state.region.as_deref().unwrap_or(&app.config.region.code),

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::{super::App, budget, switch};
 use crate::{
     app::AppError,
+    config::{ModelConfig, ModelEndpoint},
     ports::model::{ModelFailure, ModelFailureKind, ModelReply, ModelRequest, ModelUsage},
     store::model::{self, EndedExchange, NewExchange, Spender},
 };
@@ -56,7 +57,13 @@ pub struct Asked {
 }
 
 pub(super) fn failure(kind: ModelFailureKind, detail: impl Into<String>) -> ModelFailure {
-    ModelFailure { kind, endpoint: String::new(), detail: detail.into(), usage: ModelUsage::default() }
+    ModelFailure {
+        kind,
+        endpoint: String::new(),
+        detail: detail.into(),
+        usage: ModelUsage::default(),
+        cost_micro_yuan: 0,
+    }
 }
 
 fn not_stored(error: &AppError) -> ModelFailure {
@@ -80,9 +87,15 @@ pub async fn ask(
     };
     let now = app.now();
     let id = begin(app, ask, now).await?;
+    let mut left = Left { app, ask, id: Some(id.clone()) };
     let limit = app.config.model.as_ref().map_or(LONGEST_MS, |model| model.timeout_ms);
     let started = std::time::Instant::now();
     let mut dropped = false;
+    let mut written = 0_u64;
+    let mut counting = |piece: &str| {
+        written = written.saturating_add(piece.chars().count() as u64);
+        on_text(piece);
+    };
     let answer = tokio::select! {
         biased;
         () = stopped(app) => Err(failure(ModelFailureKind::Switched, "stopped while it answered")),
@@ -94,10 +107,11 @@ pub async fn ask(
         () = tokio::time::sleep(Duration::from_millis(limit) + GRACE) => {
             Err(failure(ModelFailureKind::Timeout, "the client kept no limit"))
         }
-        answer = client.ask(ask.request, on_text) => answer,
+        answer = client.ask(ask.request, &mut counting) => answer,
     };
     let took = i64::try_from(started.elapsed().as_millis()).unwrap_or(i64::MAX);
-    end(app, ask, &id, &answer, took, dropped, hide).await?;
+    left.id = None;
+    end(app, ask, &id, &answer, Spent { took, written, dropped }, hide).await?;
     if let Err(error) = budget::refresh(app).await {
         tracing::warn!(error = &error as &dyn std::error::Error, "the budgets of the model could not be looked at");
     }
@@ -113,6 +127,78 @@ pub async fn ask(
     }
 }
 
+/// A call whose asker may go away: an officer who closes the page drops the request, and the row would run on.
+struct Left<'a> {
+    app: &'a App,
+    ask: &'a Ask<'a>,
+    /// The exchange; nothing once it has ended.
+    id: Option<String>,
+}
+
+impl Drop for Left<'_> {
+    fn drop(&mut self) {
+        let Some(id) = self.id.take() else { return };
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        let usage = most(self.ask);
+        let (app, cost_micro_yuan) = (self.app.clone(), dearest(self.app, usage));
+        runtime.spawn(async move {
+            let ended = EndedExchange {
+                id: &id,
+                endpoint: "",
+                model: "",
+                reply: None,
+                failure: Some(ModelFailureKind::Unavailable.as_str()),
+                detail: Some("whoever asked went away"),
+                prompt_tokens: i64::try_from(usage.prompt).unwrap_or(i64::MAX),
+                completion_tokens: i64::try_from(usage.completion).unwrap_or(i64::MAX),
+                estimated: true,
+                cost_micro_yuan,
+                first_ms: None,
+                total_ms: None,
+            };
+            let stored = async {
+                let mut tx = app.db.write().await?;
+                model::end(&mut tx, &ended).await?;
+                model::judge(&mut tx, &id, "dropped", "[]").await?;
+                tx.commit().await?;
+                Ok::<_, AppError>(())
+            };
+            if let Err(error) = stored.await {
+                tracing::warn!(error = &error as &dyn std::error::Error, "an exchange whose asker left was not ended");
+            }
+        });
+    }
+}
+
+/// What a question may cost at most.
+fn most(ask: &Ask<'_>) -> ModelUsage {
+    ModelUsage {
+        prompt: ask.request.lines.iter().map(|line| line.text.chars().count() as u64).sum(),
+        completion: u64::from(ask.request.max_tokens),
+        estimated: true,
+    }
+}
+
+/// What a call took, as seen from here.
+#[derive(Debug, Clone, Copy)]
+struct Spent {
+    /// Milliseconds.
+    took: i64,
+    /// Characters of the answer that arrived.
+    written: u64,
+    /// Nobody waited for it any more.
+    dropped: bool,
+}
+
+/// What tokens cost at most, millionths of a yuan: at the prices of the dearest endpoint.
+fn dearest(app: &App, usage: ModelUsage) -> i64 {
+    let endpoints = app.config.model.as_ref().map(ModelConfig::endpoints).unwrap_or_default();
+    let cost = |endpoint: &ModelEndpoint| {
+        usage.prompt as f64 * endpoint.price_prompt + usage.completion as f64 * endpoint.price_completion
+    };
+    budget::rounded(endpoints.iter().map(cost).fold(0.0, f64::max).ceil())
+}
+
 /// Checks switch and budgets and writes the row.
 async fn begin(app: &App, ask: &Ask<'_>, now: Timestamp) -> Result<String, ModelFailure> {
     let state = switch::switch_state(app).await.map_err(|error| not_stored(&error))?;
@@ -120,9 +206,9 @@ async fn begin(app: &App, ask: &Ask<'_>, now: Timestamp) -> Result<String, Model
         return Err(failure(ModelFailureKind::Switched, state.reason));
     }
     let id = app.ids.uuid(now).to_string();
-    let characters: usize = ask.request.lines.iter().map(|line| line.text.chars().count()).sum();
-    let prompt_tokens = i64::try_from(characters).unwrap_or(i64::MAX);
-    let completion_tokens = i64::from(ask.request.max_tokens);
+    let most = most(ask);
+    let prompt_tokens = i64::try_from(most.prompt).unwrap_or(i64::MAX);
+    let completion_tokens = i64::try_from(most.completion).unwrap_or(i64::MAX);
     let lines: Vec<_> = ask
         .request
         .lines
@@ -139,6 +225,7 @@ async fn begin(app: &App, ask: &Ask<'_>, now: Timestamp) -> Result<String, Model
         request: &request,
         prompt_tokens,
         completion_tokens,
+        cost_micro_yuan: dearest(app, most),
         conversation: ask.conversation,
         case: ask.case,
         officer: ask.officer,
@@ -197,8 +284,7 @@ async fn end(
     ask: &Ask<'_>,
     id: &str,
     answer: &Result<ModelReply, ModelFailure>,
-    took: i64,
-    dropped: bool,
+    spent: Spent,
     hide: &mut (dyn FnMut(&str) -> String + Send),
 ) -> Result<(), ModelFailure> {
     let number = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
@@ -207,15 +293,18 @@ async fn end(
         Ok(reply) => (reply.endpoint.as_str(), reply.model.as_str()),
         Err(failed) => (failed.endpoint.as_str(), ""),
     };
-    // A question that was broken off has cost at least itself; the endpoint tells nothing of it any more.
-    let usage = match answer {
-        Ok(reply) => reply.usage,
-        Err(failed) if failed.usage == ModelUsage::default() && may_have_cost(failed.kind) => ModelUsage {
-            prompt: ask.request.lines.iter().map(|line| line.text.chars().count() as u64).sum(),
-            completion: 0,
-            estimated: true,
-        },
-        Err(failed) => failed.usage,
+    // A question that was broken off has cost itself and what came of its answer; the endpoint tells nothing any more.
+    let (usage, cost_micro_yuan) = match answer {
+        Ok(reply) => (reply.usage, number(reply.cost_micro_yuan)),
+        Err(failed) if failed.usage == ModelUsage::default() && may_have_cost(failed.kind) => {
+            let usage = ModelUsage {
+                prompt: ask.request.lines.iter().map(|line| line.text.chars().count() as u64).sum(),
+                completion: spent.written,
+                estimated: true,
+            };
+            (usage, dearest(app, usage))
+        }
+        Err(failed) => (failed.usage, number(failed.cost_micro_yuan)),
     };
     let detail = answer.as_ref().err().map(|failed| hide(&failed.detail).chars().take(300).collect::<String>());
     let ended = EndedExchange {
@@ -228,14 +317,14 @@ async fn end(
         prompt_tokens: number(usage.prompt),
         completion_tokens: number(usage.completion),
         estimated: usage.estimated,
-        cost_micro_yuan: answer.as_ref().map_or(0, |reply| number(reply.cost_micro_yuan)),
+        cost_micro_yuan,
         first_ms: answer.as_ref().ok().map(|reply| number(reply.first_ms)),
-        total_ms: Some(answer.as_ref().map_or(took, |reply| number(reply.total_ms))),
+        total_ms: Some(answer.as_ref().map_or(spent.took, |reply| number(reply.total_ms))),
     };
     let stored = async {
         let mut tx = app.db.write().await?;
         model::end(&mut tx, &ended).await?;
-        if dropped {
+        if spent.dropped {
             model::judge(&mut tx, id, "dropped", "[]").await?;
         }
         tx.commit().await?;

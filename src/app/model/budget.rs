@@ -108,8 +108,12 @@ impl Budgets {
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "casts of floats saturate, and a budget is far below the limit")]
+pub(super) fn rounded(micro_yuan: f64) -> i64 {
+    micro_yuan as i64
+}
+
 fn micro(yuan: f64) -> i64 {
-    (yuan * MICRO) as i64
+    rounded(yuan * MICRO)
 }
 
 /// When the day and the month of this instant began.
@@ -119,11 +123,12 @@ fn beginnings(app: &App, now: Timestamp) -> [Timestamp; 2] {
     [start(today), start(today.first_of_month())]
 }
 
-async fn read(tx: &mut Tx, app: &App, now: Timestamp) -> Result<Usage, AppError> {
+async fn read(tx: &mut Tx, app: &App, now: Timestamp, told: bool) -> Result<Usage, AppError> {
     let budgets = Budgets::of(&app.config);
     let [day, month] = beginnings(app, now);
     let today = model::spent(tx, day).await?;
-    let monthly = budgets.most[2].is_some() || budgets.most[3].is_some();
+    // Who only asks whether something is left needs no sum that no budget is for.
+    let monthly = told || budgets.most[2].is_some() || budgets.most[3].is_some();
     let this_month = if monthly { model::spent(tx, month).await? } else { today };
     let limit = |period, money, used, n: usize| Limit { period, money, used, most: budgets.most[n] };
     Ok(Usage([
@@ -140,7 +145,7 @@ async fn read(tx: &mut Tx, app: &App, now: Timestamp) -> Result<Usage, AppError>
 /// `Store`.
 pub async fn usage(app: &App) -> Result<Usage, AppError> {
     let mut tx = app.db.read().await?;
-    read(&mut tx, app, app.now()).await
+    read(&mut tx, app, app.now(), true).await
 }
 
 /// Looks at the budgets and remembers whether asking is worth a try; administrators are told at 80 % and at the end,
@@ -150,7 +155,10 @@ pub async fn usage(app: &App) -> Result<Usage, AppError> {
 /// `Store`.
 pub async fn refresh(app: &App) -> Result<Usage, AppError> {
     let now = app.now();
-    let usage = usage(app).await?;
+    let usage = {
+        let mut tx = app.db.read().await?;
+        read(&mut tx, app, now, false).await?
+    };
     app.model.spent.store(usage.is_spent(), Relaxed);
     if usage.0.iter().any(|limit| limit.percent().is_some_and(|percent| percent >= WARN_PERCENT)) {
         tell(app, &usage, now).await?;
@@ -205,7 +213,7 @@ pub(super) async fn allows(
     next: i64,
     now: Timestamp,
 ) -> Result<Result<(), String>, AppError> {
-    let usage = read(tx, app, now).await?;
+    let usage = read(tx, app, now, false).await?;
     if usage.is_spent() {
         app.model.spent.store(true, Relaxed);
         return Ok(Err("the budget of everybody".to_owned()));

@@ -5,6 +5,7 @@
 //! says is checked against those sources before anybody sees it (`domain::grounding`). Whatever goes wrong on the way,
 //! the conversation goes on as if there were no model.
 
+pub mod alert;
 pub mod answer;
 mod ask;
 mod budget;
@@ -26,6 +27,7 @@ use std::{
 pub use ask::{Ask, Asked, ask, end_abandoned, judge};
 pub use budget::{Limit, Period, Usage, refresh, usage};
 pub use call::{Call, Called, Variable, call};
+pub(in crate::app) use question::redactor;
 pub use switch::{SwitchState, set_switch, switch_state};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     domain::{
-        dialogue::{ConversationState, DialogueState, FieldKey, Input, InputKind, ProposalKey, Proposed},
+        dialogue::{ConversationState, DialogueState, Input, InputKind, ProposalKey, Proposed},
         ids::ConversationId,
         kinds::CaseType,
         sla::chinese_date,
@@ -119,6 +119,7 @@ struct Known {
     row: ConversationRow,
     state: DialogueState,
     messages: Vec<MessageRow>,
+    of_its_cases: Option<ModelBar>,
 }
 
 /// One form being worked at.
@@ -139,10 +140,8 @@ impl Desk<'_> {
         if self.task.tries > MOST_TRIES || age > PATIENCE {
             return Ok(Ended::dropped("late"));
         }
-        let secret =
-            known.state.form.as_ref().is_some_and(|f| f.anonymous || f.value(FieldKey::Confidential) == Some("是"));
-        let bar = suggestions::bar_of_talk(&known.row, &known.messages);
-        if let Some(bar) = bar.or(secret.then_some(ModelBar::Confidential)) {
+        let bar = known.of_its_cases.or_else(|| suggestions::bar_of_talk(self.app, &known.row, &known.messages));
+        if let Some(bar) = bar {
             return Ok(Ended::Dropped(format!("barred:{bar}")));
         }
         self.ask(&known).await
@@ -158,7 +157,8 @@ impl Desk<'_> {
             return Ok(Err(self.why(&state)));
         }
         let messages = conversations::last_messages(&mut tx, self.conversation, READ).await?;
-        Ok(Ok(Known { row, state, messages }))
+        let of_its_cases = suggestions::bar_of_its_cases(&mut tx, self.app, self.conversation).await?;
+        Ok(Ok(Known { row, state, messages, of_its_cases }))
     }
 
     /// Why a form does not wait any more.

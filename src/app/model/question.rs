@@ -187,6 +187,9 @@ fn read(
         rule_ids: named.iter().map(|source| source.id.clone()).collect(),
         version: content.rules.hash().chars().take(8).collect(),
         topic: first.and_then(|rule| rule.topic.clone()),
+        awaiting_recheck: named
+            .iter()
+            .any(|source| content.rules.rule(&source.id).is_some_and(|rule| rule.awaiting_recheck)),
     })
 }
 
@@ -207,7 +210,7 @@ fn sources(app: &App, content: &Content, question: &Question<'_>) -> (Vec<Source
 }
 
 /// Replaces what the visitor told of the enterprise and its people, besides what looks like personal data.
-pub(super) fn redactor(facts: &Facts) -> Redactor {
+pub(in crate::app) fn redactor(facts: &Facts) -> Redactor {
     let slots: Vec<(Hidden, &str)> = [
         (Hidden::Enterprise, &facts.enterprise),
         (Hidden::Uscc, &facts.uscc),
@@ -219,7 +222,7 @@ pub(super) fn redactor(facts: &Facts) -> Redactor {
         (Hidden::Address, &facts.place),
     ]
     .into_iter()
-    .filter_map(|(kind, value)| Some((kind, value.as_deref()?)))
+    .filter_map(|(kind, value)| Some((kind, value.as_deref().filter(|value| !value.trim().is_empty())?)))
     .collect();
     Redactor::new(&slots)
 }

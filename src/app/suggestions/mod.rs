@@ -12,7 +12,7 @@ use jiff::Timestamp;
 pub(in crate::app) use settle::{Used, settle};
 pub use settle::{end, judge_own};
 use subject::Subject;
-pub(in crate::app) use subject::bar_of_talk;
+pub(in crate::app) use subject::{bar_of_its_cases, bar_of_talk, bar_of_words};
 
 use super::{App, AppError, Officer, case_queries::CaseFile, conversations::Detail, model};
 pub use crate::domain::{
@@ -53,6 +53,8 @@ pub struct SourceLine {
     pub title: String,
     /// Documents, one line each.
     pub references: Vec<String>,
+    /// It waits for somebody to look at its documents again.
+    pub awaiting_recheck: bool,
 }
 
 /// A type, topic and urgency to choose; only what is more than what stands there.
@@ -141,7 +143,8 @@ pub fn assist_of_conversation(app: &App, detail: &Detail) -> Option<Assist> {
     if detail.item.row.state == "closed" {
         return None;
     }
-    Assist::of(app, subject::bar_of_conversation(detail), false)
+    app.model.client()?;
+    Assist::of(app, subject::bar_of_conversation(app, detail), false)
 }
 
 fn refused(code: &'static str, detail: impl Into<String>) -> AppError {
@@ -190,6 +193,11 @@ pub async fn suggest(
         .map(|source| serde_json::json!({ "id": source.id, "title": source.title, "references": source.references }))
         .collect();
     let sources = serde_json::Value::from(sources).to_string();
+    // A title is kept together with its demand: an officer takes the one, the other or both.
+    let shown = match &written.demand {
+        Some(demand) => format!("{}\n{demand}", written.shown),
+        None => written.shown.clone(),
+    };
     let new = NewSuggestion {
         id,
         kind: kind.as_str(),
@@ -197,14 +205,18 @@ pub async fn suggest(
         conversation: subject.conversation,
         case: subject.case,
         exchange: &written.exchange,
-        shown: &written.shown,
+        shown: &shown,
         text: &written.text,
         sources: &sources,
     };
     let mut tx = app.db.write().await?;
     rows::insert(&mut tx, &new, now).await?;
     tx.commit().await?;
-    model::judge(app, &written.exchange, "used", &[]).await?;
+    if written.proposal.as_ref().is_some_and(Proposal::is_empty) {
+        model::judge(app, &written.exchange, "refused", &["empty"]).await?;
+    } else {
+        model::judge(app, &written.exchange, "used", &[]).await?;
+    }
     Ok(Suggested {
         id,
         kind,

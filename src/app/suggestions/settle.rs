@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::{SuggestionKind, SuggestionOutcome, subject};
 use crate::{
-    app::{App, AppError, Officer, case_save, dialogue_codec, hash_secret},
+    app::{App, AppError, Officer, case_save, dialogue_codec, hash_secret, model},
     domain::{
         ids::{CaseId, ConversationId, OfficerId, SuggestionId},
         suggestion::judge,
@@ -39,12 +39,24 @@ async fn redactor(tx: &mut Tx, row: &SuggestionRow) -> Result<Redactor, AppError
     if let Some(id) = conversation
         && let Some(row) = conversations::find(tx, id).await?
     {
-        return Ok(subject::redactor_of_talk(&dialogue_codec::decode(&row.dialogue).facts));
+        return Ok(model::redactor(&dialogue_codec::decode(&row.dialogue).facts));
     }
     if let Some(id) = row.case_id.as_deref().and_then(|id| id.parse::<CaseId>().ok()) {
         return Ok(subject::redactor_of_case(&case_save::load(tx, id).await?));
     }
     Ok(Redactor::default())
+}
+
+/// What an officer made of a suggestion, and the words it is compared with: of a title and its demand those that the
+/// used words are nearest to.
+fn judged<'a>(row: &'a SuggestionRow, used: &str) -> (&'a str, SuggestionOutcome, Difference) {
+    let whole = row.shown.as_str();
+    let parts = row.shown.split_once('\n').filter(|_| row.kind == SuggestionKind::Title.as_str());
+    let candidates = std::iter::once(whole).chain(parts.into_iter().flat_map(|(title, demand)| [title, demand]));
+    let judged = candidates.map(|shown| (shown, judge(shown, used)));
+    let nearest = judged.min_by_key(|(_, (_, difference))| difference.share);
+    let (shown, (outcome, difference)) = nearest.unwrap_or_else(|| (whole, judge(whole, used)));
+    (shown, outcome, difference)
 }
 
 async fn decide(
@@ -60,10 +72,10 @@ async fn decide(
         rows::decide(tx, id, &decided, now).await?;
         return Ok(());
     };
-    let (outcome, difference) = judge(&row.shown, used);
+    let (shown, outcome, difference) = judged(row, used);
     let mut redactor = redactor(tx, row).await?;
     // Both by the same redactor: what was not changed has the same placeholders.
-    let (text, used_text) = (redactor.redact(row.shown.trim()), redactor.redact(used.trim()));
+    let (text, used_text) = (redactor.redact(shown.trim()), redactor.redact(used.trim()));
     let hash = hash_secret(used);
     let decided = Decided {
         outcome: outcome.as_str(),
@@ -132,5 +144,6 @@ pub async fn judge_own(
     if row.outcome != SuggestionOutcome::Open.as_str() {
         return Err(super::refused("suggestion_decided", "这份建议已经用过或放弃了。"));
     }
-    Ok(judge(&row.shown, text))
+    let (_, outcome, difference) = judged(&row, text);
+    Ok((outcome, difference))
 }

@@ -4,19 +4,22 @@ use crate::{
     app::{
         App, AppError, Officer, case_queries,
         conversations::{self, Detail},
-        dialogue_codec,
+        dialogue_codec, model,
     },
     domain::{
         access::Permission,
         case::{Case, CaseEvent},
-        dialogue::Facts,
+        dialogue::{CaseForm, extract, tells_of_conduct},
         ids::{CaseId, ConversationId},
         kinds::{CaseType, Channel, Diversion, Urgency},
-        rules::{Input, Matter},
+        rules::{Decision, Input, Matter},
         suggestion::{ModelBar, bar_of_case, bar_of_diversion, bar_of_flag, bar_of_type},
         text::{Hidden, Redactor},
     },
-    store::conversations::{ConversationRow, MessageRow},
+    store::{
+        Tx, cases,
+        conversations::{ConversationRow, MessageRow},
+    },
 };
 
 use super::{About, refused};
@@ -151,8 +154,8 @@ impl Subject {
 
     fn of_conversation(app: &App, id: ConversationId, detail: &Detail) -> Self {
         let state = dialogue_codec::decode(&detail.item.row.dialogue);
-        let mut redactor = redactor_of_talk(&state.facts);
-        let bar = bar_of_conversation(detail);
+        let mut redactor = model::redactor(&state.facts);
+        let bar = bar_of_conversation(app, detail);
         let mut talk = Vec::new();
         let mut words = Vec::new();
         for message in detail.messages.iter().filter(|m| m.kind == "text" && !m.text.trim().is_empty()) {
@@ -206,7 +209,7 @@ pub(super) fn redactor_of_case(case: &Case) -> Redactor {
     let mut slots = vec![
         (Hidden::Enterprise, party.enterprise.as_str()),
         (Hidden::Person, party.contact_name.as_str()),
-        (Hidden::Contact, party.contact_phone.as_str()),
+        (Hidden::Phone, party.contact_phone.as_str()),
     ];
     slots.extend(party.uscc.as_deref().map(|value| (Hidden::Uscc, value)));
     slots.extend(party.proxy.as_deref().map(|value| (Hidden::Person, value)));
@@ -215,31 +218,24 @@ pub(super) fn redactor_of_case(case: &Case) -> Redactor {
     Redactor::new(&slots)
 }
 
-/// The names, numbers and places that were told in a conversation.
-pub(super) fn redactor_of_talk(facts: &Facts) -> Redactor {
-    let slots: Vec<(Hidden, &str)> = [
-        (Hidden::Enterprise, &facts.enterprise),
-        (Hidden::Uscc, &facts.uscc),
-        (Hidden::Uscc, &facts.uscc_invalid),
-        (Hidden::Person, &facts.contact_name),
-        (Hidden::Contact, &facts.contact_phone),
-        (Hidden::Email, &facts.contact_email),
-        (Hidden::Contact, &facts.contact_wechat),
-        (Hidden::Address, &facts.place),
-    ]
-    .into_iter()
-    .filter_map(|(kind, value)| Some((kind, value.as_deref().filter(|value| !value.trim().is_empty())?)))
-    .collect();
-    Redactor::new(&slots)
-}
-
 /// Why nothing of this conversation goes to a model; `None`: it may.
-pub(super) fn bar_of_conversation(detail: &Detail) -> Option<ModelBar> {
-    bar_of_talk(&detail.item.row, &detail.messages)
+pub(super) fn bar_of_conversation(app: &App, detail: &Detail) -> Option<ModelBar> {
+    detail.bar_of_cases.or_else(|| bar_of_talk(app, &detail.item.row, &detail.messages))
 }
 
-/// The same of a conversation and its latest messages.
-pub(in crate::app) fn bar_of_talk(row: &ConversationRow, messages: &[MessageRow]) -> Option<ModelBar> {
+/// Why the cases that came out of a conversation keep it from a model: the words are the same.
+pub(in crate::app) async fn bar_of_its_cases(
+    tx: &mut Tx,
+    app: &App,
+    id: ConversationId,
+) -> Result<Option<ModelBar>, AppError> {
+    let cases = cases::of_conversation(tx, id).await?;
+    Ok(cases.iter().find_map(|case| standing(app, case).0))
+}
+
+/// The same of a conversation and its latest messages. The visitor's words are read again: what was noted of a message
+/// is its first matter only, and a form is gone when it was filed.
+pub(in crate::app) fn bar_of_talk(app: &App, row: &ConversationRow, messages: &[MessageRow]) -> Option<ModelBar> {
     let flags: Vec<String> = serde_json::from_str(&row.flags).unwrap_or_default();
     if let Some(bar) = flags.iter().find_map(|flag| bar_of_flag(flag)) {
         return Some(bar);
@@ -248,6 +244,9 @@ pub(in crate::app) fn bar_of_talk(row: &ConversationRow, messages: &[MessageRow]
     if state.risk {
         return Some(ModelBar::Risk);
     }
+    if state.form.as_ref().is_some_and(CaseForm::is_secret) {
+        return Some(ModelBar::Confidential);
+    }
     let matters = state.form.iter().flat_map(|form| form.matters.iter());
     if let Some(bar) = matters
         .clone()
@@ -255,7 +254,35 @@ pub(in crate::app) fn bar_of_talk(row: &ConversationRow, messages: &[MessageRow]
     {
         return Some(bar);
     }
-    messages.iter().filter_map(|message| message.decision.as_deref()).find_map(bar_of_decision)
+    let noted = messages.iter().filter_map(|message| message.decision.as_deref()).find_map(bar_of_decision);
+    let said = messages.iter().filter(|message| message.sender == "visitor" && message.kind == "text");
+    noted.or_else(|| said.map(|message| message.text.as_str()).find_map(|words| bar_of_words(app, words)))
+}
+
+/// Why words keep what they stand in from a model, by the rules of today.
+pub(in crate::app) fn bar_of_words(app: &App, words: &str) -> Option<ModelBar> {
+    if words.trim().is_empty() {
+        return None;
+    }
+    bar_of_reading(&read_again(app, words)).or_else(|| {
+        let secret = extract::wants_secrecy(words) || extract::wants_anonymity(words);
+        let told = || tells_of_conduct(words).then_some(ModelBar::Sensitive);
+        secret.then_some(ModelBar::Confidential).or_else(told)
+    })
+}
+
+fn read_again(app: &App, words: &str) -> Decision {
+    let content = app.content.load();
+    let today = content.schedule.civil(app.now()).date();
+    let area = Some(app.config.region.code.as_str());
+    content.rules.decide(&Input { text: words, channel: Channel::Web, area, today })
+}
+
+/// Why any of the matters that words were read as keeps them from a model.
+fn bar_of_reading(decision: &Decision) -> Option<ModelBar> {
+    let by_type = decision.matters.iter().find_map(|matter| bar_of_type(matter.case_type));
+    let by_diversion = decision.diversion.and_then(bar_of_diversion);
+    by_type.or(by_diversion).or(decision.sensitive.then_some(ModelBar::Sensitive))
 }
 
 fn bar_of_decision(decision: &str) -> Option<ModelBar> {
@@ -270,15 +297,7 @@ fn bar_of_decision(decision: &str) -> Option<ModelBar> {
 /// out the same. The words are read again, because a case carries all the words of its registration: what was said
 /// against somebody beside a harmless question is in them too.
 pub(super) fn standing(app: &App, case: &Case) -> (Option<ModelBar>, Undecided) {
-    let content = app.content.load();
-    let today = content.schedule.civil(app.now()).date();
-    let area = Some(app.config.region.code.as_str());
-    let decision = content.rules.decide(&Input { text: &case.original_words, channel: Channel::Web, area, today });
-    let by_words = || {
-        let by_type = decision.matters.iter().find_map(|matter| bar_of_type(matter.case_type));
-        let by_diversion = decision.diversion.and_then(bar_of_diversion);
-        by_type.or(by_diversion).or(decision.sensitive.then_some(ModelBar::Sensitive))
-    };
+    let decision = read_again(app, &case.original_words);
     let tied = |first: Option<u32>, second: Option<u32>| first.is_none() || first == second;
     let matter: Option<&Matter> = decision.matters.first();
     let types = matter.map_or(&[][..], |matter| matter.types.as_slice());
@@ -291,7 +310,7 @@ pub(super) fn standing(app: &App, case: &Case) -> (Option<ModelBar>, Undecided) 
             || (tied(topics.first().map(|t| t.score), topics.get(1).map(|t| t.score))
                 && matter.is_none_or(|matter| matter.topic == case.topic)),
     };
-    (bar_of_case(case).or_else(by_words), undecided)
+    (bar_of_case(case).or_else(|| bar_of_reading(&decision)), undecided)
 }
 
 fn cut(text: &str) -> String {

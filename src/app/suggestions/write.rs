@@ -16,8 +16,11 @@ use crate::{
         prompts::{Output, Prompt},
         sla::chinese_date,
         suggestion,
+        text::stands_in,
     },
-    ports::model::{ModelFailure, ModelFailureKind, ModelLine, ModelOutput, ModelRequest, ModelRole, ModelTask},
+    ports::model::{
+        ModelFailure, ModelFailureKind, ModelFinish, ModelLine, ModelOutput, ModelRequest, ModelRole, ModelTask,
+    },
 };
 
 /// Sources of a reply.
@@ -87,7 +90,7 @@ impl Desk<'_> {
         .to_string();
         let handed = output::sources_json(&sources);
         let values = [("诉求", matter.as_str()), ("资料", &handed), ("单位", &subject.unit), ("今天", &self.today)];
-        let (asked, prompt) = self.ask(subject, ModelTask::Draft, &values).await?;
+        let (asked, prompt) = self.ask(subject, ModelTask::Draft, &values, 0).await?;
         let found = output::draft(&asked.reply.text)
             .map_err(|breach| vec![breach])
             .and_then(|draft| checked(draft, &sources, &subject.records, &limits(&prompt, 1_200)));
@@ -99,6 +102,7 @@ impl Desk<'_> {
                 id: source.id.clone(),
                 title: source.title.clone(),
                 references: source.references(),
+                awaiting_recheck: self.content.rules.rule(&source.id).is_some_and(|rule| rule.awaiting_recheck),
             })
             .collect();
         let mut references: Vec<String> = Vec::new();
@@ -121,7 +125,8 @@ impl Desk<'_> {
         let talk: Vec<Value> =
             subject.talk.iter().map(|turn| json!({ "from": turn.from, "text": turn.text })).collect();
         let talk = Value::from(talk).to_string();
-        let (asked, prompt) = self.ask(subject, ModelTask::Summary, &[("对话", &talk), ("今天", &self.today)]).await?;
+        let (asked, prompt) =
+            self.ask(subject, ModelTask::Summary, &[("对话", &talk), ("今天", &self.today)], 0).await?;
         let whole: Vec<&str> = subject.talk.iter().map(|turn| turn.text.as_str()).collect();
         let found = output::summary(&asked.reply.text).map_err(|breach| vec![breach]).and_then(|summary| {
             let mut text = summary.summary.trim().to_owned();
@@ -149,7 +154,7 @@ impl Desk<'_> {
         let words = output::texts_json(&subject.words);
         let topic = self.topic(subject.topic.as_deref());
         let values = [("来文", words.as_str()), ("类型", subject.case_type.label()), ("主题", &topic)];
-        let (asked, prompt) = self.ask(subject, ModelTask::Title, &values).await?;
+        let (asked, prompt) = self.ask(subject, ModelTask::Title, &values, 0).await?;
         let found = output::titled(&asked.reply.text).map_err(|breach| vec![breach]).and_then(|titled| {
             let whole = format!("{}\n{topic}", subject.words.join("\n"));
             within(&format!("{}\n{}", titled.title, titled.demand), &whole, &limits(&prompt, 200))?;
@@ -162,7 +167,10 @@ impl Desk<'_> {
 
     async fn rewrite(&self, subject: &mut Subject, text: &str) -> Result<Written, AppError> {
         let original = subject.redactor.redact(text);
-        let (asked, prompt) = self.ask(subject, ModelTask::Rewrite, &[("原文", &original)]).await?;
+        // Plainer words are more words: half as many again.
+        let characters = u32::try_from(original.chars().count()).unwrap_or(0);
+        let room = characters.saturating_add(characters / 2).saturating_add(200);
+        let (asked, prompt) = self.ask(subject, ModelTask::Rewrite, &[("原文", &original)], room).await?;
         let most = original.chars().count() * 2 + 200;
         let plain = asked.reply.text.trim().to_owned();
         let found = within(&plain, &original, &limits(&prompt, most)).map(|()| plain);
@@ -191,7 +199,7 @@ impl Desk<'_> {
             ("要素表", &slots),
             ("今天", &self.today),
         ];
-        let (asked, _) = self.ask(subject, ModelTask::Classify, &values).await?;
+        let (asked, _) = self.ask(subject, ModelTask::Classify, &values, 0).await?;
         let found = output::classified(&asked.reply.text).map_err(|breach| vec![breach]);
         let said = self.passed(&asked, found).await?;
         let case_type = said.case_type.as_deref().and_then(|slug| CaseType::ALL.iter().find(|t| t.as_str() == slug));
@@ -212,7 +220,7 @@ impl Desk<'_> {
                 .filter_map(|(slot, label)| {
                     let (_, value) = said.slots.iter().find(|(name, _)| name == slot)?;
                     // Only what the enterprise said itself, letter for letter.
-                    words.contains(value.as_str()).then(|| ((*label).to_owned(), subject.redactor.restore(value)))
+                    stands_in(value, &words).then(|| ((*label).to_owned(), subject.redactor.restore(value)))
                 })
                 .collect(),
         };
@@ -230,6 +238,7 @@ impl Desk<'_> {
         subject: &Subject,
         task: ModelTask,
         values: &[(&str, &str)],
+        room: u32,
     ) -> Result<(Asked, Prompt), AppError> {
         let prompt = self.content.prompts.of(task.as_str());
         let prompt = prompt.ok_or_else(|| AppError::Internal(format!("no prompt for {task}")))?;
@@ -244,7 +253,7 @@ impl Desk<'_> {
                 Output::Text => ModelOutput::Text,
                 Output::Json { schema } => ModelOutput::Json { schema: schema.clone() },
             },
-            max_tokens: prompt.max_tokens,
+            max_tokens: prompt.max_tokens.max(room),
             stream: false,
         };
         let (conversation, case) =
@@ -263,7 +272,19 @@ impl Desk<'_> {
         };
         let mut hidden = subject.redactor.clone();
         let asked = model::ask(self.app, &ask, &mut |text: &str| hidden.redact(text), &mut |_: &str| ()).await;
-        Ok((asked.map_err(|failure| failed(&failure))?, Prompt::clone(prompt)))
+        let asked = asked.map_err(|failure| failed(&failure))?;
+        let whole = match asked.reply.finish {
+            ModelFinish::Stop => true,
+            // JSON without a word about its end is whole or cannot be read; a text may lack its last sentence.
+            ModelFinish::Unknown => request.output != ModelOutput::Text,
+            ModelFinish::Length | ModelFinish::Filtered | ModelFinish::Tool => false,
+        };
+        if !whole {
+            model::judge(self.app, &asked.exchange, "refused", &[asked.reply.finish.as_str()]).await?;
+            let why = asked.reply.finish.label();
+            return Err(refused("model_refused", format!("模型没有写完（{why}），没有采用。请自行拟写。")));
+        }
+        Ok((asked, Prompt::clone(prompt)))
     }
 
     /// What passed the checks; the rest is journaled and told in words, without what the model wrote.

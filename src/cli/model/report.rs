@@ -16,10 +16,9 @@ use crate::{
     app::{
         content::Content,
         model::evaluation::{AskedLine, Ended, Expect, Grade, Graded, Outcome, Stop, Told, Way},
-        model_console::{failure_label, reason_label},
+        model_console::reason_label,
     },
     domain::grounding::Status,
-    ports::model::ModelFinish,
 };
 
 /// The longest answer that is printed, in characters.
@@ -299,7 +298,8 @@ impl<'a> Report<'a> {
         for (title, ended) in [("没有采用的原因", Ended::Refused), ("没有作答的原因", Ended::Failed)] {
             let reasons = self.reasons(ended);
             if !reasons.is_empty() {
-                let words: Vec<String> = reasons.iter().map(|(slug, n)| format!("{} {n}", label(slug))).collect();
+                let words: Vec<String> =
+                    reasons.iter().map(|(slug, n)| format!("{} {n}", reason_label(slug))).collect();
                 writeln!(out, "  {title}：{}", words.join("，"))?;
             }
         }
@@ -314,7 +314,7 @@ impl<'a> Report<'a> {
             })
         };
         let tallies = |ended| {
-            let tally = |(slug, n): &(String, usize)| json!({"reason": slug, "label": label(slug), "count": n});
+            let tally = |(slug, n): &(String, usize)| json!({"reason": slug, "label": reason_label(slug), "count": n});
             self.reasons(ended).iter().map(tally).collect::<Vec<_>>()
         };
         let (attacks, calls) = (self.attacks(), self.calls());
@@ -360,18 +360,6 @@ fn shows_the_right_title(graded: &Graded, told: &Told) -> bool {
     told.way == Way::Titles && told.rule_ids.iter().any(|id| graded.line.rule_ids.contains(id))
 }
 
-/// A status, breach, end or failure in Chinese.
-fn label(slug: &str) -> String {
-    if let Ok(status) = slug.parse::<Status>() {
-        return format!("模型：{}", status.label());
-    }
-    if let Ok(finish) = slug.parse::<ModelFinish>() {
-        return finish.label().to_owned();
-    }
-    let words = reason_label(slug);
-    if words == slug { failure_label(slug) } else { words }
-}
-
 fn why(graded: &Graded) -> String {
     let (told, line) = (&graded.told, &graded.line);
     let ids = |ids: &[String]| if ids.is_empty() { "无".to_owned() } else { ids.join("、") };
@@ -387,7 +375,8 @@ fn why(graded: &Graded) -> String {
         (Grade::Wrong, Expect::Refused) => format!("应当拒答，{}（引用 {}）", told.way.label(), ids(&told.rule_ids)),
         (Grade::Unanswered, _) => {
             let then = if shows_the_right_title(graded, told) { "列出了正确的标题" } else { told.way.label() };
-            let reasons = |asked: &AskedLine| asked.reasons.iter().map(|r| label(r)).collect::<Vec<_>>().join("、");
+            let reasons =
+                |asked: &AskedLine| asked.reasons.iter().map(|r| reason_label(r)).collect::<Vec<_>>().join("、");
             match &graded.asked {
                 Some(asked) => {
                     format!("{}（{}）；{then}；应引用 {}", asked.ended.label(), reasons(asked), ids(&line.rule_ids))

@@ -177,6 +177,7 @@ impl Turn<'_> {
             citations: answer.citations.clone(),
             rule_version: Some(answer.version.clone()),
             generated: true,
+            awaiting_recheck: answer.awaiting_recheck,
             ..Reply::say(format!("{}\n\n{GENERATED_LABEL}", answer.text.trim()))
         };
         self.say(reply.with_buttons(["没解决", "帮我登记", "转人工"]));
@@ -217,7 +218,7 @@ fn is_for_a_model(matters: &[ReadingMatter], words: &str, hint: Option<CaseType>
 }
 
 /// Whether the words tell of somebody's conduct, complain or report.
-pub(super) fn tells_of_conduct(words: &str) -> bool {
+pub fn tells_of_conduct(words: &str) -> bool {
     NEVER.iter().any(|word| words.contains(word))
 }
 

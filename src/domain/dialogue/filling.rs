@@ -35,6 +35,11 @@ impl CaseForm {
         self.matters.iter().filter(|m| m.keep)
     }
 
+    /// Whether the enterprise is not to be named to others.
+    pub fn is_secret(&self) -> bool {
+        self.anonymous || self.value(FieldKey::Confidential) == Some("是")
+    }
+
     /// Whether the form may be filed without a contact: only what may be told anonymously.
     pub fn may_be_anonymous(&self) -> bool {
         self.kept().all(|m| {

@@ -79,7 +79,20 @@ impl<'a> Turn<'a> {
     pub(super) fn finish(mut self) -> TurnOutcome {
         self.settle();
         self.settle_proposal();
+        self.mark_form();
         TurnOutcome { state: self.state, replies: self.replies, effects: self.effects, record: self.record }
+    }
+
+    /// Marks the conversation with what its form keeps from others: the form goes when it is filed, the mark stays.
+    fn mark_form(&mut self) {
+        let Some(form) = self.state.form.as_ref() else { return };
+        let sensitive = form.matters.iter().any(|matter| matter.sensitive);
+        if form.is_secret() {
+            self.effects.push(Effect::Flag { flag: "confidential" });
+        }
+        if sensitive {
+            self.effects.push(Effect::Flag { flag: "sensitive" });
+        }
     }
 
     /// Keeps mode and form in step: a form in work means `collecting`.

@@ -148,6 +148,8 @@ pub struct GeneratedAnswer {
     pub version: String,
     /// Topic of the first of them.
     pub topic: Option<String>,
+    /// One of them waits for somebody to look at its sources again.
+    pub awaiting_recheck: bool,
 }
 
 impl Input {

@@ -34,7 +34,7 @@ mod words;
 
 use std::fmt::Write as _;
 
-pub use asking::GENERATED_LABEL;
+pub use asking::{GENERATED_LABEL, tells_of_conduct};
 pub use draft::{
     Amount, AnsweredBefore, CaseDraft, Contact, Evidence, FieldChange, FiledCase, KnownCase, ProgressView,
     RouteProposal, TopicScore,

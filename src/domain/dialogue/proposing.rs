@@ -15,6 +15,7 @@ use crate::{
     domain::{
         kinds::{CaseType, Urgency},
         suggestion::{bar_of_type, may_propose},
+        text::stands_in,
     },
     vocabulary,
 };
@@ -250,7 +251,7 @@ fn weigh(
         };
         if form.fields.get(&field).is_some_and(|field| !field.value.is_empty()) {
             fault(ProposalFault::Said);
-        } else if !words.contains(value.trim()) {
+        } else if !stands_in(value.trim(), words) {
             fault(ProposalFault::Invented);
         } else {
             match fit(key, value, None, env) {
@@ -269,10 +270,10 @@ impl Turn<'_> {
         let with_the_bot = matches!(self.state.mode, ConversationState::Bot | ConversationState::Collecting);
         let Some(form) = self.state.form.as_mut() else { return };
         form.proposal = None;
-        if !self.env.knowledge.may_classify() || !with_the_bot || self.state.risk || form.anonymous {
+        if !self.env.knowledge.may_classify() || !with_the_bot || self.state.risk {
             return;
         }
-        let secret = form.value(FieldKey::Confidential) == Some("是");
+        let secret = form.is_secret();
         let barred = |m: &FormMatter| m.sensitive || !m.objects.is_empty() || bar_of_type(m.case_type).is_some();
         if secret || form.matters.iter().any(barred) || asking::tells_of_conduct(&form.original) {
             return;

@@ -59,6 +59,8 @@ pub struct SuggestionSource {
     pub title: String,
     /// Documents it rests on, one line each.
     pub references: Vec<String>,
+    /// It waits for somebody to look at its documents again.
+    pub awaiting_recheck: bool,
 }
 
 /// A piece of a text and what became of it.
@@ -151,6 +153,7 @@ impl SuggestionView {
             id: source.id,
             title: source.title,
             references: source.references,
+            awaiting_recheck: source.awaiting_recheck,
         });
         Self {
             id: suggested.id.to_string(),

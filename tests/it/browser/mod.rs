@@ -7,4 +7,5 @@ mod harness;
 mod markup;
 mod model;
 mod proposal;
+mod suggestion;
 mod wechat;

@@ -10,7 +10,7 @@ use zhitong::{
 };
 
 use super::{
-    KEY, ask, client, request, setup,
+    KEY, ask, client, json_request, request, setup,
     standin::{DONE, Standin, Step, chunk, delta, end, event, events, finish, framed, head, http, piece, whole},
 };
 
@@ -260,7 +260,8 @@ async fn a_request_of_our_own_making_is_not_held_against_the_endpoint() {
 
 #[tokio::test]
 async fn a_wrong_key_or_an_empty_purse_is_hard() {
-    for body in [status(401, &[]), status(402, &[]), status(403, &[])] {
+    let forbidden = whole(403, &json!({ "error": { "message": "no access to this model", "code": null } }));
+    for body in [status(401, &[]), status(402, &[]), forbidden] {
         let standin = Standin::start().await;
         standin.always(body);
         let client = client(&[&standin], |_| {});
@@ -268,6 +269,45 @@ async fn a_wrong_key_or_an_empty_purse_is_hard() {
         assert_eq!(ask(&client, &request(true)).await.0.expect_err("a failure").kind, Kind::Open);
         assert_eq!((client.endpoints()[0].health, standin.calls().len()), (EndpointHealth::Hard, 1));
     }
+}
+
+#[tokio::test]
+async fn what_a_question_can_bring_about_is_not_held_against_the_endpoint() {
+    let prose = json!({ "choices": [{ "message": { "content": "好的，没有问题。" }, "finish_reason": "stop" }] });
+    for (body, kind) in [
+        // A wall before the endpoint that dislikes words, and a model that was talked out of its format.
+        (http(403, "text/html", &[], "<html>blocked</html>"), Kind::Rejected),
+        (whole(200, &prose), Kind::Malformed),
+    ] {
+        let standin = Standin::start().await;
+        standin.always(body);
+        let client = client(&[&standin], |_| {});
+        for _ in 0..6 {
+            assert_eq!(ask(&client, &json_request(false)).await.0.expect_err("a failure").kind, kind);
+        }
+        assert_eq!(client.endpoints()[0].health, EndpointHealth::Closed);
+    }
+}
+
+#[tokio::test]
+async fn who_says_nothing_leaves_half_of_the_time_to_the_next_also_where_nothing_is_streamed() {
+    let (slow, other) = (Standin::start().await, Standin::start().await);
+    for steps in [vec![Step::Hold], vec![head("application/json"), Step::Hold]] {
+        slow.always(steps);
+        let client = client(&[&slow, &other], |limits| limits.classify = Duration::from_secs(2));
+        let classify = ModelRequest { task: ModelTask::Classify, ..request(false) };
+        assert_eq!(ask(&client, &classify).await.0.expect("the other one answers").endpoint, "e1");
+    }
+}
+
+#[tokio::test]
+async fn an_attempt_that_failed_is_told_with_its_cost() {
+    let standin = Standin::start().await;
+    let cut = json!({ "choices": [{ "message": { "content": "{\"a\":" }, "finish_reason": "length" }],
+        "usage": { "prompt_tokens": 30, "completion_tokens": 8 } });
+    standin.always(whole(200, &cut));
+    let failure = ask(&client(&[&standin], |_| {}), &json_request(false)).await.0.expect_err("a failure");
+    assert_eq!((failure.usage.prompt, failure.usage.completion, failure.cost_micro_yuan), (30, 8, 30 * 2 + 8 * 3));
 }
 
 #[tokio::test]

@@ -105,9 +105,17 @@ async fn the_usage_chunk_has_no_choices() {
 
 #[tokio::test]
 async fn usage_that_is_not_told_or_not_to_be_believed_is_estimated() {
-    for told in [None, Some(u64::MAX), Some(0)] {
+    for told in [
+        None,
+        Some((20, u64::MAX)),
+        Some((20, 0)),
+        // So little that no budget would ever end, so much that one answer would end it.
+        Some((0, 4)),
+        Some((99_000_000, 4)),
+        Some((20, 90_000_000)),
+    ] {
         let mut texts = vec![piece("可以申请"), finish("stop")];
-        texts.extend(told.map(|count| usage(20, count)));
+        texts.extend(told.map(|(prompt, completion)| usage(prompt, completion)));
         texts.push(DONE.to_owned());
         let reply = reply(events(&texts), true).await;
         assert_eq!(reply.usage, ModelUsage { prompt: 9 + 8, completion: 4, estimated: true }, "{told:?}");
@@ -262,6 +270,15 @@ async fn a_refusal_in_words_with_status_200_is_no_answer() {
             assert_eq!(ask(&client, &request).await.0.expect_err("a failure").kind, Kind::Filtered, "{body}");
         }
     }
+}
+
+#[tokio::test]
+async fn an_answer_that_the_endpoint_broke_off_is_none() {
+    let standin = Standin::start().await;
+    let broken = message(&json!({"content": "可以在线申请，但是"}), "insufficient_system_resource");
+    standin.script([broken]);
+    let failure = ask(&client(&[&standin], |_| {}), &request(false)).await.0.expect_err("a failure");
+    assert_eq!(failure.kind, Kind::Unavailable, "{failure:?}");
 }
 
 #[tokio::test]

@@ -35,6 +35,7 @@ async fn begin(app: &App, id: &str) {
         request: "[]",
         prompt_tokens: 700,
         completion_tokens: 300,
+        cost_micro_yuan: 0,
         conversation: None,
         case: None,
         officer: None,
@@ -151,6 +152,42 @@ async fn a_call_whose_process_died_does_not_run_for_ever_on_postgres() {
 }
 
 #[tokio::test]
+async fn the_switch_of_another_gateway_breaks_a_running_call_off() {
+    let Some(here) = TestApp::on_postgres().await else { return };
+    let elsewhere = TestApp::on(here.app.db.clone(), None, |_| {});
+    let model = Scripted::new([Script::Hang]);
+    here.app.model.connect(model.clone());
+    let job = work(&here.app);
+    let token = here.visitor().await;
+    here.say(&token, "1", &question().words).await.expect(200);
+    model.arrived.notified().await;
+    let admin = elsewhere.officer("root", &[(Role::Admin, "")]).await;
+    let stop = json!({ "stopped": true, "reason": "停" });
+    elsewhere.post("/api/admin/model/switch", &admin, stop).await.expect(200);
+    until("it is broken off", async || journal(&here.app).await[0].outcome == "failed").await;
+    assert_eq!(journal(&here.app).await[0].failure.as_deref(), Some("switched_off"));
+    until("the visitor hears the rules", async || tasks(&here, &token).await.iter().all(|t| t.state == "done")).await;
+    here.app.shutdown.cancel();
+    job.await.expect("the job ends");
+}
+
+#[tokio::test]
+async fn a_call_whose_asker_went_away_is_ended_at_once() {
+    let (app, model) = with([Script::Hang]).await;
+    let token = app.visitor().await;
+    app.say(&token, "1", &question().words).await.expect(200);
+    let asking = tokio::spawn({
+        let app = app.app.clone();
+        async move { jobs::model::run_once(&app).await.map(|_| ()) }
+    });
+    model.arrived.notified().await;
+    asking.abort();
+    until("it is ended", async || journal(&app.app).await[0].outcome == "failed").await;
+    let row = journal(&app.app).await.remove(0);
+    assert_eq!((row.verdict.as_deref(), row.estimated), (Some("dropped"), true), "{row:?}");
+}
+
+#[tokio::test]
 async fn the_job_closes_calls_of_a_dead_process_when_it_starts() {
     let (app, _) = with([]).await;
     begin(&app.app, "old").await;
@@ -207,6 +244,39 @@ async fn model_rows_go_after_their_term_on(app: TestApp) {
     let left: Vec<String> = journal(&app.app).await.into_iter().map(|row| row.id).collect();
     assert_eq!(left, ["new"]);
     assert!(!said(&app, &token, 0).await.is_empty(), "the conversation has a term of its own");
+}
+
+async fn the_journal_outlives_the_talk_on(app: TestApp) {
+    let model = Scripted::new([Script::Say(honest(question()))]);
+    app.app.model.connect(model.clone());
+    let token = app.visitor().await;
+    app.say(&token, "1", &question().words).await.expect(200);
+    jobs::model::run_once(&app.app).await.expect("worked off");
+    app.clock.advance(SignedDuration::from_hours(24 * 4));
+    jobs::conversations::run_once(&app.app).await.expect("a run");
+    app.clock.advance(SignedDuration::from_hours(24 * 91));
+    assert_eq!(retention::run_once(&app.app).await.expect("a run").conversations, 1, "the talk goes");
+    let journaled = journal(&app.app).await;
+    assert_eq!(journaled.len(), 1, "six months are not over");
+    assert_eq!(journaled[0].conversation_id, None, "it leads to nobody any more");
+    app.clock.advance(SignedDuration::from_hours(24 * 89));
+    retention::run_once(&app.app).await.expect("a run");
+    assert_eq!(journal(&app.app).await.len(), 1, "184 days are the longest six months");
+    app.clock.advance(SignedDuration::from_hours(24));
+    retention::run_once(&app.app).await.expect("a run");
+    assert_eq!(journal(&app.app).await.len(), 0);
+}
+
+#[tokio::test]
+async fn the_journal_of_the_model_outlives_the_talk_it_was_for() {
+    the_journal_outlives_the_talk_on(TestApp::start().await).await;
+}
+
+#[tokio::test]
+async fn the_journal_of_the_model_outlives_the_talk_it_was_for_on_postgres() {
+    if let Some(app) = TestApp::on_postgres().await {
+        the_journal_outlives_the_talk_on(app).await;
+    }
 }
 
 fn thirty_days(config: &mut zhitong::config::Config) {

@@ -145,3 +145,50 @@ async fn a_gateway_killed_while_it_asks_a_model_answers_once_after_its_restart()
         tokio::time::timeout(Duration::from_millis(1), endpoint.arrived.notified()).await.ok();
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_log_of_a_failing_model_holds_no_words_no_phone_and_no_key() {
+    const PHONE: &str = "13800138000";
+    const KEY: &str = "sk-this-is-a-secret";
+    let asked = question();
+    let (endpoint, model_port) = Endpoint::start(honest(asked)).await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let settings = format!(
+        "[model]\nbase_url = \"http://127.0.0.1:{model_port}/v1\"\nmodel = \"stand-in\"\ntimeout_ms = 1000\n\
+         first_content_ms = 500\ngap_ms = 500\nclassify_timeout_ms = 500\n"
+    );
+    std::fs::write(folder.path().join("zhitong.toml"), settings).expect("written");
+    let log = folder.path().join("log");
+    let (out, err) = (std::fs::File::create(&log).expect("a file"), std::fs::File::create(folder.path().join("err")));
+    let err = err.expect("a file");
+    let client = client();
+    let program = Program::start_with(folder.path(), free_port(), |command| {
+        command
+            .env("ZHITONG__LOG__FILTER", "debug")
+            .env("ZHITONG__MODEL__API_KEY", KEY)
+            .stdout(std::process::Stdio::from(out))
+            .stderr(std::process::Stdio::from(err));
+    })
+    .await;
+    let base = program.base.clone();
+    let url = format!("{base}/api/chat/sessions");
+    let started = call(&client, reqwest::Method::POST, &url, "", Some(json!({}))).await.expect("a session");
+    let token = started["token"].as_str().expect("a token").to_owned();
+    let url = format!("{base}/api/chat/messages");
+    for (n, text) in ["我的电话是13800138000", asked.words.as_str()].into_iter().enumerate() {
+        let body = json!({ "client_id": n.to_string(), "text": text });
+        call(&client, reqwest::Method::POST, &url, &token, Some(body)).await.expect("stored");
+    }
+    endpoint.arrived.notified().await;
+    let read = || {
+        let mut all = std::fs::read_to_string(&log).expect("a log");
+        all.push_str(&std::fs::read_to_string(folder.path().join("err")).expect("a log"));
+        all
+    };
+    until("the failure is logged", async || read().contains("the model gave no answer")).await;
+    drop(program);
+    let all = read();
+    for secret in [PHONE, "138-0013", KEY, asked.words.as_str(), asked.sentence.as_str()] {
+        assert!(!all.contains(secret), "{secret} stands in the log");
+    }
+}

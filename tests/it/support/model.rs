@@ -129,6 +129,7 @@ impl ModelClient for Scripted {
                 endpoint: "scripted".to_owned(),
                 detail: "scripted".to_owned(),
                 usage: ModelUsage::default(),
+                cost_micro_yuan: 0,
             }),
             Script::Hang => std::future::pending().await,
         };

@@ -25,6 +25,7 @@ fn answered(ticket: u32) -> Input {
         rule_ids: vec!["a-1".to_owned()],
         version: "v1".to_owned(),
         topic: None,
+        awaiting_recheck: false,
     };
     Input { kind: InputKind::ModelAnswered { ticket, answer } }
 }

@@ -15,7 +15,7 @@ function card(made, acts) {
     el("p", { class: "ai-mark" }, icon("info"), el("span", {}, made.label)),
     el("p", { class: "prewrap" }, made.kind === "title" ? `${made.text}\n${made.demand || ""}` : made.text),
     sources.length ? el("details", { class: "basis" }, el("summary", {}, `依据 ${sources.length} 条`),
-      el("ol", {}, ...sources.map((source) => el("li", {}, el("strong", {}, source.title), ...(source.references || []).map((line) => el("span", {}, line)))))) : "",
+      el("ol", {}, ...sources.map((source) => el("li", {}, el("strong", {}, source.title), source.awaiting_recheck ? el("span", { class: "tag tag-warn" }, "待人工复核") : "", ...(source.references || []).map((line) => el("span", {}, line)))))) : "",
     el("p", { class: "ai-acts" }, ...acts));
 }
 
@@ -289,14 +289,13 @@ export function openAssist({ api, base, box, input, write }) {
         if (!made) return;
         area.value = made.demand || made.text;
         area.dataset.suggestion = made.id;
-        area.dataset.suggested = area.value;
         told.textContent = made.label;
       });
       return el("p", { class: "ai-acts" }, one, told);
     },
     /** The demand was filed like this. */
     filed(area) {
-      if (area.dataset.suggestion) end(api, area.dataset.suggestion, area.value === area.dataset.suggested ? null : area.value);
+      if (area.dataset.suggestion) end(api, area.dataset.suggestion, area.value.trim() || null);
     },
   };
 }
