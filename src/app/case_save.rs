@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use super::{
     App, AppError, clocks,
     content::Content,
+    dialogue_codec,
     events::{ChatEvent, Scope, StaffEvent},
     notices::{self, Told},
     outbox, wechat_out,
@@ -16,6 +17,7 @@ use crate::{
             ActionInput, Actor, Case, CaseEnv, CaseStatus, EventKind, OutMessage, Outcome, Recipient, TransitionError,
             allowed_actions, apply,
         },
+        dialogue::confirm_buttons,
         ids::{CaseId, ConversationId, OfficerId, TaskId},
     },
     store::{
@@ -318,7 +320,17 @@ async fn deliver_to(
     row.seq += 1;
     row.last_text = message.text.chars().take(80).collect();
     row.changed_at = row.changed_at.max(at);
-    let card = serde_json::json!({ "case": { "number": case.display_number(), "event": message.kind } });
+    let mut card = serde_json::json!({ "case": { "number": case.display_number(), "event": message.kind } });
+    if message.kind == "please_confirm" {
+        card["quick_replies"] = confirm_buttons(&case.display_number())
+            .map(|button| serde_json::json!({ "label": button.label, "text": button.text }))
+            .into();
+        // 没解决 is about this answer now, not about what the bot said before.
+        let mut state = dialogue_codec::decode(&row.dialogue);
+        if state.last_answer.take().is_some() {
+            row.dialogue = dialogue_codec::encode(&state);
+        }
+    }
     let stored = MessageRow {
         conversation_id: row.id.clone(),
         seq: row.seq,

@@ -2,7 +2,12 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{App, AppError, message::Message, wechat::render};
+use super::{
+    App, AppError,
+    attachments::{self, Download},
+    message::{Message, MessageBody},
+    wechat::render,
+};
 use crate::{domain::ids::ConversationId, store::message_links};
 
 /// How long an address counts.
@@ -15,6 +20,8 @@ pub struct FullText {
     pub text: String,
     /// When it was written.
     pub at: Timestamp,
+    /// The name of the file it carries.
+    pub file: Option<String>,
 }
 
 /// The address of a message; `None` without a public address of the gateway.
@@ -41,5 +48,22 @@ pub async fn open(app: &App, token: &str) -> Result<FullText, AppError> {
     let at = rows.first().map(|row| row.at).ok_or(AppError::NotFound)?;
     let messages: Vec<Message> = rows.into_iter().map(|row| Message::from_row(app, row)).collect();
     let at = Timestamp::from_millisecond(at).unwrap_or(Timestamp::UNIX_EPOCH);
-    Ok(FullText { text: render::words(&messages), at })
+    let file = messages.iter().find_map(|message| message.attachment.as_ref()).map(|file| file.name.clone());
+    Ok(FullText { text: render::words(&messages), at, file })
+}
+
+/// The file of the message that an address shows.
+///
+/// # Errors
+/// `NotFound` (unknown or over, or no file), `Store`, `Internal` (the row is there and the file is not).
+pub async fn open_file(app: &App, token: &str) -> Result<Download, AppError> {
+    let rows = {
+        let mut tx = app.db.read().await?;
+        message_links::messages(&mut tx, token, app.now()).await?
+    };
+    let conversation: ConversationId =
+        rows.first().and_then(|row| row.conversation_id.parse().ok()).ok_or(AppError::NotFound)?;
+    let file = rows.into_iter().find_map(|row| MessageBody::from_column(row.body.as_deref()).attachment);
+    let id = file.and_then(|file| file.id.parse().ok()).ok_or(AppError::NotFound)?;
+    attachments::open(app, conversation, id).await
 }

@@ -37,6 +37,11 @@ pub struct Filed {
 }
 
 impl Filed {
+    /// What another use case of the same transaction tells with it.
+    pub(crate) fn after(&mut self) -> &mut AfterCommit {
+        &mut self.after
+    }
+
     /// Tells consoles and wakes the jobs; call after the commit.
     pub fn tell(self, app: &App) {
         self.after.tell(app);

@@ -157,7 +157,7 @@ fn progress_json(case: &ProgressView, zone: &TimeZone) -> Value {
         "due_at": case.due_at.map(|at| at_json(at, zone)),
         "due_text": case.due_text,
         "latest": case.latest,
-        "awaits_rating": case.awaits_rating,
+        "awaits_rating": case.may_confirm,
     })
 }
 

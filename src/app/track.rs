@@ -14,10 +14,10 @@ use super::{
 use crate::{
     domain::{
         case::{
-            Actor, Case, CaseAction, CaseEvent, CaseNumber, CaseStatus, ClockKey, ClockState, QueryCode, Stage,
-            allowed_actions,
+            ActionInput, Actor, Case, CaseAction, CaseEvent, CaseNumber, CaseStatus, ClockKey, ClockState, QueryCode,
+            Stage, allowed_actions,
         },
-        dialogue::ProgressView,
+        dialogue::{CaseAct, ProgressView},
         ids::ConversationId,
     },
     store::{
@@ -258,6 +258,33 @@ async fn perform_once(
     Ok(view)
 }
 
+/// Does what the enterprise said in the conversation, in the transaction that stores its words: the case as it is then.
+/// That it is the enterprise's own is the business of the caller. A refusal of the case has changed nothing.
+///
+/// # Errors
+/// `NotFound`, `Conflict`, `Forbidden`, `Invalid`, `Store`.
+pub(crate) async fn perform_in(
+    tx: &mut Tx,
+    app: &App,
+    number: &str,
+    act: CaseAct,
+    words: Option<String>,
+    after: &mut AfterCommit,
+) -> Result<ProgressView, AppError> {
+    let input = match act {
+        CaseAct::Urge => ActionInput::Urge { words },
+        CaseAct::Confirm { solved } => ActionInput::Confirm { solved, words, call_record: None },
+        CaseAct::Rate { grade } => ActionInput::Rate { grade, solved: None, reason: None, words },
+    };
+    let base = number.split_once("-R").map_or(number, |(base, _)| base);
+    let number: CaseNumber = base.parse().map_err(|_| AppError::NotFound)?;
+    let case = cases::find_by_number(tx, &number).await?.ok_or(AppError::NotFound)?;
+    let actor = enterprise_actor(&case);
+    let setting = Setting::new(app, case_save::now_ms(app)).with_tasks(app, input.new_tasks());
+    let case = apply_in(tx, app, &setting, &case, &actor, &input, None, after).await?;
+    progress_view(tx, app, case).await
+}
+
 /// What the bot tells about a case whose number and code were given; `None` when they do not fit.
 ///
 /// # Errors
@@ -287,7 +314,7 @@ pub async fn progress_of_conversation(
 }
 
 async fn progress_view(tx: &mut Tx, app: &App, case: Case) -> Result<ProgressView, AppError> {
-    let awaits_rating = matches!(case.status, CaseStatus::AwaitingConfirm | CaseStatus::AnsweredOnSpot);
+    let awaits = matches!(case.status, CaseStatus::AwaitingConfirm | CaseStatus::AnsweredOnSpot);
     let view = full_view(tx, &Setting::new(app, case_save::now_ms(app)), case).await?;
     Ok(ProgressView {
         number: view.number,
@@ -299,6 +326,8 @@ async fn progress_view(tx: &mut Tx, app: &App, case: Case) -> Result<ProgressVie
         due_at: view.due_at,
         due_text: view.due_text,
         latest: view.timeline.into_iter().rev().take(3).map(|step| step.text).collect(),
-        awaits_rating,
+        is_open: view.status.is_open(),
+        may_confirm: awaits && view.allowed.contains(&CaseAction::Confirm),
+        may_rate: view.allowed.contains(&CaseAction::Rate),
     })
 }

@@ -10,7 +10,7 @@ mod outcome;
 
 use jiff::{SignedDuration, Timestamp};
 pub use limits::{Limits, limits_of_conversation};
-pub use outcome::{delivered, failed, hold, progressed, refused_notice};
+pub use outcome::{alarm_reading, delivered, failed, hold, noticed, progressed, refused_notice};
 use serde::Deserialize;
 
 use super::{
@@ -21,7 +21,7 @@ use super::{
 pub use crate::store::outbox::OutboxRow;
 use crate::{
     domain::ids::{AttachmentId, ConversationId},
-    ports::wechat::{Held, MediaKind, Piece, WechatAccount, WechatAddress, WechatApi, WechatKind},
+    ports::wechat::{Held, MediaKind, MenuChoice, Piece, WechatAccount, WechatAddress, WechatApi, WechatKind},
     store::{
         Tx,
         conversations::{self, MessageRow},
@@ -34,14 +34,29 @@ use crate::{
 const ON_THE_WEB: SignedDuration = SignedDuration::from_mins(10);
 /// Time in which 企业微信 might take equal words for a double; longer than it is told.
 const EQUAL_WORDS: SignedDuration = SignedDuration::from_secs(150);
+/// Choices of a menu, and bytes of one of them, that the platforms take.
+const MOST_CHOICES: usize = 10;
+const MOST_CHOICE_BYTES: usize = 128;
 /// Messages left below which the small talk of the system (who took over, who left) is not worth one.
 const SPARE: i64 = 3;
+/// Largest voice and video that the platforms take.
+const MOST_VOICE_BYTES: i64 = 2 * 1024 * 1024;
+const MOST_VIDEO_BYTES: i64 = 10 * 1024 * 1024;
 
 /// What is to be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Content {
     /// Words, to be cut into pieces.
     Words(String),
+    /// Words with something to choose, to be tapped where the platform has menus.
+    Choices {
+        /// The words alone.
+        words: String,
+        /// What may be chosen.
+        choices: Vec<MenuChoice>,
+        /// Words and choices in numbers.
+        numbered: String,
+    },
     /// A file to be uploaded first.
     File {
         /// What it is to the platform.
@@ -127,7 +142,7 @@ pub async fn deliver(tx: &mut Tx, app: &App, messages: &[MessageRow], now: Times
     let ours: Vec<ToDeliver<'_>> = messages
         .iter()
         .filter(|message| message.sender != "visitor")
-        .map(|m| ToDeliver { id: &m.id, conversation: &m.conversation_id, seq: m.seq })
+        .map(|m| ToDeliver { id: &m.id, conversation: &m.conversation_id, seq: m.seq, about_case: is_about_a_case(m) })
         .collect();
     store::deliver(tx, &ours, now).await?;
     Ok(())
@@ -170,10 +185,12 @@ pub async fn plan(app: &App, row: OutboxRow) -> Result<Plan, AppError> {
     let Ok(conversation) = payload.conversation_id.parse::<ConversationId>() else {
         return Ok(Plan::Never("待发记录读不出来"));
     };
+    // What was written before two conversations were joined goes out where the person speaks now.
+    let home = row.key.get(..36).and_then(|id| id.parse::<ConversationId>().ok()).unwrap_or(conversation);
     let (user, row_of, message) = {
         let mut tx = app.db.read().await?;
-        let user = wechat::of_conversation(&mut tx, conversation).await?.into_iter().next();
-        let row_of = conversations::find(&mut tx, conversation).await?;
+        let user = wechat::of_conversation(&mut tx, home).await?.into_iter().next();
+        let row_of = conversations::find(&mut tx, home).await?;
         let found = conversations::messages_after(&mut tx, conversation, payload.seq - 1, 1).await?;
         (user, row_of, found.into_iter().find(|message| message.seq == payload.seq))
     };
@@ -181,14 +198,14 @@ pub async fn plan(app: &App, row: OutboxRow) -> Result<Plan, AppError> {
         && !is_about_a_case(message)
     {
         let mut tx = app.db.read().await?;
-        if stays_on_the_web(&mut tx, app, conversation).await? {
+        if stays_on_the_web(&mut tx, app, home).await? {
             return Ok(Plan::Drop);
         }
     }
     let Some(mut user) = user else { return Ok(Plan::Never("找不到对应的微信用户")) };
     let Ok(kind) = user.channel.parse::<WechatKind>() else { return Ok(Plan::Never("不认识的微信渠道")) };
     let spoke_here = row_of.filter(|row| row.channel == channel(kind).as_str()).and_then(|row| row.visitor_at);
-    if let Some(wrote_at) = spoke_here.filter(|at| *at > user.last_inbound_at.unwrap_or(0)) {
+    if let Some(wrote_at) = spoke_here.filter(|at| *at > user.last_action_at().unwrap_or(0)) {
         // Stored and never counted: the process died in between.
         let mut tx = app.db.write().await?;
         store::catch_up(&mut tx, &user, wrote_at).await?;
@@ -202,8 +219,8 @@ pub async fn plan(app: &App, row: OutboxRow) -> Result<Plan, AppError> {
         (Some(text), _) => Content::Words(text),
         (None, Some(message)) if is_small_talk(message) && !limits.is_roomy(SPARE) => return Ok(Plan::Drop),
         (None, Some(message)) => match &body.attachment {
-            Some(file) => file_content(app, conversation, kind, file).await?,
-            None => Content::Words(render::message(&Message::new(app, message.clone(), body.clone()))),
+            Some(file) => file_content(app, conversation, payload.seq, kind, file).await?,
+            None => words_of(app, kind, &user.account, Message::new(app, message.clone(), body.clone())),
         },
         (None, None) => return Ok(Plan::Drop),
     };
@@ -212,6 +229,11 @@ pub async fn plan(app: &App, row: OutboxRow) -> Result<Plan, AppError> {
     }
     let account = WechatAccount { kind, name: user.account.clone() };
     let mut held = limits.held();
+    if held.is_none() && row.event == wechat::EVENT_CASE {
+        // It did not wait for what is held before it; as words it does.
+        let mut tx = app.db.read().await?;
+        held = store::held_before(&mut tx, &row).await?.then_some(Held::Window);
+    }
     let mut content = content;
     if let (Some(_), Some(message), 0) = (held, &message, row.progress)
         && user.subscribed
@@ -234,6 +256,44 @@ pub async fn plan(app: &App, row: OutboxRow) -> Result<Plan, AppError> {
         Some(why) => Plan::Hold(delivery, why),
         None => Plan::Send(delivery),
     })
+}
+
+/// The words of a message; what it offers is tapped where the platform has menus.
+fn words_of(app: &App, kind: WechatKind, account: &str, message: Message) -> Content {
+    let numbered = render::message(&message);
+    let fits = |label: &str| !label.is_empty() && label.len() <= MOST_CHOICE_BYTES;
+    let menus = matches!(kind, WechatKind::Oa | WechatKind::Kf)
+        && (1..=MOST_CHOICES).contains(&message.quick_replies.len())
+        && message.quick_replies.iter().all(|button| fits(&button.label))
+        && !app.wechat.is_without_menus(account);
+    if !menus {
+        return Content::Words(numbered);
+    }
+    let seq = message.seq;
+    let choices = message.quick_replies.iter().enumerate();
+    let choices = choices
+        .map(|(n, button)| MenuChoice { id: format!("{seq}.{}", n + 1), content: button.label.clone() })
+        .collect();
+    Content::Choices { words: render::words(&[message]), choices, numbered }
+}
+
+/// What the platform gets instead of words that it has just refused for its own reasons of time and number: the notice
+/// of the milestone, if there is one.
+///
+/// # Errors
+/// `Store`.
+pub async fn notice_instead(app: &App, delivery: &Delivery) -> Result<Option<Piece>, AppError> {
+    if delivery.row.event != wechat::EVENT_CASE || delivery.row.progress > 0 || !delivery.user.subscribed {
+        return Ok(None);
+    }
+    let found = {
+        let mut tx = app.db.read().await?;
+        conversations::messages_after(&mut tx, delivery.conversation, delivery.seq - 1, 1).await?
+    };
+    match found.into_iter().find(|message| message.seq == delivery.seq) {
+        Some(message) => notice::of(app, &delivery.to.account, &message).await,
+        None => Ok(None),
+    }
 }
 
 /// What the system says about the conversation itself, as against news of a case.
@@ -267,21 +327,27 @@ pub async fn stays_on_the_web(tx: &mut Tx, app: &App, conversation: Conversation
 async fn file_content(
     app: &App,
     conversation: ConversationId,
+    seq: i64,
     account: WechatKind,
     file: &super::message::FileInfo,
 ) -> Result<Content, AppError> {
-    let kind = match file.mime.as_str() {
-        "image/png" | "image/jpeg" | "image/gif" => MediaKind::Image,
-        "audio/amr" | "audio/mpeg" if account == WechatKind::Oa => MediaKind::Voice,
+    let kind = match (file.mime.as_str(), account) {
+        ("image/png" | "image/jpeg" | "image/gif", _) => MediaKind::Image,
+        ("audio/amr", _) | ("audio/mpeg", WechatKind::Oa) if file.size <= MOST_VOICE_BYTES => MediaKind::Voice,
+        // A video of 公众号 needs a picture of its own beside it.
+        ("video/mp4", WechatKind::Work | WechatKind::Kf) if file.size <= MOST_VIDEO_BYTES => MediaKind::Video,
         _ => MediaKind::File,
     };
     if account == WechatKind::Oa && kind == MediaKind::File {
         // The platform takes no documents here.
-        let place = app.config.server.public_url.as_deref().map(|url| format!("：{url}")).unwrap_or_default();
-        return Ok(Content::Words(format!(
-            "工作人员发来文件《{}》。公众号里不能直接收这类文件，请在网页端打开对话查看{place}",
-            file.name
-        )));
+        let words = match full_text::link(app, conversation, seq).await? {
+            Some(link) => format!("工作人员发来文件《{}》，请在这里打开：{link}", file.name),
+            None => format!(
+                "工作人员发来文件《{}》。公众号里收不了这类文件，请回复您的邮箱，或者联系工作人员换一种方式给您",
+                file.name
+            ),
+        };
+        return Ok(Content::Words(words));
     }
     let id: AttachmentId = file.id.parse().map_err(|_| AppError::NotFound)?;
     let mut download = attachments::open(app, conversation, id).await?;
@@ -304,26 +370,69 @@ pub async fn bounced(
     name: &str,
     fail_type: i64,
 ) -> Result<bool, AppError> {
+    let held = match fail_type {
+        4 => Some(Held::Window),
+        6 => Some(Held::Allowance),
+        _ => None,
+    };
     let reason = match fail_type {
         1 => "客服账号已被删除",
         2 => "应用已关闭",
-        4 => "会话已超过 48 小时",
+        4 => "会话已超过 48 小时，等对方再发消息后自动发出",
         5 => "会话已经结束",
-        6 => "超过 5 条消息的限额，等对方再发消息",
+        6 => "超过 5 条消息的限额，等对方再发消息后自动发出",
         7..=9 => "主体没有完成认证",
         10 => "对方拒收消息",
         _ => "平台没有说明原因",
     };
     let mut tx = app.db.read().await?;
     let user = wechat::find(&mut tx, to.account.kind.as_str(), &to.account.name, &to.user).await?;
-    let Some(conversation) = user.and_then(|user| user.conversation_id.parse().ok()) else { return Ok(false) };
+    let Some(user) = user else { return Ok(false) };
+    let Ok(conversation) = user.conversation_id.parse::<ConversationId>() else { return Ok(false) };
     let rows = store::sent_lately(&mut tx, conversation).await?;
     drop(tx);
-    let ours = |row: &&OutboxRow| (0..=row.progress).any(|n| api.name_of(&format!("{}:{n}", row.id)) == name);
-    let Some(row) = rows.iter().find(ours) else { return Ok(false) };
+    let piece = |row: &OutboxRow| (0..=row.progress).find(|n| api.name_of(&once(row, *n)) == name);
+    let Some((row, piece)) = rows.iter().find_map(|row| Some((row, piece(row)?))) else { return Ok(false) };
+    let held = held.map(|why| (why.as_str(), user.last_action_at().unwrap_or(0)));
     let mut tx = app.db.write().await?;
-    let done = store::bounced(&mut tx, &row.id, reason, app.now()).await?;
+    let done = store::bounced(&mut tx, &row.id, piece, reason, held, app.now()).await?;
     tx.commit().await?;
+    if done {
+        outcome::tell_desks(app, conversation);
+    }
+    Ok(done)
+}
+
+/// The name of a piece of a message, for ever the same; another one after the platform could not deliver it.
+pub fn once(row: &OutboxRow, piece: i64) -> String {
+    if row.bounces == 0 { format!("{}:{piece}", row.id) } else { format!("{}:{piece}:{}", row.id, row.bounces) }
+}
+
+/// Notes what the platform says about a notice that it had taken: one that did not arrive leaves its words waiting for
+/// the user.
+///
+/// # Errors
+/// `Store`.
+pub async fn notice_ended(app: &App, to: &WechatAddress, notice: &str, status: &str) -> Result<bool, AppError> {
+    if notice.is_empty() || status.eq_ignore_ascii_case("success") || status == "0" {
+        return Ok(false);
+    }
+    let mut tx = app.db.write().await?;
+    let user = wechat::find(&mut tx, to.account.kind.as_str(), &to.account.name, &to.user).await?;
+    let Some(user) = user else {
+        tx.rollback().await?;
+        return Ok(false);
+    };
+    let reason = if status.contains("user block") { "对方拒收" } else { "平台没有送达" };
+    let words = format!("通知没有送达：{reason}；等对方再发消息后自动发出");
+    let after = user.last_action_at().unwrap_or(0);
+    let done = store::notice_failed(&mut tx, &user.conversation_id, notice, &words, after).await?;
+    tx.commit().await?;
+    if let Ok(conversation) = user.conversation_id.parse()
+        && done
+    {
+        outcome::tell_desks(app, conversation);
+    }
     Ok(done)
 }
 
@@ -344,11 +453,15 @@ pub struct Standing {
 /// `Store`.
 pub async fn standings(tx: &mut Tx, conversation: ConversationId) -> Result<Vec<Standing>, AppError> {
     let rows = store::undelivered(tx, conversation).await?;
-    Ok(rows.iter().filter_map(standing).collect())
+    let here = conversation.to_string();
+    Ok(rows.iter().filter_map(|row| standing(row, &here)).collect())
 }
 
-fn standing(row: &OutboxRow) -> Option<Standing> {
+fn standing(row: &OutboxRow, conversation: &str) -> Option<Standing> {
     let payload: Payload = serde_json::from_str(&row.payload).ok()?;
+    if payload.conversation_id != conversation {
+        return None;
+    }
     let part = if row.progress > 0 { format!("（已发出前 {} 段）", row.progress) } else { String::new() };
     let reason = row.last_error.as_deref();
     let (state, words) = match (row.state.as_str(), row.held.as_deref()) {

@@ -115,6 +115,7 @@ impl Talk {
                 // The terminal knows no model.
                 Effect::LeaveQueue
                 | Effect::AppendToCase { .. }
+                | Effect::OnCase { .. }
                 | Effect::Flag { .. }
                 | Effect::Feedback { .. }
                 | Effect::AskModel { .. }

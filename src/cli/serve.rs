@@ -149,9 +149,16 @@ async fn send_wechat(app: App, client: Arc<WechatClient>) {
 /// Takes up files that a process before this one had begun to fetch, and reads 微信客服: once at the start, then whenever
 /// a callback says so.
 async fn fetch_wechat(app: App, client: Arc<WechatClient>) {
-    if let Err(error) = inbound::take_up(&app).await {
-        tracing::warn!(error = &error as &dyn std::error::Error, "files begun before the restart were not taken up");
-    }
+    // Beside the reading: a welcome does not wait for files of yesterday.
+    let of_files = app.clone();
+    tokio::spawn(async move {
+        if let Err(error) = inbound::take_up(&of_files).await {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "files begun before the restart were not taken up"
+            );
+        }
+    });
     for name in app.config.wechat.kf.keys() {
         inbound::kf_due(&app, name, "");
     }
@@ -162,7 +169,7 @@ async fn fetch_wechat(app: App, client: Arc<WechatClient>) {
         tokio::select! {
             () = app.shutdown.cancelled() => return,
             () = app.wake.wechat_kf.notified() => {},
-            () = tokio::time::sleep(Duration::from_secs(30)) => {},
+            () = tokio::time::sleep(inbound::kf_pause(&app).unwrap_or(Duration::from_secs(30))) => {},
         }
     }
 }

@@ -86,6 +86,9 @@ pub fn run(args: &Args, global: &Global) -> anyhow::Result<ExitCode> {
                 }
                 return Ok(ExitCode::from(1));
             }
+            for key in unknown_keys(&config, &account, &menu) {
+                writeln!(out, "提醒：[wechat.{}.{name}.clicks] 里没有 {key}，点它不会有反应", account.kind.as_str())?;
+            }
             if *check {
                 writeln!(out, "{} 可用", file.display())?;
                 return Ok(ExitCode::SUCCESS);
@@ -117,6 +120,26 @@ fn account(config: &Config, name: &str) -> anyhow::Result<WechatAccount> {
         (false, false) => anyhow::bail!("配置里没有名为“{name}”的公众号或企业微信应用"),
     };
     Ok(WechatAccount { kind, name: name.to_owned() })
+}
+
+/// Keys of the menu that stand for nothing: neither configured nor Chinese words themselves.
+fn unknown_keys(config: &Config, account: &WechatAccount, menu: &Value) -> Vec<String> {
+    let clicks = match account.kind {
+        WechatKind::Oa => config.wechat.oa.get(&account.name).map(|oa| &oa.clicks),
+        WechatKind::Work => config.wechat.work.get(&account.name).map(|work| &work.clicks),
+        WechatKind::Kf => None,
+    };
+    let buttons = menu["button"].as_array().into_iter().flatten();
+    let all = buttons.flat_map(|button| match button["sub_button"].as_array() {
+        Some(subs) => subs.iter().collect::<Vec<_>>(),
+        None => vec![button],
+    });
+    let keys = all.filter(|button| button["type"] == "click").filter_map(|button| button["key"].as_str());
+    let known = |key: &str| {
+        clicks.is_some_and(|clicks| clicks.contains_key(key))
+            || key.chars().any(|c| matches!(c, '\u{4E00}'..='\u{9FFF}'))
+    };
+    keys.filter(|key| !known(key)).map(str::to_owned).collect()
 }
 
 /// What the platform would refuse, in Chinese.
@@ -219,6 +242,19 @@ fn accesses(config: &Config) -> Vec<Access> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn keys_that_stand_for_nothing_are_told() {
+        let mut config = Config::default();
+        let oa = config.wechat.oa.entry("main".into()).or_default();
+        oa.clicks.insert("P".into(), "查进度".into());
+        let account = WechatAccount { kind: WechatKind::Oa, name: "main".into() };
+        let text = "[[button]]\nname = \"一\"\ntype = \"click\"\nkey = \"P\"\n\
+            [[button]]\nname = \"二\"\n[[button.sub_button]]\nname = \"三\"\ntype = \"click\"\nkey = \"X\"\n\
+            [[button.sub_button]]\nname = \"四\"\ntype = \"click\"\nkey = \"转人工\"\n";
+        let menu: Value = toml::from_str(text).unwrap();
+        assert_eq!(unknown_keys(&config, &account, &menu), ["X"]);
+    }
 
     #[test]
     fn a_menu_is_checked_before_the_platform_sees_it() {

@@ -84,7 +84,7 @@ impl WechatNotice {
         ("accepted", &["case_accepted"]),
         ("dispatched", &["case_dispatched", "case_signed_in"]),
         ("answered", &["reply_released", "answered_on_spot"]),
-        ("confirm", &["milestone_reported", "confirmed_silently"]),
+        ("confirm", &["please_confirm"]),
         ("due_changed", &["extension_granted", "clock_paused", "clock_resumed", "due_recomputed"]),
     ];
     /// What may stand in a field.
@@ -115,13 +115,28 @@ impl WechatOa {
     }
 }
 
+/// What the platform shows as a number may be written as one.
+fn number_or_text<'de, D: serde::Deserializer<'de>>(from: D) -> Result<String, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Either {
+        Number(u64),
+        Text(String),
+    }
+    Ok(match Either::deserialize(from)? {
+        Either::Number(number) => number.to_string(),
+        Either::Text(text) => text,
+    })
+}
+
 /// `[wechat.work.NAME]`.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct WechatWork {
     /// CorpID.
     pub corp_id: String,
-    /// AgentId.
+    /// AgentId; as a number or in quotes.
+    #[serde(deserialize_with = "number_or_text")]
     pub agent_id: String,
     /// Secret of the application.
     pub secret: SecretString,
@@ -135,6 +150,10 @@ pub struct WechatWork {
     pub encoding_aes_key: SecretString,
     /// File that holds the EncodingAESKey.
     pub encoding_aes_key_file: Option<String>,
+    /// The key before the last change, still accepted as long as it stands here.
+    pub previous_aes_key: SecretString,
+    /// File that holds the previous key.
+    pub previous_aes_key_file: Option<String>,
     /// First words to a new member; empty: the welcome of `[brand]`.
     pub greeting: String,
     /// What a menu key stands for: key → words, as if the user had typed them.
@@ -163,6 +182,12 @@ pub struct WechatKf {
     pub encoding_aes_key: SecretString,
     /// File that holds the EncodingAESKey.
     pub encoding_aes_key_file: Option<String>,
+    /// The key before the last change, still accepted as long as it stands here.
+    pub previous_aes_key: SecretString,
+    /// File that holds the previous key.
+    pub previous_aes_key_file: Option<String>,
+    /// First words to whoever opens the chat; empty: the welcome of `[brand]`.
+    pub greeting: String,
     /// The customer-service account.
     pub open_kfid: String,
     /// Who serves whoever asks for a person: `desk` (our own desk, the default), `pool` (接待池 of 微信客服) or

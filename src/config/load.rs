@@ -193,11 +193,13 @@ impl Config {
         }
         for account in self.wechat.work.values_mut() {
             fill(&mut account.secret, account.secret_file.as_deref())?;
+            fill(&mut account.previous_aes_key, account.previous_aes_key_file.as_deref())?;
             fill(&mut account.token, account.token_file.as_deref())?;
             fill(&mut account.encoding_aes_key, account.encoding_aes_key_file.as_deref())?;
         }
         for account in self.wechat.kf.values_mut() {
             fill(&mut account.secret, account.secret_file.as_deref())?;
+            fill(&mut account.previous_aes_key, account.previous_aes_key_file.as_deref())?;
             fill(&mut account.token, account.token_file.as_deref())?;
             fill(&mut account.encoding_aes_key, account.encoding_aes_key_file.as_deref())?;
         }
@@ -337,6 +339,16 @@ mod tests {
     #[test]
     fn defaults_are_valid() {
         assert_eq!(Config::default().validate(), Vec::new());
+    }
+
+    #[test]
+    fn an_agent_id_is_a_number_or_a_text() {
+        for written in ["1000002", "\"1000002\""] {
+            let file = format!("[wechat.work.main]\nagent_id = {written}\n");
+            let config =
+                Config::from_parts(Some(("zhitong.toml", &file)), std::iter::empty()).expect("a configuration");
+            assert_eq!(config.wechat.work["main"].agent_id, "1000002");
+        }
     }
 
     #[test]

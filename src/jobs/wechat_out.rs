@@ -4,7 +4,7 @@
 //! that the platform took is noted before the next one goes; a process that dies in between repeats at most the piece
 //! it had under way. What nobody knows the fate of is not repeated, unless the platform drops doubles.
 
-use futures_util::{StreamExt as _, stream};
+use futures_util::{StreamExt as _, stream::FuturesUnordered};
 use jiff::SignedDuration;
 
 use crate::{
@@ -15,14 +15,18 @@ use crate::{
     ports::wechat::{Held, Piece, Verdict, WechatApi, WechatFailure},
 };
 
-/// Messages claimed in one go.
-const BATCH: i64 = 32;
 /// Conversations served at the same time.
 const AT_ONCE: usize = 8;
-/// How long a claimed message is nobody else's: longer than the slowest call.
-const LEASE: SignedDuration = SignedDuration::from_secs(40);
+/// As many free places are filled in one go.
+const FREE: usize = 4;
+/// How long a claimed message is nobody else's: longer than a token, an upload and a message may take together.
+const LEASE: SignedDuration = SignedDuration::from_secs(60);
 /// Bytes that a piece may have.
 const MOST_BYTES: usize = 2_040;
+/// Bytes of the words above a menu.
+const MOST_HEAD_BYTES: usize = 1_024;
+/// What the platform says to a menu that the account may not send.
+const NO_MENUS: [i64; 2] = [40_200, 40_008];
 /// Said at the end of the last piece that the platform allows, when more would follow.
 const TO_BE_CONTINUED: &str = "\n（未完，回复任意内容接着看）";
 
@@ -52,19 +56,23 @@ enum End {
 /// `Store`; what was claimed is tried again when its lease ends.
 pub async fn run_once(app: &App, api: &dyn WechatApi) -> Result<Summary, AppError> {
     let mut summary = Summary::default();
+    // What is claimed begins at once: a message that waited under its lease could be claimed by another gateway, and a
+    // slow one would hold up those of others.
+    let mut running = FuturesUnordered::new();
     loop {
-        let rows = wechat_out::claim(app, LEASE, BATCH).await?;
-        if rows.is_empty() {
-            return Ok(summary);
+        let free = AT_ONCE.saturating_sub(running.len());
+        if free >= FREE {
+            let rows = wechat_out::claim(app, LEASE, i64::try_from(free).unwrap_or(1)).await?;
+            running.extend(rows.into_iter().map(|row| one(app, api, row)));
         }
-        let ends: Vec<_> = stream::iter(rows).map(|row| one(app, api, row)).buffer_unordered(AT_ONCE).collect().await;
-        for end in ends {
-            match end? {
+        match running.next().await {
+            None => return Ok(summary),
+            Some(end) => match end? {
                 End::Sent => summary.sent += 1,
                 End::Postponed => summary.postponed += 1,
                 End::Held => summary.held += 1,
                 End::Dead => summary.dead += 1,
-            }
+            },
         }
     }
 }
@@ -102,6 +110,14 @@ async fn send(app: &App, api: &dyn WechatApi, delivery: &Delivery) -> Result<End
     let account = &delivery.to.account;
     let pieces: Vec<Piece> = match &delivery.content {
         Content::Words(words) => api.cut(words).into_iter().map(Piece::Text).collect(),
+        Content::Choices { words, choices, numbered } => {
+            // A head that is too long for a menu keeps its numbers.
+            if words.len() > MOST_HEAD_BYTES || delivery.row.progress > 0 {
+                api.cut(numbered).into_iter().map(Piece::Text).collect()
+            } else {
+                vec![Piece::Menu { head: words.clone(), choices: choices.clone(), tail: String::new() }]
+            }
+        }
         Content::File { kind, name, bytes } => match api.upload(account, *kind, name, bytes).await {
             Ok(media) => vec![Piece::Media(*kind, media)],
             Err(failure) => return fail(app, delivery, &failure, true, delivery.row.attempts).await,
@@ -129,8 +145,24 @@ async fn send(app: &App, api: &dyn WechatApi, delivery: &Delivery) -> Result<End
             | Piece::Template(_)
             | Piece::Subscription(_) => piece.clone(),
         };
-        let once = format!("{}:{n}", delivery.row.id);
-        if let Err(failure) = api.send(&delivery.to, &piece, &once).await {
+        let once = wechat_out::once(&delivery.row, i64::try_from(n).unwrap_or(i64::MAX));
+        let mut sent = api.send(&delivery.to, &piece, &once).await;
+        if let (Err(failure), Piece::Menu { .. }, Content::Choices { numbered, .. }) =
+            (&sent, &piece, &delivery.content)
+            && failure.verdict == Verdict::GiveUp
+            && failure.code.is_some_and(|code| NO_MENUS.contains(&code))
+        {
+            // The account has no menus: the same in numbers, from now on at once.
+            app.wechat.without_menus(&account.name);
+            let words = api.begin(numbered, MOST_BYTES);
+            sent = api.send(&delivery.to, &Piece::Text(words), &format!("{once}:text")).await;
+        }
+        if let Err(failure) = sent {
+            if matches!(failure.verdict, Verdict::Hold(Held::Window | Held::Allowance))
+                && let Some(notice) = wechat_out::notice_instead(app, delivery).await?
+            {
+                return send_notice(app, api, delivery, &notice).await;
+            }
             return fail(app, delivery, &failure, api.drops_doubles(account, &piece), attempts).await;
         }
         wechat_out::progressed(app, delivery, i64::try_from(n + 1).unwrap_or(i64::MAX), LEASE).await?;
@@ -168,9 +200,15 @@ async fn shortened(
 /// A notice needs no window and counts against no allowance. One that the platform refuses leaves the words waiting.
 async fn send_notice(app: &App, api: &dyn WechatApi, delivery: &Delivery, notice: &Piece) -> Result<End, AppError> {
     let id = &delivery.row.id;
-    let Err(failure) = api.send(&delivery.to, notice, id).await else {
-        wechat_out::delivered(app, id, Some(delivery)).await?;
-        return Ok(End::Sent);
+    let failure = match api.notify(&delivery.to, notice, id).await {
+        Ok(named) => {
+            if let Some(name) = named {
+                wechat_out::noticed(app, delivery, &name).await?;
+            }
+            wechat_out::delivered(app, id, Some(delivery)).await?;
+            return Ok(End::Sent);
+        }
+        Err(failure) => failure,
     };
     if failure.verdict == Verdict::GiveUp {
         tracing::warn!(

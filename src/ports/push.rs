@@ -26,6 +26,8 @@ pub enum What {
     Text {
         /// The words.
         content: String,
+        /// The entry of a menu that was tapped, as we had named it.
+        menu_id: Option<String>,
     },
     /// A file that lies at the platform.
     Media {
@@ -75,6 +77,13 @@ pub enum What {
     },
     /// Opened the application or the chat.
     Enter,
+    /// How a notice that the platform had taken ended.
+    NoticeEnded {
+        /// The platform's number of it.
+        notice: String,
+        /// `success`, or why not.
+        status: String,
+    },
     /// 微信客服 has messages to fetch.
     KfMessages {
         /// Token for the fetch.
@@ -99,7 +108,7 @@ impl Push {
             return format!("m|{id}|{}|{agent}", self.from);
         }
         let what = match &self.what {
-            What::Text { content } => format!("text|{content}"),
+            What::Text { content, .. } => format!("text|{content}"),
             What::Media { media_id, .. } => format!("media|{media_id}"),
             What::Location { latitude, longitude, .. } => format!("location|{latitude},{longitude}"),
             What::Link { url, .. } => format!("link|{url}"),
@@ -108,6 +117,7 @@ impl Push {
             What::Scan { scene } => format!("scan|{scene}"),
             What::Click { key } => format!("click|{key}"),
             What::Enter => "enter".to_owned(),
+            What::NoticeEnded { notice, .. } => format!("notice|{notice}"),
             What::KfMessages { token, open_kfid } => format!("kf|{open_kfid}|{token}"),
             What::Other { name, key } => format!("{name}|{key}"),
         };
@@ -125,7 +135,7 @@ mod tests {
 
     #[test]
     fn a_message_id_of_another_user_is_another_message() {
-        let text = |from, id| push(from, Some(id), 1, What::Text { content: "您好".into() }).key();
+        let text = |from, id| push(from, Some(id), 1, What::Text { content: "您好".into(), menu_id: None }).key();
         assert_eq!(text("a", "1"), text("a", "1"));
         assert_ne!(text("a", "1"), text("b", "1"));
         assert_ne!(text("a", "1"), text("a", "2"));

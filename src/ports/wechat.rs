@@ -285,6 +285,10 @@ pub trait WechatApi: Send + Sync {
     /// Sends one message. `once` names it for ever: where the platform can, it drops a double.
     async fn send(&self, to: &WechatAddress, piece: &Piece, once: &str) -> Result<(), WechatFailure>;
 
+    /// Sends a notice ([`Piece::Template`], [`Piece::Subscription`]); gives the platform's number of it, by which it
+    /// tells later whether it arrived.
+    async fn notify(&self, to: &WechatAddress, notice: &Piece, once: &str) -> Result<Option<String>, WechatFailure>;
+
     /// Whether a double of this message would be dropped by the platform, so that it may be repeated blindly.
     fn drops_doubles(&self, account: &WechatAccount, piece: &Piece) -> bool;
 
@@ -326,6 +330,9 @@ pub trait WechatApi: Send + Sync {
 
     /// Exchanges a code of 公众号 OAuth; a code counts once.
     async fn oauth(&self, account: &WechatAccount, code: &str) -> Result<OauthUser, WechatFailure>;
+
+    /// The id of a follower across the accounts of one subject, if the platform tells it; only 公众号 is asked.
+    async fn union_id(&self, to: &WechatAddress) -> Result<Option<String>, WechatFailure>;
 
     /// What a QR code of 公众号 says that carries this scene to the account for so many seconds.
     async fn qr_scene(&self, account: &WechatAccount, scene: &str, seconds: i64) -> Result<String, WechatFailure>;

@@ -37,6 +37,7 @@ pub mod timers;
 pub mod units;
 pub mod upkeep;
 pub mod wechat;
+pub mod wechat_gone;
 pub mod wechat_in;
 pub mod wechat_oauth;
 pub mod wechat_out;

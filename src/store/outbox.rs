@@ -45,6 +45,8 @@ row_struct! {
         pub next_at: i64,
         /// Pieces that WeChat took.
         pub progress: i64,
+        /// How often WeChat took it and then could not deliver it.
+        pub bounces: i64,
         /// Why it waits for the WeChat user.
         pub held: Option<String>,
         /// Why the last attempt failed.
@@ -59,7 +61,7 @@ row_struct! {
 /// The columns of an [`OutboxRow`].
 macro_rules! columns {
     () => {
-        "id, target, event, key, payload, state, attempts, next_at, progress, held, last_error, created_at, done_at"
+        "id, target, event, key, payload, state, attempts, next_at, progress, bounces, held, last_error, created_at, done_at"
     };
 }
 pub(super) use columns;

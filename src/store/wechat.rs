@@ -20,6 +20,8 @@ pub const TARGET: &str = "wechat";
 pub const EVENT_MESSAGE: &str = "wechat.message";
 /// Event of an outbox row that carries words of its own: payload `{"conversation_id","seq","text"}`.
 pub const EVENT_TEXT: &str = "wechat.text";
+/// Event of an outbox row that carries a stored message about a case: a notice may stand for it.
+pub const EVENT_CASE: &str = "wechat.case";
 
 row_struct! {
     /// A user of one WeChat account. Instants are milliseconds UTC.
@@ -37,16 +39,27 @@ row_struct! {
         pub visitor_id: String,
         /// `ConversationId` as text.
         pub conversation_id: String,
-        /// When the user last wrote or tapped.
+        /// When the user last wrote.
         pub last_inbound_at: Option<i64>,
         /// Messages sent by API since then.
         pub sent_since_inbound: i64,
+        /// When the user last tapped a menu, scanned a code or began to follow.
+        pub tapped_at: Option<i64>,
+        /// Messages sent by API since then.
+        pub sent_since_tap: i64,
         /// Whether the user follows the account.
         pub subscribed: bool,
         /// First seen.
         pub created_at: i64,
         /// Last change.
         pub changed_at: i64,
+    }
+}
+
+impl WechatUser {
+    /// When the user last did something that lets the account write.
+    pub fn last_action_at(&self) -> Option<i64> {
+        self.last_inbound_at.max(self.tapped_at)
     }
 }
 
@@ -92,7 +105,7 @@ pub async fn insert(tx: &mut Tx, new: &NewUser<'_>, now: Timestamp) -> Result<bo
 /// `Database`.
 pub async fn find(tx: &mut Tx, channel: &str, account: &str, openid: &str) -> Result<Option<WechatUser>, StoreError> {
     const SQL: &str = "SELECT channel, account, openid, unionid, visitor_id, conversation_id, last_inbound_at, \
-        sent_since_inbound, subscribed, created_at, changed_at FROM wechat_users \
+        sent_since_inbound, tapped_at, sent_since_tap, subscribed, created_at, changed_at FROM wechat_users \
         WHERE channel = $1 AND account = $2 AND openid = $3";
     Ok(on_backend!(tx, |conn| sqlx::query_as(SQL)
         .bind(channel)
@@ -108,7 +121,7 @@ pub async fn find(tx: &mut Tx, channel: &str, account: &str, openid: &str) -> Re
 /// `Database`.
 pub async fn of_conversation(tx: &mut Tx, conversation: ConversationId) -> Result<Vec<WechatUser>, StoreError> {
     const SQL: &str = "SELECT channel, account, openid, unionid, visitor_id, conversation_id, last_inbound_at, \
-        sent_since_inbound, subscribed, created_at, changed_at FROM wechat_users WHERE conversation_id = $1 \
+        sent_since_inbound, tapped_at, sent_since_tap, subscribed, created_at, changed_at FROM wechat_users WHERE conversation_id = $1 \
         ORDER BY last_inbound_at IS NULL, last_inbound_at DESC, channel, account, openid";
     Ok(on_backend!(tx, |conn| sqlx::query_as(SQL).bind(conversation.to_string()).fetch_all(conn).await?))
 }
@@ -297,6 +310,18 @@ pub async fn let_go(tx: &mut Tx, conversation: ConversationId, seqs: &[i64], now
     Ok(())
 }
 
+/// Which of these messages went out by API, or are on their way: their numbers.
+///
+/// # Errors
+/// `Database`.
+pub async fn gone_out(tx: &mut Tx, conversation: ConversationId, seqs: &[i64]) -> Result<Vec<i64>, StoreError> {
+    const SQL: &str = "SELECT key FROM outbox WHERE target = 'wechat' AND (state = 'sending' OR progress > 0) \
+        AND key IN (SELECT value ->> 'key' FROM json_each($1))";
+    let gone: Vec<(String,)> =
+        on_backend!(tx, |conn| sqlx::query_as(SQL).bind(keys(conversation, seqs)).fetch_all(conn).await?);
+    Ok(gone.iter().filter_map(|(key,)| key.rsplit(':').next().and_then(|seq| seq.parse().ok())).collect())
+}
+
 /// Takes waiting messages out of the outbox because they are about to be said in another way; their numbers. Those that
 /// a sender has, or that were sent, are not among them.
 ///
@@ -345,46 +370,6 @@ pub async fn put_back(
 fn keys(conversation: ConversationId, seqs: &[i64]) -> String {
     let conversation = conversation.to_string();
     json!(seqs.iter().map(|seq| json!({"key": delivery_key(&conversation, *seq)})).collect::<Vec<_>>()).to_string()
-}
-
-/// Cuts the tie between a user and the conversation: the user's row and what waits for it go, the conversation is
-/// closed and knows no WeChat user any more. `false` when the conversation belongs to somebody else as well.
-///
-/// # Errors
-/// `Database`.
-pub async fn disconnect(tx: &mut Tx, user: &WechatUser, now: Timestamp) -> Result<bool, StoreError> {
-    const USER: &str = "DELETE FROM wechat_users WHERE channel = $1 AND account = $2 AND openid = $3";
-    const OTHERS: &str = "SELECT (SELECT COUNT(*) FROM wechat_users WHERE conversation_id = $1) + (SELECT COUNT(*) \
-        FROM conversations WHERE id = $1 AND channel NOT LIKE 'wechat%')";
-    const WAITING: &str = "DELETE FROM outbox WHERE target = 'wechat' AND key LIKE $1 AND state IN ('ready', 'dead')";
-    const CLOSE: &str = "UPDATE conversations SET external_id = NULL, state = 'closed', officer_id = NULL, \
-        queued_at = NULL, fence = fence + 1, version = version + 1, changed_at = $2, closed_at = $2 WHERE id = $1";
-    const NAME: &str = "UPDATE visitors SET name = NULL, user_id = NULL WHERE id = $1";
-    on_backend!(tx, |conn| sqlx::query(USER)
-        .bind(user.channel.as_str())
-        .bind(user.account.as_str())
-        .bind(user.openid.as_str())
-        .execute(conn)
-        .await
-        .map(|_| ()))?;
-    let others: (i64,) =
-        on_backend!(tx, |conn| sqlx::query_as(OTHERS).bind(user.conversation_id.as_str()).fetch_one(conn).await?);
-    if others.0 > 0 {
-        return Ok(false);
-    }
-    on_backend!(tx, |conn| sqlx::query(WAITING)
-        .bind(format!("{}:%", user.conversation_id))
-        .execute(conn)
-        .await
-        .map(|_| ()))?;
-    on_backend!(tx, |conn| sqlx::query(CLOSE)
-        .bind(user.conversation_id.as_str())
-        .bind(now.as_millisecond())
-        .execute(conn)
-        .await
-        .map(|_| ()))?;
-    on_backend!(tx, |conn| sqlx::query(NAME).bind(user.visitor_id.as_str()).execute(conn).await.map(|_| ()))?;
-    Ok(true)
 }
 
 /// Messages of the conversation that still wait in the outbox.
@@ -475,28 +460,32 @@ pub async fn cursor(tx: &mut Tx, account: &str, open_kfid: &str) -> Result<Optio
     Ok(row.map(|(cursor,)| cursor))
 }
 
-/// Stores how far the messages were read.
+/// Stores how far the messages were read, from where they were read; `false` when somebody else has moved it: a slower
+/// reader never moves it back.
 ///
 /// # Errors
 /// `Database`.
-pub async fn set_cursor(
+pub async fn move_cursor(
     tx: &mut Tx,
     account: &str,
     open_kfid: &str,
-    cursor: &str,
+    from: &str,
+    to: &str,
     now: Timestamp,
-) -> Result<(), StoreError> {
-    const SQL: &str = "INSERT INTO wechat_cursors (account, open_kfid, cursor, changed_at) VALUES ($1, $2, $3, $4) \
-        ON CONFLICT (account, open_kfid) DO UPDATE SET cursor = excluded.cursor, changed_at = excluded.changed_at";
-    on_backend!(tx, |conn| sqlx::query(SQL)
+) -> Result<bool, StoreError> {
+    const SQL: &str = "INSERT INTO wechat_cursors (account, open_kfid, cursor, changed_at) VALUES ($1, $2, $4, $5) \
+        ON CONFLICT (account, open_kfid) DO UPDATE SET cursor = excluded.cursor, changed_at = excluded.changed_at \
+        WHERE wechat_cursors.cursor = $3";
+    let moved = on_backend!(tx, |conn| sqlx::query(SQL)
         .bind(account)
         .bind(open_kfid)
-        .bind(cursor)
+        .bind(from)
+        .bind(to)
         .bind(now.as_millisecond())
         .execute(conn)
-        .await
-        .map(|_| ()))?;
-    Ok(())
+        .await?
+        .rows_affected());
+    Ok(moved == 1)
 }
 
 /// Stores the answer to a platform message.
@@ -504,7 +493,8 @@ pub async fn set_cursor(
 /// # Errors
 /// `Database`.
 pub async fn answered(tx: &mut Tx, key: &str, reply: Option<&str>) -> Result<(), StoreError> {
-    const SQL: &str = "UPDATE wechat_received SET state = 'done', reply = $2 WHERE key = $1";
+    // The openid and the file's id are needed no more.
+    const SQL: &str = "UPDATE wechat_received SET state = 'done', reply = $2, payload = NULL WHERE key = $1";
     on_backend!(tx, |conn| sqlx::query(SQL).bind(key).bind(reply).execute(conn).await.map(|_| ()))?;
     Ok(())
 }
@@ -595,8 +585,8 @@ mod tests {
             answered(&mut tx, "k", Some("您好")).await.unwrap();
             assert!(unfinished(&mut tx).await.unwrap().is_empty());
             assert_eq!(cursor(&mut tx, "main", "wk").await.unwrap(), None);
-            for cursor in ["c1", "c2"] {
-                set_cursor(&mut tx, "main", "wk", cursor, at(1)).await.unwrap();
+            for (from, to, moved) in [("", "c1", true), ("c1", "c2", true), ("c1", "c3", false)] {
+                assert_eq!(move_cursor(&mut tx, "main", "wk", from, to, at(1)).await.unwrap(), moved, "{from} {to}");
             }
             assert_eq!(cursor(&mut tx, "main", "wk").await.unwrap().as_deref(), Some("c2"));
             assert_eq!(receive(&mut tx, "k", "oa", "main", at(3)).await.unwrap(), Received::Done(Some("您好".into())));

@@ -25,6 +25,8 @@ pub struct Seen {
     pub conversation: String,
     /// When it came.
     pub at: Timestamp,
+    /// A menu tap, a scan or a new subscription: it opens a window of its own.
+    pub tap: bool,
 }
 
 impl Seen {
@@ -49,9 +51,12 @@ pub async fn open_windows(tx: &mut Tx, seen: &[Seen]) -> Result<(), StoreError> 
              AND wechat_users.openid = j.openid AND wechat_users.conversation_id = j.conversation",
         )
     });
+    for one in seen.iter().filter(|one| one.tap) {
+        tapped(tx, one).await?;
+    }
     // One row per user: the last message.
     let mut users: BTreeMap<_, &Seen> = BTreeMap::new();
-    for one in seen {
+    for one in seen.iter().filter(|one| !one.tap) {
         let last = users.entry(one.key()).or_insert(one);
         if last.at < one.at {
             *last = one;
@@ -74,6 +79,26 @@ pub async fn open_windows(tx: &mut Tx, seen: &[Seen]) -> Result<(), StoreError> 
         });
     }
     if opened == users.len() as u64 { Ok(()) } else { Err(StoreError::Conflict) }
+}
+
+/// Opens the short window of a user who tapped, scanned or began to follow. It never moves back.
+///
+/// # Errors
+/// `Conflict` when the user does not speak in that conversation (nothing may be committed then), `Database`.
+pub async fn tapped(tx: &mut Tx, one: &Seen) -> Result<(), StoreError> {
+    const SQL: &str = "UPDATE wechat_users SET sent_since_tap = CASE WHEN tapped_at > $5 THEN sent_since_tap ELSE 0 END, \
+        tapped_at = CASE WHEN tapped_at > $5 THEN tapped_at ELSE $5 END, changed_at = $5 \
+        WHERE channel = $1 AND account = $2 AND openid = $3 AND conversation_id = $4";
+    let opened = on_backend!(tx, |conn| sqlx::query(SQL)
+        .bind(one.channel)
+        .bind(one.account.as_str())
+        .bind(one.openid.as_str())
+        .bind(one.conversation.as_str())
+        .bind(one.at.as_millisecond())
+        .execute(conn)
+        .await?
+        .rows_affected());
+    if opened == 1 { Ok(()) } else { Err(StoreError::Conflict) }
 }
 
 /// Which of these messages come from users who do not speak in that conversation, as positions.
@@ -122,6 +147,7 @@ mod tests {
             openid: openid.into(),
             conversation: CONVERSATION.into(),
             at: at(ms),
+            tap: false,
         }
     }
 
@@ -152,6 +178,9 @@ mod tests {
             assert_eq!((user.last_inbound_at, user.sent_since_inbound), (Some(20), 1), "never back");
             let other = wechat::find(&mut tx, "oa", "main", "o3").await.unwrap().unwrap();
             assert_eq!(other.last_inbound_at, None);
+            open_windows(&mut tx, &[Seen { tap: true, ..seen("o3", 30) }]).await.unwrap();
+            let other = wechat::find(&mut tx, "oa", "main", "o3").await.unwrap().unwrap();
+            assert_eq!((other.last_inbound_at, other.tapped_at, other.last_action_at()), (None, Some(30), Some(30)));
             let elsewhere = Seen { conversation: "01934567-89ab-7000-8000-00000000000f".into(), ..seen("o3", 30) };
             let all = [seen("o1", 30), elsewhere, seen("nobody", 30)];
             assert_eq!(strangers(&mut tx, &all).await.unwrap(), [1, 2]);

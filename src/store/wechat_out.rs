@@ -21,7 +21,8 @@ use crate::{domain::ids::ConversationId, on_backend};
 pub async fn release(tx: &mut Tx, now: Timestamp) -> Result<u64, StoreError> {
     const SQL: &str = "UPDATE outbox SET held = NULL, held_after = NULL, next_at = $1, last_error = NULL \
         WHERE target = 'wechat' AND state = 'ready' AND held IS NOT NULL AND (EXISTS (SELECT 1 FROM wechat_users w \
-        WHERE w.conversation_id = substr(outbox.key, 1, 36) AND w.last_inbound_at > outbox.held_after) \
+        WHERE w.conversation_id = substr(outbox.key, 1, 36) \
+        AND (w.last_inbound_at > outbox.held_after OR w.tapped_at > outbox.held_after)) \
         OR EXISTS (SELECT 1 FROM conversations c WHERE c.id = substr(outbox.key, 1, 36) \
         AND c.channel LIKE 'wechat%' AND c.visitor_at > outbox.held_after))";
     Ok(on_backend!(tx, |conn| sqlx::query(SQL).bind(now.as_millisecond()).execute(conn).await?.rows_affected()))
@@ -37,6 +38,7 @@ pub async fn claim(
     lease_until: Timestamp,
     limit: i64,
 ) -> Result<Vec<OutboxRow>, StoreError> {
+    // News of a case does not wait for what is held: a notice may go where words may not.
     // Keys of one conversation differ in their number, so the longer one is the later one. The state is tested again
     // outside the subquery: PostgreSQL looks at it anew after waiting for a row.
     const SQL: &str = concat!(
@@ -44,7 +46,7 @@ pub async fn claim(
         (SELECT o.id FROM outbox o WHERE o.target = 'wechat' AND o.held IS NULL \
             AND ((o.state = 'ready' AND o.next_at <= $1) OR (o.state = 'sending' AND o.lease_until <= $1)) \
             AND NOT EXISTS (SELECT 1 FROM outbox b WHERE b.target = 'wechat' AND b.state IN ('ready', 'sending') \
-                AND substr(b.key, 1, 36) = substr(o.key, 1, 36) \
+                AND substr(b.key, 1, 36) = substr(o.key, 1, 36) AND NOT (o.event = 'wechat.case' AND b.held IS NOT NULL) \
                 AND (b.created_at, length(b.key), b.key) < (o.created_at, length(o.key), o.key)) \
             ORDER BY o.next_at, o.id LIMIT $3) \
         AND ((state = 'ready' AND next_at <= $1) OR (state = 'sending' AND lease_until <= $1)) \
@@ -77,7 +79,8 @@ pub async fn progressed(
     const STEP: &str = "UPDATE outbox SET progress = $2, lease_until = $3, attempts = 1 \
         WHERE id = $1 AND state = 'sending'";
     // Only if the user has not written in between: that made the count new.
-    const COUNT: &str = "UPDATE wechat_users SET sent_since_inbound = sent_since_inbound + 1 \
+    const COUNT: &str = "UPDATE wechat_users SET sent_since_inbound = sent_since_inbound + 1, \
+        sent_since_tap = sent_since_tap + 1 \
         WHERE channel = $1 AND account = $2 AND openid = $3 AND COALESCE(last_inbound_at, 0) = $4";
     on_backend!(tx, |conn| sqlx::query(STEP)
         .bind(id)
@@ -138,8 +141,9 @@ pub async fn hold(tx: &mut Tx, id: &str, why: &str, words: &str, held_after: i64
 /// # Errors
 /// `Database`.
 pub async fn used_up(tx: &mut Tx, user: &WechatUser, allowance: i64) -> Result<(), StoreError> {
-    const SQL: &str = "UPDATE wechat_users SET sent_since_inbound = $5 WHERE channel = $1 AND account = $2 \
-        AND openid = $3 AND COALESCE(last_inbound_at, 0) = $4 AND sent_since_inbound < $5";
+    const SQL: &str = "UPDATE wechat_users SET sent_since_inbound = CASE WHEN sent_since_inbound < $5 THEN $5 \
+        ELSE sent_since_inbound END, sent_since_tap = CASE WHEN sent_since_tap < $5 THEN $5 ELSE sent_since_tap END \
+        WHERE channel = $1 AND account = $2 AND openid = $3 AND COALESCE(last_inbound_at, 0) = $4";
     on_backend!(tx, |conn| sqlx::query(SQL)
         .bind(user.channel.as_str())
         .bind(user.account.as_str())
@@ -180,16 +184,30 @@ pub async fn sent_lately(tx: &mut Tx, conversation: ConversationId) -> Result<Ve
     Ok(on_backend!(tx, |conn| sqlx::query_as(SQL).bind(conversation.to_string()).fetch_all(conn).await?))
 }
 
-/// A message that the platform took and then could not deliver is a dead letter; `false` when it is one already.
+/// The platform took a message and then could not deliver its piece `piece`: from there on it is to be sent again, under
+/// another name. It is a dead letter, or it waits for the user (`held`: why, and after which action). `false` when it is
+/// neither sent nor on its way.
 ///
 /// # Errors
 /// `Database`.
-pub async fn bounced(tx: &mut Tx, id: &str, reason: &str, now: Timestamp) -> Result<bool, StoreError> {
-    const SQL: &str =
-        "UPDATE outbox SET state = 'dead', last_error = $2, done_at = $3 WHERE id = $1 AND state = 'sent'";
+pub async fn bounced(
+    tx: &mut Tx,
+    id: &str,
+    piece: i64,
+    reason: &str,
+    held: Option<(&str, i64)>,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    const SQL: &str = "UPDATE outbox SET state = $3, held = $4, held_after = $5, progress = $6, bounces = bounces + 1, \
+        attempts = 0, last_error = $2, lease_until = NULL, done_at = CASE WHEN $4 IS NULL THEN $7 END \
+        WHERE id = $1 AND state = 'sent'";
     let done = on_backend!(tx, |conn| sqlx::query(SQL)
         .bind(id)
         .bind(reason)
+        .bind(if held.is_some() { "ready" } else { "dead" })
+        .bind(held.map(|(why, _)| why))
+        .bind(held.map(|(_, after)| after))
+        .bind(piece)
         .bind(now.as_millisecond())
         .execute(conn)
         .await?
@@ -233,6 +251,67 @@ pub async fn said_since(
     Ok(row.0 > 0)
 }
 
+/// What waits in a conversation goes out in the one where the person speaks from now on; it is still read where it was
+/// written.
+///
+/// # Errors
+/// `Database`.
+pub async fn move_waiting(tx: &mut Tx, former: &str, into: &str) -> Result<(), StoreError> {
+    const SQL: &str = "UPDATE outbox SET key = $2 || ':' || key WHERE target = 'wechat' AND substr(key, 1, 36) = $1 \
+        AND state IN ('ready', 'dead')";
+    on_backend!(tx, |conn| sqlx::query(SQL).bind(former).bind(into).execute(conn).await.map(|_| ()))?;
+    Ok(())
+}
+
+/// Whether an earlier message of the conversation is held.
+///
+/// # Errors
+/// `Database`.
+pub async fn held_before(tx: &mut Tx, row: &OutboxRow) -> Result<bool, StoreError> {
+    const SQL: &str = "SELECT COUNT(*) FROM outbox b WHERE b.target = 'wechat' AND b.state = 'ready' \
+        AND b.held IS NOT NULL AND substr(b.key, 1, 36) = substr($1, 1, 36) \
+        AND (b.created_at, length(b.key), b.key) < ($2, length($1), $1)";
+    let found: (i64,) =
+        on_backend!(tx, |conn| sqlx::query_as(SQL).bind(row.key.as_str()).bind(row.created_at).fetch_one(conn).await?);
+    Ok(found.0 > 0)
+}
+
+/// Notes the platform's number of a notice.
+///
+/// # Errors
+/// `Database`.
+pub async fn set_notice(tx: &mut Tx, id: &str, notice: &str) -> Result<(), StoreError> {
+    const SQL: &str = "UPDATE outbox SET notice_id = $2 WHERE id = $1";
+    on_backend!(tx, |conn| sqlx::query(SQL).bind(id).bind(notice).execute(conn).await.map(|_| ()))?;
+    Ok(())
+}
+
+/// The platform could not deliver a notice after all: its words wait for the user. `false` when no notice of this
+/// conversation has this number.
+///
+/// # Errors
+/// `Database`.
+pub async fn notice_failed(
+    tx: &mut Tx,
+    conversation: &str,
+    notice: &str,
+    words: &str,
+    held_after: i64,
+) -> Result<bool, StoreError> {
+    const SQL: &str = "UPDATE outbox SET state = 'ready', held = 'window', held_after = $4, last_error = $3, \
+        progress = 0, attempts = 0, done_at = NULL, notice_id = NULL \
+        WHERE target = 'wechat' AND notice_id = $2 AND state = 'sent' AND substr(key, 1, 36) = $1";
+    let done = on_backend!(tx, |conn| sqlx::query(SQL)
+        .bind(conversation)
+        .bind(notice)
+        .bind(words)
+        .bind(held_after)
+        .execute(conn)
+        .await?
+        .rows_affected());
+    Ok(done > 0)
+}
+
 /// A message to hand over to WeChat.
 #[derive(Debug, Clone)]
 pub struct ToDeliver<'a> {
@@ -242,6 +321,8 @@ pub struct ToDeliver<'a> {
     pub conversation: &'a str,
     /// Number of the message.
     pub seq: i64,
+    /// Whether it is news of a case.
+    pub about_case: bool,
 }
 
 /// Hands messages over in the transaction that stores them, as far as their conversation belongs to a WeChat user;
@@ -251,7 +332,7 @@ pub struct ToDeliver<'a> {
 /// `Database`.
 pub async fn deliver(tx: &mut Tx, messages: &[ToDeliver<'_>], now: Timestamp) -> Result<u64, StoreError> {
     const SQL: &str = "INSERT INTO outbox (id, target, event, key, payload, state, attempts, next_at, created_at) \
-        SELECT j.value ->> 'id', 'wechat', 'wechat.message', j.value ->> 'key', j.value ->> 'payload', 'ready', 0, \
+        SELECT j.value ->> 'id', 'wechat', j.value ->> 'event', j.value ->> 'key', j.value ->> 'payload', 'ready', 0, \
         $2, $2 FROM json_each($1) AS j WHERE EXISTS (SELECT 1 FROM wechat_users w \
         WHERE w.conversation_id = j.value ->> 'conversation') ON CONFLICT DO NOTHING";
     if messages.is_empty() {
@@ -262,7 +343,8 @@ pub async fn deliver(tx: &mut Tx, messages: &[ToDeliver<'_>], now: Timestamp) ->
         .map(|m| {
             let payload = json!({"conversation_id": m.conversation, "seq": m.seq}).to_string();
             let key = super::wechat::delivery_key(m.conversation, m.seq);
-            json!({"id": m.id, "key": key, "payload": payload, "conversation": m.conversation})
+            let event = if m.about_case { super::wechat::EVENT_CASE } else { super::wechat::EVENT_MESSAGE };
+            json!({"id": m.id, "event": event, "key": key, "payload": payload, "conversation": m.conversation})
         })
         .collect();
     Ok(on_backend!(tx, |conn| sqlx::query(SQL)
@@ -321,6 +403,7 @@ mod tests {
             openid: "o1".into(),
             conversation: CONVERSATION.into(),
             at: at(ms),
+            tap: false,
         };
         wechat_in::open_windows(tx, &[seen]).await.unwrap();
         wechat::find(tx, "oa", "main", "o1").await.unwrap().unwrap()
@@ -328,7 +411,7 @@ mod tests {
 
     fn message(seq: i64) -> ToDeliver<'static> {
         let ids = ["m0", "m1", "m2", "m3", "m4", "m5", "m6", "m7", "m8", "m9", "m10"];
-        ToDeliver { id: ids[usize::try_from(seq).unwrap()], conversation: CONVERSATION, seq }
+        ToDeliver { id: ids[usize::try_from(seq).unwrap()], conversation: CONVERSATION, seq, about_case: false }
     }
 
     async fn claimed(tx: &mut Tx, now: i64) -> Vec<String> {
@@ -339,7 +422,7 @@ mod tests {
         async fn messages_of_a_conversation_go_out_one_after_the_other(db: Db) {
             let mut tx = db.write().await.unwrap();
             let user = user(&mut tx).await;
-            let stranger = ToDeliver { id: "x", conversation: "01934567-89ab-7000-8000-00000000000f", seq: 1 };
+            let stranger = ToDeliver { id: "x", conversation: "01934567-89ab-7000-8000-00000000000f", seq: 1, about_case: false };
             let all = [message(9), message(10), stranger];
             assert_eq!(deliver(&mut tx, &all, at(10)).await.unwrap(), 2, "only to users of WeChat");
             assert_eq!(deliver(&mut tx, &all, at(11)).await.unwrap(), 0, "once");

@@ -15,6 +15,8 @@ row_struct! {
         pub expires_at: i64,
         /// When it was scanned; it counts once.
         pub joined_at: Option<i64>,
+        /// Who scanned it and was asked whether the conversations shall be joined.
+        pub asked_openid: Option<String>,
     }
 }
 
@@ -30,8 +32,11 @@ pub async fn insert(
     expires_at: Timestamp,
     now: Timestamp,
 ) -> Result<(), StoreError> {
+    const SWEEP: &str = "DELETE FROM wechat_scenes WHERE expires_at < $1";
     const SQL: &str = "INSERT INTO wechat_scenes (scene, account, conversation_id, created_at, expires_at) \
         VALUES ($1, $2, $3, $4, $5)";
+    let yesterday = now.as_millisecond() - 24 * 3_600_000;
+    on_backend!(tx, |conn| sqlx::query(SWEEP).bind(yesterday).execute(conn).await.map(|_| ()))?;
     on_backend!(tx, |conn| sqlx::query(SQL)
         .bind(scene)
         .bind(account)
@@ -49,9 +54,42 @@ pub async fn insert(
 /// # Errors
 /// `Database`.
 pub async fn find(tx: &mut Tx, scene: &str, account: &str) -> Result<Option<SceneRow>, StoreError> {
-    const SQL: &str = "SELECT conversation_id, expires_at, joined_at FROM wechat_scenes \
+    const SQL: &str = "SELECT conversation_id, expires_at, joined_at, asked_openid FROM wechat_scenes \
         WHERE scene = $1 AND account = $2";
     Ok(on_backend!(tx, |conn| sqlx::query_as(SQL).bind(scene).bind(account).fetch_optional(conn).await?))
+}
+
+/// Notes who scanned the scene and was asked; `false` when it is used or over, or somebody else was asked.
+///
+/// # Errors
+/// `Database`.
+pub async fn ask(tx: &mut Tx, scene: &str, openid: &str, now: Timestamp) -> Result<bool, StoreError> {
+    const SQL: &str = "UPDATE wechat_scenes SET asked_openid = $2 WHERE scene = $1 AND joined_at IS NULL \
+        AND expires_at > $3 AND (asked_openid IS NULL OR asked_openid = $2)";
+    let asked = on_backend!(tx, |conn| sqlx::query(SQL)
+        .bind(scene)
+        .bind(openid)
+        .bind(now.as_millisecond())
+        .execute(conn)
+        .await?
+        .rows_affected());
+    Ok(asked > 0)
+}
+
+/// The last scene of an account about which this user was asked and that counts still.
+///
+/// # Errors
+/// `Database`.
+pub async fn asked(tx: &mut Tx, account: &str, openid: &str, now: Timestamp) -> Result<Option<String>, StoreError> {
+    const SQL: &str = "SELECT scene FROM wechat_scenes WHERE account = $1 AND asked_openid = $2 AND joined_at IS NULL \
+        AND expires_at > $3 ORDER BY created_at DESC LIMIT 1";
+    let row: Option<(String,)> = on_backend!(tx, |conn| sqlx::query_as(SQL)
+        .bind(account)
+        .bind(openid)
+        .bind(now.as_millisecond())
+        .fetch_optional(conn)
+        .await?);
+    Ok(row.map(|(scene,)| scene))
 }
 
 /// Uses the scene up; `false` when somebody scanned it before, or it is over.
@@ -100,6 +138,17 @@ pub async fn goes_on_in(tx: &mut Tx, conversation: ConversationId) -> Result<Opt
     let row: Option<(String,)> =
         on_backend!(tx, |conn| sqlx::query_as(SQL).bind(conversation.to_string()).fetch_optional(conn).await?);
     Ok(row.map(|(id,)| id))
+}
+
+/// Conversations of a channel whose person goes on elsewhere.
+///
+/// # Errors
+/// `Database`.
+pub async fn formers(tx: &mut Tx, channel: &str) -> Result<Vec<String>, StoreError> {
+    const SQL: &str = "SELECT c.id FROM conversation_joins j JOIN conversations c ON c.id = j.former_id \
+        WHERE c.channel = $1 ORDER BY c.id";
+    let rows: Vec<(String,)> = on_backend!(tx, |conn| sqlx::query_as(SQL).bind(channel).fetch_all(conn).await?);
+    Ok(rows.into_iter().map(|(id,)| id).collect())
 }
 
 /// Moves the user into a conversation; the user's former conversation is theirs no more.

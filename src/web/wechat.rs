@@ -7,7 +7,7 @@ use axum::{
     http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
-use secrecy::ExposeSecret as _;
+use secrecy::{ExposeSecret as _, SecretString};
 
 use super::{
     auth::Access,
@@ -104,19 +104,25 @@ fn receiver<'a>(app: &'a App, kind: WechatKind, name: &str) -> Option<Receiver<'
         }),
         WechatKind::Work => config.work.get(name).map(|work| Receiver {
             token: work.token.expose_secret(),
-            keys: vec![work.encoding_aes_key.expose_secret()],
+            keys: keys(&work.encoding_aes_key, &work.previous_aes_key),
             receive_id: &work.corp_id,
             mode: Mode::Safe,
             always_encrypted: true,
         }),
         WechatKind::Kf => config.kf.get(name).map(|kf| Receiver {
             token: kf.token.expose_secret(),
-            keys: vec![kf.encoding_aes_key.expose_secret()],
+            keys: keys(&kf.encoding_aes_key, &kf.previous_aes_key),
             receive_id: &kf.corp_id,
             mode: Mode::Safe,
             always_encrypted: true,
         }),
     }
+}
+
+/// The present key, and the one before it if it is still accepted.
+fn keys<'a>(present: &'a SecretString, before: &'a SecretString) -> Vec<&'a str> {
+    let before = Some(before.expose_secret()).filter(|key| !key.is_empty());
+    [present.expose_secret()].into_iter().chain(before).collect()
 }
 
 fn plain(status: StatusCode, text: String) -> Response {
@@ -133,8 +139,15 @@ fn refused(refusal: Refusal) -> Response {
 /// The check of the address: the text comes back as it is, never as a page.
 fn check(app: &App, kind: WechatKind, name: &str, query: Option<&str>) -> Response {
     let Some(receiver) = receiver(app, kind, name) else { return StatusCode::NOT_FOUND.into_response() };
-    match Query::parse(query.unwrap_or_default()).and_then(|query| receiver.echo(&query)) {
-        Ok(text) => plain(StatusCode::OK, text),
+    let checked = Query::parse(query.unwrap_or_default()).and_then(|query| Ok((receiver.echo(&query)?, query)));
+    match checked {
+        Ok((text, query)) => {
+            if let Ok(signed_at) = query.seconds() {
+                let account = WechatAccount { kind, name: name.to_owned() };
+                wechat::seen_without_body(app, &account, signed_at, &query.nonce);
+            }
+            plain(StatusCode::OK, text)
+        }
         Err(refusal) => refused(refusal),
     }
 }

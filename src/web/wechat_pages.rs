@@ -35,6 +35,7 @@ pub fn routes() -> Vec<Route> {
         get("/wechat/oa/{name}/oauth", Access::Public, begin),
         get("/wechat/oa/{name}/oauth/callback", Access::Public, finish),
         get("/m/{token}", Access::Public, message),
+        get("/m/{token}/file", Access::Public, file),
     ]
 }
 
@@ -194,13 +195,21 @@ struct MessagePage {
     text: String,
     at: String,
     at_words: String,
+    file: String,
+    token: String,
 }
 
 async fn message(State(app): State<App>, Path(token): Path<String>) -> Result<Response, WebError> {
     let full = full_text::open(&app, &token).await?;
     let at_words = chinese_date_time(app.content.load().schedule.civil(full.at));
     let site = Site::new(&app.config.brand);
-    let page = MessagePage { site, text: full.text, at: app.rfc3339(full.at), at_words };
+    let file = full.file.unwrap_or_default();
+    let page = MessagePage { site, text: full.text, at: app.rfc3339(full.at), at_words, file, token };
     let html: Html<String> = render(&page)?;
     Ok(([("x-robots-tag", "noindex, nofollow"), ("referrer-policy", "no-referrer")], html).into_response())
+}
+
+/// The file of a message, as a download.
+async fn file(State(app): State<App>, Path(token): Path<String>) -> Result<Response, WebError> {
+    super::api::attachments::send(full_text::open_file(&app, &token).await?)
 }

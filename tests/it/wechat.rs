@@ -52,7 +52,7 @@ fn now(app: &TestApp) -> i64 {
     app.app.now().as_second()
 }
 
-fn xml(from: &str, rest: &str) -> String {
+pub(crate) fn xml(from: &str, rest: &str) -> String {
     format!(
         "<xml><ToUserName><![CDATA[gh_main]]></ToUserName><FromUserName><![CDATA[{from}]]></FromUserName>\
          <CreateTime>1763000000</CreateTime>{rest}</xml>"
@@ -343,6 +343,55 @@ async fn events_greet_speak_for_the_user_or_pass() {
 }
 
 #[tokio::test]
+async fn a_place_on_the_map_is_the_place_of_the_matter() {
+    let app = start().await;
+    let place = |id: u32, label: &str| {
+        xml(
+            "o13",
+            &format!(
+                "<MsgType>location</MsgType><Location_X>24.5</Location_X><Location_Y>117.6</Location_Y><Label>{label}</Label><MsgId>{id}</MsgId>"
+            ),
+        )
+    };
+    let said = words(&plain(&app, "main", place(1, "漳州市税务局")).await.expect(200));
+    assert!(said.contains("已记下地点：漳州市税务局"), "{said}");
+    let form =
+        words(&plain(&app, "main", text("o13", 2, "我要投诉乱收费，开发区管委会多收了我们三千元")).await.expect(200));
+    assert!(form.contains("漳州市税务局"), "{form}");
+    // Another one corrects it; without a label its coordinates stand whole.
+    let form = words(&plain(&app, "main", place(3, "")).await.expect(200));
+    assert!(form.contains("24.5,117.6") && !form.contains("漳州市税务局"), "{form}");
+}
+
+#[tokio::test]
+async fn a_number_said_to_an_officer_is_no_option_of_the_bot() {
+    let app = start().await;
+    let officer = app.officer("seat", &[(zhitong::domain::access::Role::FrontDesk, "")]).await;
+    plain(&app, "main", text("o14", 1, "简易注销要公示多久")).await.expect(200);
+    let id = conversation(&app, "main", "o14").await;
+    app.post(&format!("/api/conversations/{id}/claim"), &officer, serde_json::json!({})).await.expect(200);
+    plain(&app, "main", text("o14", 2, "2")).await.expect(200);
+    let body = serde_json::json!({"client_id": "s1", "text": "几名员工？"});
+    app.post(&format!("/api/conversations/{id}/messages"), &officer, body).await.expect(200);
+    plain(&app, "main", text("o14", 3, "1")).await.expect(200);
+    let stored = messages(&app, id).await;
+    let said: Vec<&str> = stored.iter().filter(|(from, _)| from == "visitor").map(|(_, text)| text.as_str()).collect();
+    assert_eq!(said[1..], ["2", "1"], "the words as they are");
+}
+
+#[tokio::test]
+async fn the_signature_of_another_request_signs_no_plain_body() {
+    let app = start().await;
+    sealed(&app, "/wechat/oa/main", &text("o15", 1, "您好"), KEY, APP_ID, 1).await.expect(200);
+    // A second encrypted one is covered by its own signature.
+    sealed(&app, "/wechat/oa/main", &text("o15", 2, "在吗"), KEY, APP_ID, 2).await.expect(200);
+    post(&app, "/wechat/oa/main", &query(now(&app), "n1"), text("o15", 3, "假的")).await.expect(403);
+    let signed = query(now(&app), "check");
+    app.call("GET", &format!("/wechat/oa/main?{signed}&echostr=5"), None, None).await.expect(200);
+    post(&app, "/wechat/oa/main", &signed, text("o15", 4, "假的")).await.expect(403);
+}
+
+#[tokio::test]
 async fn whoever_leaves_is_forgotten_and_may_come_again() {
     let app = start().await;
     plain(&app, "main", text("o11", 1, "您好")).await.expect(200);
@@ -387,4 +436,83 @@ async fn an_application_of_the_work_edition_is_checked_and_answered_encrypted() 
     assert!(reply.contains("20"), "{reply}");
     sealed(&app, "/wechat/work/main", &body, KEY, "ww2", 2).await.expect(403);
     post(&app, "/wechat/work/main", &query(now(&app), "n"), body).await.expect(400);
+}
+
+#[tokio::test]
+async fn every_event_that_wants_no_words_is_answered_with_success() {
+    let app = start().await;
+    plain(&app, "main", text("o16", 1, "您好")).await.expect(200);
+    let before = messages(&app, conversation(&app, "main", "o16").await).await;
+    let scan = "<ScanCodeInfo><ScanType>qrcode</ScanType><ScanResult>1</ScanResult></ScanCodeInfo>";
+    let pictures =
+        "<SendPicsInfo><Count>1</Count><PicList><item><PicMd5Sum>a</PicMd5Sum></item></PicList></SendPicsInfo>";
+    let place = "<SendLocationInfo><Location_X>23</Location_X><Location_Y>113</Location_Y><Scale>15</Scale><Label>x</Label><Poiname></Poiname></SendLocationInfo>";
+    let asked = "<SubscribeMsgPopupEvent><List><TemplateId>t</TemplateId><SubscribeStatusString>accept</SubscribeStatusString><PopupScene>2</PopupScene></List></SubscribeMsgPopupEvent>";
+    let sent = "<SubscribeMsgSentEvent><List><TemplateId>t</TemplateId><MsgID>1</MsgID><ErrorCode>0</ErrorCode><ErrorStatus>success</ErrorStatus></List></SubscribeMsgSentEvent>";
+    for (name, rest) in [
+        ("VIEW", "<MenuId>1</MenuId>"),
+        ("view_miniprogram", "<MenuId>1</MenuId>"),
+        ("scancode_push", scan),
+        ("scancode_waitmsg", scan),
+        ("pic_sysphoto", pictures),
+        ("pic_photo_or_album", pictures),
+        ("pic_weixin", pictures),
+        ("location_select", place),
+        ("LOCATION", "<Latitude>1</Latitude><Longitude>2</Longitude><Precision>3</Precision>"),
+        ("TEMPLATESENDJOBFINISH", "<MsgID>1</MsgID><Status>success</Status>"),
+        ("MASSSENDJOBFINISH", "<MsgID>1</MsgID><Status>send success</Status><TotalCount>1</TotalCount>"),
+        ("subscribe_msg_popup_event", asked),
+        ("subscribe_msg_change_event", ""),
+        ("subscribe_msg_sent_event", sent),
+        ("kf_create_session", "<KfAccount>a@b</KfAccount>"),
+        ("kf_close_session", "<KfAccount>a@b</KfAccount>"),
+        ("kf_switch_session", "<FromKfAccount>a@b</FromKfAccount><ToKfAccount>c@b</ToKfAccount>"),
+        ("user_authorize_invitation", ""),
+    ] {
+        let body = xml("o16", &format!("<MsgType>event</MsgType><Event>{name}</Event><EventKey>k</EventKey>{rest}"));
+        assert_eq!(plain(&app, "main", body).await.expect(200).text(), "success", "{name}");
+    }
+    let page = xml("o16", "<MsgType>miniprogrampage</MsgType><Title>x</Title><AppId>y</AppId><MsgId>2</MsgId>");
+    assert_eq!(plain(&app, "main", page).await.expect(200).text(), "success");
+    assert_eq!(messages(&app, conversation(&app, "main", "o16").await).await, before, "nothing of it is said");
+}
+
+#[tokio::test]
+async fn a_sticker_and_a_link_are_kept_and_answered() {
+    let app = start().await;
+    let sticker = words(&plain(&app, "main", text("o17", 1, "【收到不支持的消息类型，暂无法显示】")).await.expect(200));
+    assert!(sticker.contains("请用文字说说"), "{sticker}");
+    let link = xml(
+        "o17",
+        "<MsgType>link</MsgType><Title>简易注销要公示多久</Title><Description></Description><Url>https://example.cn/a</Url><MsgId>2</MsgId>",
+    );
+    words(&plain(&app, "main", link).await.expect(200));
+    let stored = messages(&app, conversation(&app, "main", "o17").await).await;
+    let said: Vec<&str> = stored.iter().filter(|(from, _)| from == "visitor").map(|(_, text)| text.as_str()).collect();
+    assert_eq!(said, ["（发来一条看不到内容的消息）", "简易注销要公示多久\nhttps://example.cn/a"]);
+}
+
+#[tokio::test]
+async fn the_json_format_is_answered_in_json() {
+    let app = start().await;
+    let body = r#"{"ToUserName":"gh_main","FromUserName":"o18","CreateTime":1763000000,"MsgType":"text","Content":"简易注销要公示多久","MsgId":1}"#;
+    let answer = plain(&app, "main", body.to_owned()).await.expect(200);
+    assert_eq!(answer.headers[header::CONTENT_TYPE], "application/json; charset=utf-8");
+    let reply = answer.json();
+    assert_eq!((reply["ToUserName"].as_str(), reply["MsgType"].as_str()), (Some("o18"), Some("text")));
+    assert!(reply["Content"].as_str().is_some_and(|words| words.contains("20")), "{reply}");
+}
+
+#[tokio::test]
+async fn ten_copies_of_the_last_word_file_one_case() {
+    let app = start().await;
+    plain(&app, "main", text("o19", 1, "我要投诉乱收费，开发区管委会多收了我们三千元")).await.expect(200);
+    plain(&app, "main", text("o19", 2, "联系电话：13800138000")).await.expect(200);
+    let answers = join_all((0..10).map(|_| plain(&app, "main", text("o19", 3, "提交")))).await;
+    let receipts: Vec<String> = answers.into_iter().map(|answer| words(&answer.expect(200))).collect();
+    assert!(receipts[0].contains("查询码："), "{}", receipts[0]);
+    assert!(receipts.windows(2).all(|pair| pair[0] == pair[1]), "{receipts:?}");
+    let front = app.officer("front", &[(zhitong::domain::access::Role::FrontDesk, "")]).await;
+    let cases = app.get("/api/cases", &front).await.expect(200).json();
+    assert_eq!(cases["items"].as_array().expect("a list").len(), 1, "{cases}");
 }

@@ -1,4 +1,4 @@
-//! 微信客服 and files of users, against the stand-in of the platform: cursor, pages, repeats, sessions with people.
+//! 微信客服 against the stand-in of the platform: cursor, pages, repeats, sessions with people.
 
 use std::{sync::Arc, time::Duration};
 
@@ -9,7 +9,6 @@ use zhitong::{
     channels::wechat::{
         api::{Access, Patience, WechatClient},
         crypto::{self, AesKey},
-        envelope::Fields,
     },
     config::Config,
     domain::ids::ConversationId,
@@ -26,16 +25,16 @@ use crate::{
 const KEY: &str = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG";
 const SYNC: &str = "/cgi-bin/kf/sync_msg";
 const STATE: &str = "/cgi-bin/kf/service_state/get";
-const GET: &str = "/cgi-bin/media/get";
+pub(crate) const GET: &str = "/cgi-bin/media/get";
 
-struct Stage {
-    app: TestApp,
-    platform: Platform,
-    client: Arc<WechatClient>,
+pub(crate) struct Stage {
+    pub(crate) app: TestApp,
+    pub(crate) platform: Platform,
+    pub(crate) client: Arc<WechatClient>,
 }
 
 impl Stage {
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         Self::with("", "").await
     }
 
@@ -48,7 +47,7 @@ impl Stage {
         .await
     }
 
-    async fn configured(change: impl FnOnce(&mut Config)) -> Self {
+    pub(crate) async fn configured(change: impl FnOnce(&mut Config)) -> Self {
         let platform = Platform::start().await;
         let app = TestApp::with(|config| {
             let kf = config.wechat.kf.entry("main".into()).or_default();
@@ -107,7 +106,7 @@ impl Stage {
         inbound::kf_fetch(&self.app.app, &*self.client).await.expect("the store works")
     }
 
-    async fn messages(&self, kind: &str, openid: &str) -> Vec<(String, String, String)> {
+    pub(crate) async fn messages(&self, kind: &str, openid: &str) -> Vec<(String, String, String)> {
         let mut tx = self.app.app.db.read().await.expect("a reader");
         let Some(user) = wechat::find(&mut tx, kind, "main", openid).await.expect("a look-up") else {
             return Vec::new();
@@ -122,7 +121,7 @@ impl Stage {
         all.into_iter().filter(|(sender, ..)| sender == "visitor").map(|(.., text)| text).collect()
     }
 
-    async fn oa(&self, rest: &str) -> Answer {
+    pub(crate) async fn oa(&self, rest: &str) -> Answer {
         let at = self.app.app.now().as_second();
         let body = format!(
             "<xml><ToUserName>gh</ToUserName><FromUserName>o1</FromUserName><CreateTime>{at}</CreateTime>{rest}</xml>"
@@ -231,7 +230,7 @@ async fn while_a_person_of_the_platform_serves_all_is_kept_and_the_bot_is_silent
             ("visitor", "text", "找刚才那位"),
             ("officer", "text", "我来处理"),
             ("visitor", "image", "image.png"),
-            ("visitor", "text", "（发来一个文件，没有取到）"),
+            ("visitor", "text", "（发来语音，没有取到）"),
             ("system", "event", "微信客服的人工接待已经结束，对方再来消息由机器人接待"),
         ]
     );
@@ -404,169 +403,96 @@ async fn what_the_platform_took_and_could_not_deliver_is_shown_with_its_reason()
     let mut tx = stage.app.app.db.read().await.expect("a reader");
     let user = wechat::find(&mut tx, "kf", "main", "wm1").await.expect("a look-up").expect("a user");
     let id: ConversationId = user.conversation_id.parse().expect("an id");
-    let standings = standings(&mut tx, id).await.expect("standings");
-    assert_eq!(standings.len(), 1, "{standings:?}");
-    assert_eq!((standings[0].state, standings[0].words.contains("48 小时")), ("failed", true), "{standings:?}");
-}
-
-#[tokio::test]
-async fn a_picture_becomes_an_attachment_once() {
-    let stage = Stage::start().await;
-    let mut png = b"\x89PNG\r\n\x1a\n".to_vec();
-    png.extend(b"\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\x02\0\0\0\x90wS\xde\0\0\0\0IEND\xaeB`\x82");
-    stage.platform.script(GET, [Act::Raw("image/png", png)]);
-    let picture =
-        "<MsgType>image</MsgType><PicUrl>http://127.0.0.1:1/never</PicUrl><MediaId>MID</MediaId><MsgId>9</MsgId>";
-    let first = stage.oa(picture).await;
-    let (fields, _) = Fields::parse(&first.body).expect("a reply");
-    assert!(fields.text("Content").is_some());
-    let again = stage.oa(picture).await;
-    let (again, _) = Fields::parse(&again.body).expect("a reply");
-    assert_eq!(again.text("Content"), fields.text("Content"));
-    let stored = stage.messages("oa", "o1").await;
-    assert_eq!(
-        stored.iter().filter(|(sender, kind, _)| sender == "visitor" && kind == "image").count(),
-        1,
-        "{stored:?}"
-    );
-    let calls = stage.platform.calls(GET);
-    assert_eq!((calls.len(), calls[0].query["media_id"].as_str()), (1, "MID"));
-}
-
-#[tokio::test]
-async fn a_file_that_cannot_be_had_is_answered_with_what_to_do() {
-    let stage = Stage::start().await;
-    stage.platform.script(GET, [Act::Code(40_007, "invalid media_id"), Act::Code(40_007, "invalid media_id")]);
-    for (kind, expected) in [("image", "暂时取不到"), ("voice", "没有听清")] {
-        let answer = stage
-            .oa(&format!("<MsgType>{kind}</MsgType><MediaId>{kind}</MediaId><MsgId>1{}</MsgId>", kind.len()))
-            .await;
-        assert!(answer.text().contains(expected), "{}", answer.text());
-    }
-}
-
-#[tokio::test]
-async fn a_fetch_that_a_restart_interrupted_is_taken_up() {
-    let stage = Stage::start().await;
-    let mut png = b"\x89PNG\r\n\x1a\n".to_vec();
-    png.extend(b"\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\x02\0\0\0\x90wS\xde\0\0\0\0IEND\xaeB`\x82");
-    stage.platform.script(GET, [Act::Raw("image/png", png)]);
-    let payload = json!({"kind": "oa", "account": "main", "from": "o1", "media_id": "MID", "what": "image",
-        "name": null, "client_id": "wx-1"});
-    let mut tx = stage.app.app.db.write().await.expect("a transaction");
-    wechat::receive(&mut tx, "wx-1", "oa", "main", stage.app.app.now()).await.expect("noted");
-    wechat::note(&mut tx, "wx-1", &payload.to_string()).await.expect("noted");
-    tx.commit().await.expect("committed");
-    assert_eq!(inbound::take_up(&stage.app.app).await.expect("the store works"), 1);
-    assert_eq!(inbound::take_up(&stage.app.app).await.expect("the store works"), 0);
+    let waits = standings(&mut tx, id).await.expect("standings");
+    drop(tx);
+    assert_eq!(waits.len(), 1, "{waits:?}");
+    assert_eq!((waits[0].state, waits[0].words.contains("48 小时")), ("held", true), "{waits:?}");
+    // The customer writes again: it goes out under another name, or the platform would take it for a double.
+    stage.app.clock.advance(jiff::SignedDuration::from_secs(60));
+    stage.callback("t3").await.expect(200);
+    stage.platform.pages([Stage::page("c3", 0, &[stage.text("m2", "在吗")])]);
+    stage.fetch().await;
     wechat_out::run_once(&stage.app.app, &*stage.client).await.expect("sent");
-    assert_eq!(stage.platform.texts("o1").len(), 1, "the answer leaves through the outbox");
-}
-
-#[tokio::test]
-async fn whoever_waits_for_a_late_answer_sees_that_it_is_being_written() {
-    let slow = |config: &mut Config| {
-        config.wechat.oa.entry("main".into()).or_default().passive_budget_ms = Some(0);
-    };
-    let stage = Stage::configured(slow).await;
-    let path = "/cgi-bin/message/custom/typing";
-    // A platform that refuses it is nobody's trouble.
-    stage.platform.script(path, [Act::Code(45_080, "need send message within 30s")]);
-    for id in [1, 2] {
-        let said = stage.oa(&format!("<MsgType>text</MsgType><Content>您好</Content><MsgId>{id}</MsgId>")).await;
-        assert_eq!(said.text(), "success");
-    }
-    let seen = async {
-        while stage.platform.calls(path).is_empty() {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(std::time::Duration::from_secs(20), seen).await.expect("typing is shown");
-    let calls = stage.platform.calls(path);
-    assert_eq!((calls.len(), &calls[0].json["touser"]), (1, &json!("o1")));
+    let calls = stage.platform.calls("/cgi-bin/kf/send_msg");
+    assert_eq!(calls.len(), 3, "the first one again, and the answer");
+    assert_ne!(calls[1].json["msgid"], sent);
+    assert_eq!(stage.platform.texts("wm1").len(), 3);
+    // A refusal of the customer's is a dead letter, and sent again by the administrator.
+    let again = calls[1].json["msgid"].clone();
+    let mut refused = fail("f4", &again);
+    refused["event"]["fail_type"] = json!(10);
+    stage.callback("t4").await.expect(200);
+    stage.platform.pages([Stage::page("c4", 0, &[refused])]);
+    stage.fetch().await;
+    let admin = stage.app.officer("root", &[(zhitong::domain::access::Role::Admin, "")]).await;
+    let list = stage.app.get("/api/admin/undelivered", &admin).await.expect(200).json();
+    let dead = list["items"][0]["id"].as_str().unwrap_or_else(|| panic!("{list}"));
+    stage.app.post(&format!("/api/admin/undelivered/{dead}/retry"), &admin, json!({})).await.expect(204);
     wechat_out::run_once(&stage.app.app, &*stage.client).await.expect("sent");
-    assert_eq!(stage.platform.texts("o1").len(), 2, "the answers come");
-}
-
-/// Joins a web conversation with `o1`.
-async fn join(stage: &Stage, web: &str) {
-    stage.platform.lists("/cgi-bin/qrcode/create", json!({"url": "http://weixin.qq.com/q/x", "ticket": "t"}));
-    stage.app.post("/api/chat/wechat", web, json!({})).await.expect(201);
-    let calls = stage.platform.calls("/cgi-bin/qrcode/create");
-    let scene = calls[0].json["action_info"]["scene"]["scene_str"].as_str().expect("a scene");
-    let scan = format!("<MsgType>event</MsgType><Event>SCAN</Event><EventKey>{scene}</EventKey><Ticket>t</Ticket>");
-    assert!(stage.oa(&scan).await.text().contains("已接上"));
+    assert_eq!(stage.platform.texts("wm1").len(), 4, "it reached the customer this time");
 }
 
 #[tokio::test]
-async fn an_officer_answers_where_the_person_spoke_last() {
+async fn options_are_tapped_and_the_tap_is_the_option() {
     let stage = Stage::start().await;
-    let web = stage.app.visitor().await;
-    stage.app.say(&web, "w1", "您好").await.expect(200);
-    join(&stage, &web).await;
-    let started = stage.app.post("/api/chat/sessions", &web, json!({})).await.expect(201).json();
-    let path = format!("/api/conversations/{}", started["conversation_id"].as_str().expect("an id"));
-    let officer = stage.app.officer("seat", &[(zhitong::domain::access::Role::FrontDesk, "")]).await;
-    stage.oa("<MsgType>text</MsgType><Content>在微信里问</Content><MsgId>5</MsgId>").await;
-    stage.app.post(&format!("{path}/claim"), &officer, json!({})).await.expect(200);
-    let says = async |n: u32, text: &str| {
-        let body = json!({"client_id": format!("s{n}"), "text": text});
-        stage.app.post(&format!("{path}/messages"), &officer, body).await.expect(200);
-        stage.app.clock.advance(jiff::SignedDuration::from_secs(20));
-        wechat_out::run_once(&stage.app.app, &*stage.client).await.expect("a run");
-    };
-    let got = |text: &str| stage.platform.texts("o1").iter().any(|told| told.contains(text));
-    says(1, "答在微信").await;
-    assert!(got("答在微信"));
-    stage.app.say(&web, "w2", "我回到网页了").await.expect(200);
-    says(2, "答在网页").await;
-    assert!(!got("答在网页"), "{:?}", stage.platform.texts("o1"));
-    let history = stage.app.get("/api/chat/messages", &web).await.expect(200).text();
-    assert!(history.contains("答在网页") && history.contains("答在微信"), "the web shows all of it");
-    stage.oa("<MsgType>text</MsgType><Content>又回到微信</Content><MsgId>6</MsgId>").await;
-    says(3, "再答在微信").await;
-    assert!(got("再答在微信") && !got("答在网页"), "{:?}", stage.platform.texts("o1"));
-    // Whoever has left the web page is told in WeChat.
-    stage.app.say(&web, "w3", "网页上最后一句").await.expect(200);
-    stage.app.clock.advance(jiff::SignedDuration::from_mins(11));
-    says(4, "人已离开网页").await;
-    assert!(got("人已离开网页"), "{:?}", stage.platform.texts("o1"));
+    stage.callback("t1").await.expect(200);
+    stage.platform.pages([Stage::page("c1", 0, &[stage.text("m1", "简易注销要公示多久")])]);
+    stage.fetch().await;
+    wechat_out::run_once(&stage.app.app, &*stage.client).await.expect("sent");
+    let sent = stage.platform.calls("/cgi-bin/kf/send_msg")[0].json.clone();
+    assert_eq!(sent["msgtype"], "msgmenu", "{sent}");
+    assert!(sent["msgmenu"]["head_content"].as_str().expect("words").contains("20"), "{sent}");
+    let entries = sent["msgmenu"]["list"].as_array().expect("entries");
+    let entry = entries.iter().map(|entry| &entry["click"]).find(|click| click["content"] == "没解决");
+    let id = &entry.unwrap_or_else(|| panic!("{sent}"))["id"];
+    let tap = stage.message("m2", "text", &json!({"content": "没解决", "menu_id": id}));
+    stage.callback("t2").await.expect(200);
+    stage.platform.pages([Stage::page("c2", 0, &[tap])]);
+    stage.fetch().await;
+    assert_eq!(stage.said().await, ["简易注销要公示多久", "没解决"]);
+
+    // An account without menus gets numbers, and is asked once.
+    let stage = Stage::start().await;
+    stage.platform.script("/cgi-bin/kf/send_msg", [Act::Code(40_200, "no menus")]);
+    for (n, expected) in [(1, 2), (2, 3)] {
+        stage.callback(&format!("t{n}")).await.expect(200);
+        let message = stage.text(&format!("m{n}"), "简易注销要公示多久");
+        stage.platform.pages([Stage::page(&format!("c{n}"), 0, &[message])]);
+        stage.fetch().await;
+        wechat_out::run_once(&stage.app.app, &*stage.client).await.expect("sent");
+        assert_eq!(stage.platform.calls("/cgi-bin/kf/send_msg").len(), expected);
+    }
+    assert!(stage.platform.texts("wm1").iter().all(|text| text.contains("回复数字选择：\n1 ")));
 }
 
 #[tokio::test]
-async fn a_scanned_code_makes_one_history_of_web_and_wechat() {
+async fn a_token_that_is_too_old_is_left_out_at_once() {
     let stage = Stage::start().await;
-    let web = stage.app.visitor().await;
-    stage.app.say(&web, "w1", "简易注销要公示多久").await.expect(200);
-    stage.oa("<MsgType>text</MsgType><Content>您好</Content><MsgId>1</MsgId>").await;
-    stage.platform.lists("/cgi-bin/qrcode/create", json!({"url": "http://weixin.qq.com/q/x", "ticket": "t"}));
-    let code = stage.app.post("/api/chat/wechat", &web, json!({})).await.expect(201).json();
-    assert_eq!((code["url"].as_str(), code["account"].as_str()), (Some("http://weixin.qq.com/q/x"), Some("main")));
-    assert!(code["image"].as_str().is_some_and(|image| image.starts_with("data:image/svg+xml;base64,")), "{code}");
-    let calls = stage.platform.calls("/cgi-bin/qrcode/create");
-    let scene = calls[0].json["action_info"]["scene"]["scene_str"].as_str().expect("a scene");
-    assert!(scene.len() <= 64);
-    let scan = format!("<MsgType>event</MsgType><Event>SCAN</Event><EventKey>{scene}</EventKey><Ticket>t</Ticket>");
+    stage.platform.script(SYNC, [Act::Code(95_007, "invalid msg token")]);
+    stage.callback("old").await.expect(200);
+    stage.platform.pages([Stage::page("c1", 0, &[stage.text("m1", "在吗")])]);
+    assert_eq!(stage.fetch().await, 1);
+    let calls = stage.platform.calls(SYNC);
+    assert_eq!((calls[0].json["token"].as_str(), calls[1].json.get("token")), (Some("old"), None));
+    assert!(inbound::kf_pause(&stage.app.app).is_none(), "nothing is left to do");
+    // What fails is due again soon, and later each time.
+    stage.platform.script(SYNC, (0..2).map(|_| Act::Status(502)));
+    stage.callback("t2").await.expect(200);
+    let mut pauses = Vec::new();
     for _ in 0..2 {
-        assert!(stage.oa(&scan).await.text().contains("已接上"));
+        stage.fetch().await;
+        pauses.push(inbound::kf_pause(&stage.app.app).expect("due again").as_secs());
     }
-    let told = stage.app.get("/api/chat/messages", &web).await.expect(200).text();
-    assert_eq!(told.matches("已接上微信").count(), 1, "the web page is told, once: {told}");
-    stage.oa("<MsgType>text</MsgType><Content>还有一件事</Content><MsgId>2</MsgId>").await;
-    let history = stage.app.get("/api/chat/messages", &web).await.expect(200).json();
-    let said: Vec<_> = history["items"].as_array().expect("a list").iter().map(|item| &item["text"]).collect();
-    assert!(said.contains(&&json!("简易注销要公示多久")) && said.contains(&&json!("还有一件事")), "{history}");
-    // Somebody else who has the picture gets nowhere.
-    let body = format!(
-        "<xml><ToUserName>gh</ToUserName><FromUserName>o2</FromUserName><CreateTime>1</CreateTime>{scan}</xml>"
-    );
-    let at = stage.app.app.now().as_second();
-    let signature = crypto::signature(&["token", &at.to_string(), "other"]);
-    let path = format!("/wechat/oa/main?signature={signature}&timestamp={at}&nonce=other");
-    let answer = stage.app.request(Request::post(path).body(Body::from(body)).expect("a request")).await;
-    assert_eq!(answer.expect(200).text(), "success");
-    // Whoever leaves WeChat keeps the web; nothing of it goes.
-    stage.oa("<MsgType>event</MsgType><Event>unsubscribe</Event>").await;
-    let after = stage.app.get("/api/chat/messages", &web).await.expect(200).json();
-    assert_eq!(after["items"], history["items"]);
+    assert_eq!(pauses, [1, 2]);
+}
+
+#[tokio::test]
+async fn kinds_that_nobody_can_read_here_are_kept_and_answered() {
+    let stage = Stage::start().await;
+    stage.callback("t1").await.expect(200);
+    stage.platform.pages([Stage::page("c1", 0, &[stage.message("m1", "business_card", &json!({"userid": "x"}))])]);
+    assert_eq!(stage.fetch().await, 1);
+    assert_eq!(stage.said().await, ["（发来名片，这里看不到内容）"]);
+    wechat_out::run_once(&stage.app.app, &*stage.client).await.expect("sent");
+    assert!(stage.platform.texts("wm1")[0].contains("请用文字说说"));
 }

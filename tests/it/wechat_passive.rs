@@ -167,7 +167,9 @@ async fn a_gateway_learns_that_another_one_joined_a_user_with_a_conversation() {
         for n in 2..5 {
             words(&plain(&here, "main", text("p3", n, "公司注册资本要几年缴足")).await.expect(200));
         }
-        assert_eq!(messages(&here, former).await, spoken_before, "nothing more goes into the former one");
+        let ended = messages(&here, former).await;
+        assert_eq!(ended[..spoken_before.len()], spoken_before, "{ended:?}");
+        assert_eq!(ended.len(), spoken_before.len() + 1, "nothing more goes into the former one than that it ended");
         let spoken = messages(&here, joined).await;
         assert_eq!(spoken.iter().filter(|(sender, _)| sender == "visitor").count(), 4, "{spoken:?}");
         assert_eq!(waiting(&here, joined).await, 0);

@@ -32,6 +32,7 @@ pub struct Upload {
     size: usize,
     most: usize,
     kept: bool,
+    recordings: bool,
 }
 
 impl Upload {
@@ -57,7 +58,14 @@ impl Upload {
         options.write(true).create_new(true).mode(0o600);
         let file = options.open(&path).await.map_err(|error| io("file", &error))?;
         let most = app.config.chat.max_upload_bytes;
-        Ok(Self { id, path, file, hasher: Sha256::new(), size: 0, most, kept: false })
+        Ok(Self { id, path, file, hasher: Sha256::new(), size: 0, most, kept: false, recordings: false })
+    }
+
+    /// The same, which may be speech or a video: from WeChat, and from officers.
+    #[must_use]
+    pub fn with_recordings(mut self) -> Self {
+        self.recordings = true;
+        self
     }
 
     /// Adds bytes.
@@ -88,6 +96,9 @@ impl Upload {
         let kind = tokio::task::spawn_blocking(move || sniff(&path))
             .await
             .map_err(|error| AppError::Internal(format!("sniff: {error}")))??;
+        if kind.is_recording() && !self.recordings {
+            return Err(AppError::Unsupported { code: "file_type" });
+        }
         let stored = format!("{}.bin", self.id);
         fs::rename(&self.path, folder(app).join(&stored)).await.map_err(|error| io("rename", &error))?;
         self.kept = true;

@@ -39,6 +39,12 @@ pub enum FileKind {
     Pptx,
     /// Word, Excel or PowerPoint before 2007 (and WPS).
     Ole,
+    /// AMR: speech, as WeChat records it.
+    Amr,
+    /// MP3.
+    Mp3,
+    /// MP4.
+    Mp4,
 }
 
 impl FileKind {
@@ -54,6 +60,9 @@ impl FileKind {
             Self::Xlsx => "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
             Self::Pptx => "application/vnd.openxmlformats-officedocument.presentationml.presentation",
             Self::Ole => "application/x-ole-storage",
+            Self::Amr => "audio/amr",
+            Self::Mp3 => "audio/mpeg",
+            Self::Mp4 => "video/mp4",
         }
     }
 
@@ -69,7 +78,15 @@ impl FileKind {
             Self::Xlsx => &["xlsx"],
             Self::Pptx => &["pptx"],
             Self::Ole => &["doc", "xls", "ppt", "wps", "et", "dps"],
+            Self::Amr => &["amr"],
+            Self::Mp3 => &["mp3"],
+            Self::Mp4 => &["mp4", "m4v"],
         }
+    }
+
+    /// Whether it is heard or watched: taken from WeChat and from officers only.
+    pub const fn is_recording(self) -> bool {
+        matches!(self, Self::Amr | Self::Mp3 | Self::Mp4)
     }
 
     /// Whether it is a picture.
@@ -109,6 +126,12 @@ fn inspect(file: &mut (impl Read + Seek), size: u64) -> std::io::Result<Result<F
         (FileKind::Pdf, Some(0))
     } else if starts(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1") {
         (FileKind::Ole, Some(0))
+    } else if starts(b"#!AMR\n") || starts(b"#!AMR-WB\n") {
+        (FileKind::Amr, Some(0))
+    } else if starts(b"ID3") || is_mp3_frame(&head) {
+        (FileKind::Mp3, Some(0))
+    } else if is_mp4(&head) {
+        (FileKind::Mp4, Some(0))
     } else if starts(b"PK\x03\x04") {
         return office(file, size);
     } else {
@@ -118,6 +141,18 @@ fn inspect(file: &mut (impl Read + Seek), size: u64) -> std::io::Result<Result<F
         Some(pixels) if pixels <= MOST_PIXELS => Ok(kind),
         Some(_) | None => Err(broken()),
     })
+}
+
+/// The head of a frame of MPEG audio, layer III, of a bit rate and a sampling rate that exist.
+fn is_mp3_frame(head: &[u8]) -> bool {
+    let Some([0xff, second, third, _]) = head.get(..4) else { return false };
+    second & 0xe6 == 0xe2 && second & 0x18 != 0x08 && !matches!(third >> 4, 0 | 15) && third & 0x0c != 0x0c
+}
+
+/// A file type box of one of the brands that are played as MP4.
+fn is_mp4(head: &[u8]) -> bool {
+    const BRANDS: [&[u8]; 9] = [b"isom", b"iso2", b"iso4", b"iso5", b"iso6", b"mp41", b"mp42", b"avc1", b"M4V "];
+    head.get(4..8) == Some(b"ftyp") && head.get(8..12).is_some_and(|brand| BRANDS.contains(&brand))
 }
 
 fn be32(bytes: &[u8], at: usize) -> Option<u64> {
@@ -286,6 +321,10 @@ mod tests {
         assert_eq!(look(jpeg).unwrap(), FileKind::Jpeg);
         let webp = b"RIFF\0\0\0\0WEBPVP8X\x0a\0\0\0\0\0\0\0\x0f\0\0\x0f\0\0";
         assert_eq!(look(webp).unwrap(), FileKind::Webp);
+        assert_eq!(look(b"#!AMR\n\x3c\x91").unwrap(), FileKind::Amr);
+        assert_eq!(look(b"ID3\x04\0\0").unwrap(), FileKind::Mp3);
+        assert_eq!(look(b"\xff\xfb\x90\x64\0").unwrap(), FileKind::Mp3);
+        assert_eq!(look(b"\0\0\0\x18ftypmp42\0\0\0\0").unwrap(), FileKind::Mp4);
     }
 
     #[test]
@@ -304,6 +343,8 @@ mod tests {
         refused(&zip(&[("[Content_Types].xml", 1), ("word/document.xml", u32::MAX)]));
         refused(&zip(&[("[Content_Types].xml", 1), ("word/document.xml", 9), ("word/vbaProject.bin", 9)]));
         refused(b"RIFF\0\0\0\0WEBP????");
+        refused(b"\xff\xfe<\0h\0t\0m\0l\0");
+        refused(b"\0\0\0\x18ftypqt  ");
         refused(b"");
     }
 }

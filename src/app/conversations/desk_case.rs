@@ -94,6 +94,7 @@ pub async fn make_case(
             Effect::RequestHuman { .. }
             | Effect::LeaveQueue
             | Effect::AppendToCase { .. }
+            | Effect::OnCase { .. }
             | Effect::Promise { .. }
             | Effect::PageDuty { .. }
             | Effect::Flag { .. }

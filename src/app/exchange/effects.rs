@@ -5,7 +5,7 @@ use crate::{
     app::{
         App, AppError,
         events::{Scope, StaffEvent},
-        intake,
+        intake::{self, Filed},
         notices::{self, Notice, NoticeKind, To},
         outbox, track,
     },
@@ -13,7 +13,7 @@ use crate::{
         access::Permission,
         case::Actor,
         dialogue::{
-            CaseDraft, ConversationState, DialogueState, Effect, FiledCase, KnownCase, Needs, ProgressQuery,
+            CaseAct, CaseDraft, ConversationState, DialogueState, Effect, FiledCase, KnownCase, Needs, ProgressQuery,
             ProgressView,
         },
         ids::ConversationId,
@@ -87,6 +87,27 @@ pub(super) async fn append_to_case(
     let filed = intake::append_to_case(tx, batch.app, number, text).await?;
     batch.filed.push(filed);
     Ok(())
+}
+
+/// Does what the enterprise wants with its own case; a refusal of the case comes back in words and has changed nothing.
+pub(super) async fn on_case(
+    batch: &mut Batch<'_>,
+    tx: &mut Tx,
+    number: &str,
+    act: CaseAct,
+    words: Option<String>,
+) -> Result<Result<ProgressView, String>, AppError> {
+    let mut filed = Filed::default();
+    let done = track::perform_in(tx, batch.app, number, act, words, filed.after()).await;
+    batch.filed.push(filed);
+    match done {
+        Ok(view) => Ok(Ok(view)),
+        Err(
+            AppError::Conflict { detail, .. } | AppError::Forbidden { detail, .. } | AppError::Invalid { detail, .. },
+        ) => Ok(Err(detail.unwrap_or_else(|| "这件办件现在不能这样做".to_owned()))),
+        Err(AppError::NotFound) => Ok(Err("没有找到这件办件".to_owned())),
+        Err(error) => Err(error),
+    }
 }
 
 /// Carries out one effect.
@@ -217,7 +238,7 @@ pub(super) async fn apply(
             batch.proposals.push(conversation);
         }
         // Carried out by the turn itself, which holds the messages.
-        Effect::FileCases(_) | Effect::AppendToCase { .. } | Effect::PurgeInput { .. } => {}
+        Effect::FileCases(_) | Effect::OnCase { .. } | Effect::AppendToCase { .. } | Effect::PurgeInput { .. } => {}
     }
     Ok(())
 }

@@ -72,6 +72,8 @@ pub struct Via {
     /// Replies decided by then are carried back by whoever handed the message over. Later ones, or all without it, wait
     /// in the outbox.
     pub carried_until: Option<Instant>,
+    /// It was a tap on a menu: the platform lets the account write less after it than after words.
+    pub tap: bool,
 }
 
 /// The visitor's message as stored.

@@ -256,6 +256,7 @@ fn decide(app: &App, knowledge: &Shipped<'_>, now: Timestamp, remembered: &mut R
             | Effect::LeaveQueue
             | Effect::FileCases(_)
             | Effect::AppendToCase { .. }
+            | Effect::OnCase { .. }
             | Effect::Promise { .. }
             | Effect::PageDuty { .. }
             | Effect::Flag { .. }

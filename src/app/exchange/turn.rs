@@ -332,6 +332,12 @@ async fn one_message(
                 effects::append_to_case(batch, tx, &number, &text).await?;
                 reload(tx, conversation, sent.conversation).await?;
             }
+            Effect::OnCase { number, act, words } => {
+                write_so_far(batch, tx, conversation).await?;
+                let done = effects::on_case(batch, tx, &number, act, words).await?;
+                reload(tx, conversation, sent.conversation).await?;
+                replies.push(dialogue::acted(&conversation.state, &number, act, done.as_ref().map_err(Clone::clone)));
+            }
             Effect::PurgeInput { replacement } => {
                 if let Some(stored) = message.and_then(|n| batch.stored.get_mut(n)) {
                     replacement.clone_into(&mut stored.row.text);

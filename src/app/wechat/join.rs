@@ -14,10 +14,10 @@ use crate::{
     domain::{access::Permission, dialogue::DialogueState, ids::ConversationId},
     ports::wechat::{WechatAccount, WechatKind},
     store::{
-        Tx,
+        Tx, cases,
         conversations::{self, ConversationRow, MessageRow},
         wechat::{self, WechatUser},
-        wechat_scenes,
+        wechat_out, wechat_scenes,
     },
 };
 
@@ -26,6 +26,12 @@ const LIFE: SignedDuration = SignedDuration::from_mins(10);
 /// Said in the conversation itself; the web page knows the code as scanned by it.
 const TOLD: &str = "已接上微信：在这里和在微信里说的，都在同一个对话里；回复会发到您最后说话的一边。";
 const JOINED: &str = "已接上您在网页上的对话，请继续说。";
+/// Said in the conversation that ends there.
+const ENDED: &str = "这位访客已接上网页，之后在网页的对话里接着说。";
+const OVER: &str = "这个二维码已经过期或者用过了，请在网页上换一张再扫。";
+/// What the user answers when asked.
+pub(super) const YES: &str = "确认接入";
+const ASK: &str = "您在微信里有办件。接上网页后，打开那个网页的人也能看到它们。确认是您自己打开的网页，请回复“确认接入”；不是的话不用理会。";
 
 /// A QR code to show.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,7 +65,8 @@ pub async fn code(app: &App, conversation: ConversationId) -> Result<Code, AppEr
     Ok(Code { account: name, url, expires_at })
 }
 
-/// A scanned scene: joins the user with the conversation that showed it. `None` when it is none of ours, used or over.
+/// A scanned scene: joins the user with the conversation that showed it, or asks first; what is said to it. `None` when
+/// it is none of ours.
 ///
 /// # Errors
 /// `Store`; `Conflict` inside it when the conversation changed meanwhile, so that the platform's next try joins.
@@ -72,36 +79,81 @@ pub(super) async fn scanned(
     if account.kind != WechatKind::Oa || !scene.starts_with("zj_") {
         return Ok(None);
     }
-    let now = app.now();
     people::person(app, account, openid).await?;
+    scan(app, account, openid, scene, false).await.map(Some)
+}
+
+/// The user says yes to a scan that was asked about. `None`: nothing was asked.
+///
+/// # Errors
+/// As [`scanned`].
+pub(super) async fn confirmed(
+    app: &App,
+    account: &WechatAccount,
+    openid: &str,
+) -> Result<Option<&'static str>, AppError> {
+    if account.kind != WechatKind::Oa {
+        return Ok(None);
+    }
+    let scene = {
+        let mut tx = app.db.read().await?;
+        wechat_scenes::asked(&mut tx, &account.name, openid, app.now()).await?
+    };
+    match scene {
+        Some(scene) => scan(app, account, openid, &scene, true).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+/// A code that shows somebody else's page must not hand over the cases of whoever is talked into scanning it: a user who
+/// has some is asked first.
+async fn scan(
+    app: &App,
+    account: &WechatAccount,
+    openid: &str,
+    scene: &str,
+    sure: bool,
+) -> Result<&'static str, AppError> {
+    let now = app.now();
     let mut tx = app.db.write().await?;
     let user = wechat::find(&mut tx, account.kind.as_str(), &account.name, openid).await?;
     let found = wechat_scenes::find(&mut tx, scene, &account.name).await?;
     let (Some(user), Some(found)) = (user, found) else {
         tx.rollback().await?;
-        return Ok(None);
+        return Ok(OVER);
     };
     if user.conversation_id == found.conversation_id {
         // The same scan again.
         tx.rollback().await?;
-        return Ok(Some(JOINED));
+        return Ok(JOINED);
     }
-    if !wechat_scenes::spend(&mut tx, scene, now).await? {
+    let own: ConversationId =
+        user.conversation_id.parse().map_err(|_| AppError::Internal("conversation of a WeChat user".into()))?;
+    if !sure && !cases::of_person(&mut tx, own).await?.is_empty() {
+        let asked = wechat_scenes::ask(&mut tx, scene, openid, now).await?;
+        tx.commit().await?;
+        return Ok(if asked { ASK } else { OVER });
+    }
+    if found.asked_openid.as_ref().is_some_and(|asked| asked != openid)
+        || !wechat_scenes::spend(&mut tx, scene, now).await?
+    {
         tx.rollback().await?;
-        return Ok(None);
+        return Ok(OVER);
     }
     let ids = [user.conversation_id.clone(), found.conversation_id.clone()];
     let rows = conversations::find_many(&mut tx, &ids).await?;
     let of = |id: &str| rows.iter().find(|row| row.id == id).cloned();
     let (Some(former), Some(into)) = (of(&user.conversation_id), of(&found.conversation_id)) else {
         tx.rollback().await?;
-        return Ok(None);
+        return Ok(OVER);
     };
     let (joined, _) = merge(&mut tx, app, &user, &former, into, now).await?;
     tx.commit().await?;
     people::unknown(app, account, openid);
     tell(app, &joined);
-    Ok(Some(JOINED))
+    tell(app, &former);
+    app.wake.wechat.notify_one();
+    Ok(JOINED)
 }
 
 /// Moves a user into a conversation with the cases of the former one, and says so there.
@@ -121,6 +173,9 @@ pub(super) async fn merge(
     if into.state == "closed" {
         open_again(&mut into, now);
     }
+    wechat_out::move_waiting(tx, &former.id, &into.id).await?;
+    carry_over(former, &mut into);
+    end(tx, app, former, now).await?;
     let cases = dialogue_codec::decode(&former.dialogue).cases;
     if !cases.is_empty() {
         let mut state = dialogue_codec::decode(&into.dialogue);
@@ -130,25 +185,64 @@ pub(super) async fn merge(
     }
     into.seq += 1;
     into.changed_at = now.as_millisecond();
-    let message = MessageRow {
-        conversation_id: into.id.clone(),
-        seq: into.seq,
+    let message = note(app, &into, TOLD, now);
+    conversations::save(tx, std::slice::from_ref(&into)).await?;
+    // The user hears of it in WeChat by the answer to the scan; this line is for the web and the desk.
+    conversations::insert_messages(tx, std::slice::from_ref(&message)).await?;
+    Ok((into, message))
+}
+
+/// Whoever waited for a person, or had one, does so in the other conversation now.
+fn carry_over(former: &ConversationRow, into: &mut ConversationRow) {
+    let with_people = |row: &ConversationRow| matches!(row.state.as_str(), "queued" | "human");
+    if !with_people(former) || with_people(into) {
+        return;
+    }
+    into.state.clone_from(&former.state);
+    into.officer_id.clone_from(&former.officer_id);
+    into.queued_at = former.queued_at;
+    into.claimed_at = former.claimed_at;
+    into.handoff_reason.clone_from(&former.handoff_reason);
+    into.handoff_note.clone_from(&former.handoff_note);
+    into.fence += 1;
+}
+
+/// The former conversation ends: what is written there would reach nobody.
+async fn end(tx: &mut Tx, app: &App, former: &ConversationRow, now: Timestamp) -> Result<(), AppError> {
+    if former.state == "closed" || former.seq == 0 {
+        return Ok(());
+    }
+    let mut row = former.clone();
+    "closed".clone_into(&mut row.state);
+    row.officer_id = None;
+    row.queued_at = None;
+    row.closed_at = Some(now.as_millisecond());
+    row.changed_at = now.as_millisecond();
+    row.fence += 1;
+    row.seq += 1;
+    let message = note(app, &row, ENDED, now);
+    conversations::save(tx, std::slice::from_ref(&row)).await?;
+    conversations::insert_messages(tx, std::slice::from_ref(&message)).await?;
+    Ok(())
+}
+
+/// A line of the system as the last message of a conversation.
+fn note(app: &App, row: &ConversationRow, text: &str, now: Timestamp) -> MessageRow {
+    MessageRow {
+        conversation_id: row.id.clone(),
+        seq: row.seq,
         id: app.ids.uuid(now).to_string(),
         client_id: None,
         reply_to: None,
         sender: "system".to_owned(),
         kind: "event".to_owned(),
-        text: TOLD.to_owned(),
+        text: text.to_owned(),
         body: None,
         officer_id: None,
         rule_id: None,
         decision: None,
         at: now.as_millisecond(),
-    };
-    conversations::save(tx, std::slice::from_ref(&into)).await?;
-    // The user hears of it in WeChat by the answer to the scan; this line is for the web and the desk.
-    conversations::insert_messages(tx, std::slice::from_ref(&message)).await?;
-    Ok((into, message))
+    }
 }
 
 /// A conversation that had ended begins anew, as with a visitor's next message.

@@ -85,6 +85,7 @@ async fn store(app: &App, person: &Person, kept: &Kept) -> Result<(), AppError> 
             openid: person.openid.clone(),
             conversation: row.id.clone(),
             at: now,
+            tap: false,
         };
         wechat_in::open_windows(&mut tx, &[seen]).await?;
     }

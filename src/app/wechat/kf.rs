@@ -1,18 +1,20 @@
 //! 微信客服: the callback only says that there is something; the messages are fetched page by page behind a cursor.
 //!
 //! The cursor is stored after the messages of its page, and a message's id makes it harmless to see it twice, so a
-//! process that dies in between loses nothing. One task fetches, so an account is read by one reader at a time.
+//! process that dies in between loses nothing. One task fetches, all accounts side by side, so an account is read by one
+//! reader at a time.
 
 use std::{
     collections::BTreeMap,
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, PoisonError, atomic::AtomicBool},
+    time::Duration,
 };
 
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    Decided, decide, files,
+    Decided, decide, files, greeting,
     keep::{self, Kept},
     passive::Leaving,
     people,
@@ -25,7 +27,7 @@ use crate::{
     domain::{dialogue::ConversationState, ids::ConversationId},
     ports::{
         push::{Push, What},
-        wechat::{MediaKind, Verdict, WechatAccount, WechatAddress, WechatApi, WechatKind},
+        wechat::{KfPage, MediaKind, Verdict, WechatAccount, WechatAddress, WechatApi, WechatKind},
     },
     store::{conversations, wechat as store},
 };
@@ -42,21 +44,64 @@ const FROM_SERVICER: i64 = 5;
 const POOL: i64 = 2;
 /// A person of the platform has the session.
 const SERVICER: i64 = 3;
+/// A token that is wrong or older than ten minutes.
+const BAD_TOKEN: i64 = 95_007;
+/// Failures in a row after which the administrators are told.
+const ALARM_AFTER: u32 = 5;
+/// Longest pause between two tries to read.
+const LONGEST_PAUSE_S: u64 = 30;
+/// Pause before the state of a session is asked for again.
+const STATE_PAUSE: Duration = Duration::from_millis(300);
 /// Tries when somebody speaks in the conversation at the same moment.
 const TRIES: usize = 5;
 /// A session waits for a person, or has one: the bot says nothing.
 const WITH_PEOPLE: [i64; 2] = [POOL, SERVICER];
 
-/// Accounts that have something to fetch, with the token of the callback.
+/// Accounts that have something to fetch.
 #[derive(Debug, Default)]
-pub(crate) struct Due(Mutex<BTreeMap<String, String>>);
+pub(crate) struct Due(Mutex<BTreeMap<String, Reading>>);
+
+/// An account that has something to fetch.
+#[derive(Debug, Clone, Default)]
+struct Reading {
+    /// Token of the callback; empty: none.
+    token: String,
+    /// Times in a row that it could not be read.
+    failures: u32,
+}
 
 /// Notes that an account has something to fetch.
 pub fn due(app: &App, account: &str, token: &str) {
     let mut due = app.wechat.kf.0.lock().unwrap_or_else(PoisonError::into_inner);
-    due.insert(account.to_owned(), token.to_owned());
+    token.clone_into(&mut due.entry(account.to_owned()).or_default().token);
     drop(due);
     app.wake.wechat_kf.notify_one();
+}
+
+/// A callback: one application has one address for all its accounts, so it names the account that has something.
+pub(super) fn called(app: &App, account: &WechatAccount, open_kfid: &str, token: &str) {
+    let accounts = &app.config.wechat.kf;
+    let corp = accounts.get(&account.name).map(|kf| kf.corp_id.as_str());
+    let named = |kf: &WechatKf| kf.open_kfid == open_kfid && Some(kf.corp_id.as_str()) == corp;
+    let own =
+        accounts.get(&account.name).is_some_and(|kf| open_kfid.is_empty() || kf.open_kfid.is_empty() || named(kf));
+    if own {
+        due(app, &account.name, token);
+        return;
+    }
+    match accounts.iter().find(|(_, kf)| named(kf)) {
+        Some((name, _)) => due(app, name, token),
+        None => {
+            tracing::warn!(wechat.account = %account, open_kfid, "a callback for an account that is not configured");
+        }
+    }
+}
+
+/// How long to wait before what could not be read is tried again; `None` when nothing is due.
+pub fn pause(app: &App) -> Option<Duration> {
+    let due = app.wechat.kf.0.lock().unwrap_or_else(PoisonError::into_inner);
+    let fewest = due.values().map(|reading| reading.failures).min()?;
+    Some(Duration::from_secs(2_u64.saturating_pow(fewest.saturating_sub(1)).min(LONGEST_PAUSE_S)))
 }
 
 /// Fetches whatever is due; an account that could not be read is due again. Gives how many messages were taken.
@@ -65,22 +110,65 @@ pub fn due(app: &App, account: &str, token: &str) {
 /// `Store`.
 pub async fn fetch(app: &App, api: &dyn WechatApi) -> Result<usize, AppError> {
     let due = std::mem::take(&mut *app.wechat.kf.0.lock().unwrap_or_else(PoisonError::into_inner));
-    let mut taken = 0;
-    for (name, token) in due {
-        match read(app, api, &name, &token).await {
-            Ok(some) => taken += some,
-            Err(error) => {
-                tracing::warn!(wechat.account = %name, error = &error as &dyn std::error::Error, "微信客服 was not read");
-                let mut due = app.wechat.kf.0.lock().unwrap_or_else(PoisonError::into_inner);
-                due.entry(name).or_insert(token);
-            }
-        }
-    }
-    Ok(taken)
+    let readings = due.into_iter().map(|(name, reading)| read_one(app, api, name, reading));
+    Ok(futures_util::future::join_all(readings).await.into_iter().sum())
 }
 
-async fn read(app: &App, api: &dyn WechatApi, name: &str, token: &str) -> Result<usize, AppError> {
-    let Some(config) = app.config.wechat.kf.get(name) else { return Ok(0) };
+/// Reads one account; what could not be read is due again, with the token of a callback that came meanwhile.
+async fn read_one(app: &App, api: &dyn WechatApi, name: String, reading: Reading) -> usize {
+    let failures = match read(app, api, &name, &reading.token).await {
+        Ok((taken, Rest::Nothing)) => return taken,
+        Ok((taken, Rest::More)) => {
+            let mut due = app.wechat.kf.0.lock().unwrap_or_else(PoisonError::into_inner);
+            due.entry(name).or_insert(Reading { token: reading.token, failures: 0 });
+            drop(due);
+            app.wake.wechat_kf.notify_one();
+            return taken;
+        }
+        Err(error) => {
+            tracing::warn!(
+                wechat.account = %name, failures = reading.failures + 1, error = &error as &dyn std::error::Error,
+                "微信客服 was not read"
+            );
+            reading.failures + 1
+        }
+    };
+    if failures == ALARM_AFTER {
+        let account = WechatAccount { kind: WechatKind::Kf, name: name.clone() };
+        if let Err(error) = wechat_out::alarm_reading(app, &account).await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "nobody was told");
+        }
+    }
+    let mut due = app.wechat.kf.0.lock().unwrap_or_else(PoisonError::into_inner);
+    let again = due.entry(name).or_insert(Reading { token: reading.token, failures: 0 });
+    again.failures = failures;
+    0
+}
+
+/// What is left of an account after a reading.
+enum Rest {
+    Nothing,
+    More,
+}
+
+/// A page; a token that is too old or of no use is left out.
+async fn page(
+    api: &dyn WechatApi,
+    account: &WechatAccount,
+    cursor: &str,
+    token: &mut String,
+) -> Result<KfPage, AppError> {
+    loop {
+        match api.kf_sync(account, cursor, token).await {
+            Err(failure) if failure.code == Some(BAD_TOKEN) && !token.is_empty() => token.clear(),
+            done => return done.map_err(|failure| AppError::Internal(failure.reason)),
+        }
+    }
+}
+
+async fn read(app: &App, api: &dyn WechatApi, name: &str, token: &str) -> Result<(usize, Rest), AppError> {
+    let Some(config) = app.config.wechat.kf.get(name) else { return Ok((0, Rest::Nothing)) };
+    let mut token = token.to_owned();
     let account = WechatAccount { kind: WechatKind::Kf, name: name.to_owned() };
     let known = {
         let mut tx = app.db.read().await?;
@@ -90,8 +178,11 @@ async fn read(app: &App, api: &dyn WechatApi, name: &str, token: &str) -> Result
     let mut cursor = known.unwrap_or_default();
     let mut taken = 0;
     for _ in 0..MOST_PAGES {
-        let page = api.kf_sync(&account, &cursor, token).await.map_err(|failure| AppError::Internal(failure.reason))?;
-        for message in &page.messages {
+        let page = page(api, &account, &cursor, &mut token).await?;
+        // A welcome counts for twenty seconds: it does not wait behind what was said.
+        let (welcomes, others): (Vec<&Value>, Vec<&Value>) =
+            page.messages.iter().partition(|message| message["event"]["event_type"] == "enter_session");
+        for message in welcomes.into_iter().chain(others) {
             if oldest.is_some_and(|oldest| message["send_time"].as_i64().unwrap_or(0) < oldest) {
                 continue;
             }
@@ -100,19 +191,24 @@ async fn read(app: &App, api: &dyn WechatApi, name: &str, token: &str) -> Result
             }
         }
         if !page.next_cursor.is_empty() && page.next_cursor != cursor {
-            cursor = page.next_cursor;
             let mut tx = app.db.write().await?;
-            store::set_cursor(&mut tx, name, &config.open_kfid, &cursor, app.now()).await?;
+            let moved =
+                store::move_cursor(&mut tx, name, &config.open_kfid, &cursor, &page.next_cursor, app.now()).await?;
             tx.commit().await?;
+            if !moved {
+                // Another gateway reads this account, and is further.
+                return Ok((taken, Rest::More));
+            }
+            cursor = page.next_cursor;
         } else if page.has_more {
             // The platform would give the same page for ever.
             return Err(AppError::Internal("the cursor of 微信客服 does not move".into()));
         }
         if !page.has_more {
-            break;
+            return Ok((taken, Rest::Nothing));
         }
     }
-    Ok(taken)
+    Ok((taken, Rest::More))
 }
 
 /// One message of a page; whether it was a customer's.
@@ -130,7 +226,12 @@ async fn one(app: &App, api: &dyn WechatApi, account: &WechatAccount, message: &
     }
     let Some(push) = push(message) else { return Ok(false) };
     let to = WechatAddress { account: account.clone(), user: push.from.clone() };
-    match api.kf_state(&to).await {
+    let mut state = api.kf_state(&to).await;
+    if state.as_ref().is_err_and(|failure| matches!(failure.verdict, Verdict::Retry | Verdict::Unknown)) {
+        tokio::time::sleep(STATE_PAUSE).await;
+        state = api.kf_state(&to).await;
+    }
+    match state {
         Ok(state) if WITH_PEOPLE.contains(&state) => {
             to_servicer(app, account, &push).await?;
             finish_hand_over(app, &to).await?;
@@ -141,7 +242,8 @@ async fn one(app: &App, api: &dyn WechatApi, account: &WechatAccount, message: &
         Err(failure) => tracing::warn!(wechat.account = %account, reason = %failure.reason, "no state of a session"),
     }
     let decided = match &push.what {
-        What::Text { content } => decide(app, account, &push, content, None).await?,
+        What::Text { content, .. } => decide(app, account, &push, content, None).await?,
+        What::Other { name, .. } => decide(app, account, &push, &unshown(name), None).await?,
         What::Location { label, latitude, longitude } => {
             let place = if label.is_empty() { format!("{latitude},{longitude}") } else { label.clone() };
             decide(app, account, &push, &format!("地点：{place}"), None).await?
@@ -150,15 +252,15 @@ async fn one(app: &App, api: &dyn WechatApi, account: &WechatAccount, message: &
         What::Media { kind, media_id, name, .. } => {
             let id = super::client_id(account, &push);
             let wanted = files::Wanted::new(account, &push.from, id, *kind, media_id, name.as_deref());
-            files::take(app, wanted, None).await?
+            files::take(app, wanted, None, &AtomicBool::new(false)).await?
         }
         What::Subscribe { .. }
         | What::Unsubscribe
         | What::Scan { .. }
         | What::Click { .. }
         | What::Enter
-        | What::KfMessages { .. }
-        | What::Other { .. } => return Ok(false),
+        | What::NoticeEnded { .. }
+        | What::KfMessages { .. } => return Ok(false),
     };
     match decided {
         Decided::Answered(leaving) => hand_over(app, api, &to, leaving).await?,
@@ -175,6 +277,18 @@ async fn one(app: &App, api: &dyn WechatApi, account: &WechatAccount, message: &
     Ok(true)
 }
 
+/// What stands in the conversation for a message that cannot be shown here.
+fn unshown(kind: &str) -> String {
+    let what = match kind {
+        "business_card" => "名片",
+        "miniprogram" => "小程序",
+        "channels_shop_product" | "channels_shop_order" | "channels" => "视频号内容",
+        "msgmenu" => "菜单",
+        _ => "消息",
+    };
+    format!("（发来{what}，这里看不到内容）")
+}
+
 /// Events of a session: a welcome within its twenty seconds, and messages that did not arrive; the others are noted in
 /// the log.
 async fn event(app: &App, api: &dyn WechatApi, account: &WechatAccount, message: &Value) -> Result<(), AppError> {
@@ -182,7 +296,7 @@ async fn event(app: &App, api: &dyn WechatApi, account: &WechatAccount, message:
     match event["event_type"].as_str().unwrap_or_default() {
         "enter_session" => {
             if let Some(code) = event["welcome_code"].as_str().filter(|code| !code.is_empty())
-                && let Err(failure) = api.kf_on_event(account, code, &app.config.brand.welcome).await
+                && let Err(failure) = api.kf_on_event(account, code, &api.begin(&greeting(app, account), 2_040)).await
             {
                 tracing::warn!(wechat.account = %account, reason = %failure.reason, "no welcome was sent");
             }
@@ -213,13 +327,14 @@ async fn event(app: &App, api: &dyn WechatApi, account: &WechatAccount, message:
 async fn to_servicer(app: &App, account: &WechatAccount, push: &Push) -> Result<(), AppError> {
     let id = super::client_id(account, push);
     let text = match &push.what {
-        What::Text { content } => content.clone(),
+        What::Text { content, .. } => content.clone(),
+        What::Other { name, .. } => unshown(name),
         What::Location { label, latitude, longitude } if label.is_empty() => format!("地点：{latitude},{longitude}"),
         What::Location { label, .. } => format!("地点：{label}"),
         What::Link { title, url, .. } => format!("{title}\n{url}"),
         What::Media { kind, media_id, name, .. } => {
             let wanted = files::Wanted::new(account, &push.from, id.clone(), *kind, media_id, name.as_deref());
-            match files::take(app, wanted.kept(), None).await? {
+            match files::take(app, wanted.kept(), None, &AtomicBool::new(false)).await? {
                 Decided::Refused(_) => "（发来一个文件，没有取到）".to_owned(),
                 Decided::Answered(..) | Decided::Silent => return Ok(()),
             }
@@ -229,8 +344,8 @@ async fn to_servicer(app: &App, account: &WechatAccount, push: &Push) -> Result<
         | What::Scan { .. }
         | What::Click { .. }
         | What::Enter
-        | What::KfMessages { .. }
-        | What::Other { .. } => return Ok(()),
+        | What::NoticeEnded { .. }
+        | What::KfMessages { .. } => return Ok(()),
     };
     let person = people::person(app, account, &push.from).await?;
     let text = text.chars().filter(|c| *c != '\0').collect();
@@ -409,7 +524,10 @@ fn push(message: &Value) -> Option<Push> {
     };
     let number = |key: &str| message["location"][key].to_string();
     let what = match kind {
-        "text" => What::Text { content: text("text", "content") },
+        "text" => What::Text {
+            content: text("text", "content"),
+            menu_id: message["text"]["menu_id"].as_str().filter(|id| !id.is_empty()).map(str::to_owned),
+        },
         "image" => media(MediaKind::Image),
         "voice" => media(MediaKind::Voice),
         "video" => media(MediaKind::Video),
@@ -446,7 +564,10 @@ mod tests {
             push(&json!({"msgid": "m", "open_kfid": "wk", "external_userid": "wm", "send_time": 1, "msgtype": kind, kind: part}))
                 .map(|push| push.what)
         };
-        assert_eq!(message("text", json!({"content": "您好"})), Some(What::Text { content: "您好".into() }));
+        assert_eq!(
+            message("text", json!({"content": "您好"})),
+            Some(What::Text { content: "您好".into(), menu_id: None })
+        );
         assert!(matches!(
             message("location", json!({"latitude": 24.5, "longitude": 117.6, "name": "园区", "address": "一号路"})),
             Some(What::Location { label, latitude, .. }) if label == "一号路园区" && latitude == "24.5"

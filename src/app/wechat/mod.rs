@@ -21,14 +21,18 @@ pub mod render;
 mod typing;
 
 use std::{
-    sync::{Arc, OnceLock},
+    collections::HashSet,
+    sync::{
+        Arc, Mutex, OnceLock, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
 pub use files::take_up;
-pub use fresh::check_fresh;
+pub use fresh::{check_fresh, seen_without_body};
 pub use join::{Code, code};
-pub use kf::{due as kf_due, fetch as kf_fetch};
+pub use kf::{due as kf_due, fetch as kf_fetch, pause as kf_pause};
 pub use people::who;
 use sha2::{Digest as _, Sha256};
 use tokio::task::JoinHandle;
@@ -38,6 +42,7 @@ use self::passive::Leaving;
 use super::{
     App, AppError,
     exchange::{self, Sent, Shown, Via},
+    wechat_out,
 };
 use crate::{
     domain::{
@@ -46,7 +51,7 @@ use crate::{
     },
     ports::{
         push::{Push, What},
-        wechat::{WechatAccount, WechatApi, WechatKind},
+        wechat::{WechatAccount, WechatAddress, WechatApi, WechatKind},
     },
     store::{
         wechat::{self as store, Rest},
@@ -56,8 +61,8 @@ use crate::{
 
 /// The platform waits five seconds; what is ready by then goes out with the answer.
 const BUDGET: Duration = Duration::from_secs(4);
-/// By then the platform has hung up: what is stored no earlier is told to its next try.
-const HANGS_UP: Duration = Duration::from_secs(2);
+/// By then the platform hangs up: what is stored no earlier is told to its next try.
+const HANGS_UP: Duration = Duration::from_millis(4_900);
 /// How long after a message the platform may still ask for its reply: three tries of five seconds.
 const TRIES_OVER: jiff::SignedDuration = jiff::SignedDuration::from_secs(16);
 /// What does not fit into the passive reply comes this much later.
@@ -73,6 +78,8 @@ const TOO_LONG: &str = "这条消息太长了，请分成几条发。";
 const NO_WORDS: &str = "没有听清这段语音，请用文字再说一次。";
 const NO_FILE: &str = "这个文件暂时取不到，请用文字说说是什么事，或者在网页上传。";
 const NOT_SHOWN: &str = "这种消息暂时看不到内容，请用文字说说是什么事。";
+/// What stands in the conversation for it.
+const UNSHOWN: &str = "（发来一条看不到内容的消息）";
 
 /// What is remembered of WeChat in memory.
 #[derive(Default)]
@@ -83,12 +90,23 @@ pub struct Wechat {
     passive: passive::Marks,
     kf: kf::Due,
     typing: typing::Shown,
+    no_menus: Mutex<HashSet<String>>,
 }
 
 impl Wechat {
     /// Connects the gateway with the platform's servers; once, at its start.
     pub fn connect(&self, api: Arc<dyn WechatApi>) {
         let _ = self.api.set(api);
+    }
+
+    /// Notes that the platform takes no menus of this account.
+    pub fn without_menus(&self, account: &str) {
+        self.no_menus.lock().unwrap_or_else(PoisonError::into_inner).insert(account.to_owned());
+    }
+
+    /// Whether the platform takes no menus of this account, as far as it was asked.
+    pub fn is_without_menus(&self, account: &str) -> bool {
+        self.no_menus.lock().unwrap_or_else(PoisonError::into_inner).contains(account)
     }
 
     fn api(&self) -> Option<Arc<dyn WechatApi>> {
@@ -123,8 +141,8 @@ pub const fn channel(kind: WechatKind) -> Channel {
 /// `Store`, `Unavailable`: nothing was acknowledged, the platform's next try is welcome.
 pub async fn receive(app: &App, account: &WechatAccount, push: &Push, cut: Cut) -> Result<Reply, AppError> {
     match &push.what {
-        What::Text { content } if is_unshown(content) => Ok(Reply::Words(NOT_SHOWN.to_owned())),
-        What::Text { content } => say(app, account, push, content, cut).await,
+        What::Text { content, .. } if content.trim() == join::YES => Box::pin(yes(app, account, push, cut)).await,
+        What::Text { content, .. } => say(app, account, push, content, cut).await,
         What::Location { label, latitude, longitude } => {
             let place = if label.trim().is_empty() { format!("{latitude},{longitude}") } else { label.clone() };
             say(app, account, push, &format!("地点：{place}"), cut).await
@@ -134,17 +152,28 @@ pub async fn receive(app: &App, account: &WechatAccount, push: &Push, cut: Cut) 
                 [title.as_str(), description, url].into_iter().filter(|part| !part.trim().is_empty()).collect();
             say(app, account, push, &words.join("\n"), cut).await
         }
-        What::Media { words: Some(words), .. } => say(app, account, push, words, cut).await,
-        What::Media { kind, media_id, name, .. } => {
-            let wanted =
-                files::Wanted::new(account, &push.from, client_id(account, push), *kind, media_id, name.as_deref());
-            let (app_of_job, until) = (app.clone(), carried_until(app, account));
-            let job = tokio::spawn(async move { files::take(&app_of_job, wanted, until).await });
-            answer(app, account, &push.from, job, cut).await
+        What::Media { words: Some(words), .. } => {
+            let reply = say(app, account, push, words, cut).await?;
+            if let Some(wanted) = wanted(account, push) {
+                // The words are answered; the recording is kept beside them.
+                let app = app.clone();
+                tokio::spawn(async move {
+                    if let Err(error) =
+                        files::take(&app, wanted.beside_its_words(), None, &AtomicBool::new(false)).await
+                    {
+                        tracing::warn!(error = &error as &dyn std::error::Error, "a recording was not kept");
+                    }
+                });
+            }
+            Ok(reply)
         }
+        What::Media { .. } => Box::pin(file(app, account, push, cut)).await,
         What::Click { key } => match entry(app, account, key) {
             Some(words) => say(app, account, push, &words, cut).await,
-            None => Ok(Reply::Nothing),
+            None => {
+                tracing::warn!(wechat.account = %account, wechat.key = %key, "a menu key stands for nothing");
+                Ok(Reply::Nothing)
+            }
         },
         // Boxed: they are rare, and every message would carry their room.
         What::Subscribe { .. }
@@ -152,33 +181,84 @@ pub async fn receive(app: &App, account: &WechatAccount, push: &Push, cut: Cut) 
         | What::KfMessages { .. }
         | What::Scan { .. }
         | What::Enter
-        | What::Other { .. } => Box::pin(wordless(app, account, push)).await,
+        | What::NoticeEnded { .. }
+        | What::Other { .. } => Box::pin(wordless(app, account, push, cut)).await,
+    }
+}
+
+/// The answer to the question whether conversations shall be joined, if it was asked.
+async fn yes(app: &App, account: &WechatAccount, push: &Push, cut: Cut) -> Result<Reply, AppError> {
+    match join::confirmed(app, account, &push.from).await? {
+        Some(words) => Ok(Reply::Words(words.to_owned())),
+        None => say(app, account, push, join::YES, cut).await,
+    }
+}
+
+/// The file of a message.
+fn wanted(account: &WechatAccount, push: &Push) -> Option<files::Wanted> {
+    let What::Media { kind, media_id, name, .. } = &push.what else { return None };
+    Some(files::Wanted::new(account, &push.from, client_id(account, push), *kind, media_id, name.as_deref()))
+}
+
+/// A file: fetched while the platform waits. Once it is noted the platform may hear `success`, and the answer leaves by
+/// itself.
+async fn file(app: &App, account: &WechatAccount, push: &Push, cut: Cut) -> Result<Reply, AppError> {
+    let Some(wanted) = wanted(account, push) else { return Ok(Reply::Nothing) };
+    let noted = Arc::new(AtomicBool::new(false));
+    let (app_of_job, until, noted_by_job) = (app.clone(), carried_until(app, account), Arc::clone(&noted));
+    let mut job = tokio::spawn(async move { files::take(&app_of_job, wanted, until, &noted_by_job).await });
+    let in_time = tokio::time::timeout(budget(app, account), &mut job).await;
+    if in_time.is_err() && noted.load(Ordering::Acquire) {
+        typing::late(app, account, &push.from);
+        tokio::spawn(async move {
+            if let Ok(Ok(Decided::Answered(leaving))) = job.await
+                && let Err(error) = leaving.let_go().await
+            {
+                tracing::warn!(error = &error as &dyn std::error::Error, "late answers wait in the outbox");
+            }
+        });
+        return Ok(Reply::Nothing);
+    }
+    match in_time {
+        Ok(joined) => answered(app, joined, cut).await,
+        Err(_) => {
+            typing::late(app, account, &push.from);
+            late(job, budget(app, account)).await
+        }
     }
 }
 
 /// What a user did without words.
-async fn wordless(app: &App, account: &WechatAccount, push: &Push) -> Result<Reply, AppError> {
+async fn wordless(app: &App, account: &WechatAccount, push: &Push, cut: Cut) -> Result<Reply, AppError> {
     match &push.what {
         What::Subscribe { scene } => {
             let person = people::person(app, account, &push.from).await?;
             people::follows(app, &person).await?;
-            if let Some(scene) = scene
-                && let Some(words) = join::scanned(app, account, &push.from, scene).await?
-            {
-                return Ok(Reply::Words(words.to_owned()));
-            }
-            Ok(Reply::Words(greeting(app, account)))
+            let joined = match scene {
+                Some(scene) => join::scanned(app, account, &push.from, scene).await?,
+                None => None,
+            };
+            people::tapped(app, account, &push.from).await?;
+            people::learn_union_id(app, account, &push.from);
+            let words = joined.map_or_else(|| greeting(app, account), str::to_owned);
+            Ok(cut(&words).into_iter().next().map_or(Reply::Nothing, Reply::Words))
+        }
+        What::NoticeEnded { notice, status } => {
+            let to = WechatAddress { account: account.clone(), user: push.from.clone() };
+            wechat_out::notice_ended(app, &to, notice, status).await?;
+            Ok(Reply::Nothing)
         }
         What::Unsubscribe => {
             people::forget(app, account, &push.from).await?;
             Ok(Reply::Nothing)
         }
-        What::KfMessages { token, .. } => {
-            kf_due(app, &account.name, token);
+        What::KfMessages { token, open_kfid } => {
+            kf::called(app, account, open_kfid, token);
             Ok(Reply::Nothing)
         }
         What::Scan { scene } => {
             let joined = join::scanned(app, account, &push.from, scene).await?;
+            people::tapped(app, account, &push.from).await?;
             Ok(joined.map_or(Reply::Nothing, |words| Reply::Words(words.to_owned())))
         }
         What::Text { .. }
@@ -196,12 +276,13 @@ fn is_unshown(content: &str) -> bool {
     content.starts_with("【收到不支持的消息类型") || content.starts_with("[收到不支持的消息类型")
 }
 
+/// The first words to whoever comes.
 fn greeting(app: &App, account: &WechatAccount) -> String {
     let config = &app.config.wechat;
     let own = match account.kind {
         WechatKind::Oa => config.oa.get(&account.name).map(|oa| oa.greeting.as_str()),
         WechatKind::Work => config.work.get(&account.name).map(|work| work.greeting.as_str()),
-        WechatKind::Kf => None,
+        WechatKind::Kf => config.kf.get(&account.name).map(|kf| kf.greeting.as_str()),
     };
     own.filter(|words| !words.trim().is_empty()).unwrap_or(&app.config.brand.welcome).to_owned()
 }
@@ -262,8 +343,8 @@ async fn say(app: &App, account: &WechatAccount, push: &Push, words: &str, cut: 
 /// A decision that is not there within the budget: the answer goes out by itself, and the platform hears `success` as
 /// soon as the message is stored. Until then it hears nothing: it hangs up, comes again, and its repeat joins; if it does
 /// not, the answer waits in the outbox until the tries are over.
-async fn late(mut job: JoinHandle<Result<Decided, AppError>>) -> Result<Reply, AppError> {
-    let Ok(joined) = tokio::time::timeout(HANGS_UP, &mut job).await else {
+async fn late(mut job: JoinHandle<Result<Decided, AppError>>, waited: Duration) -> Result<Reply, AppError> {
+    let Ok(joined) = tokio::time::timeout(HANGS_UP.saturating_sub(waited), &mut job).await else {
         return Err(AppError::Unavailable { code: "message_not_stored" });
     };
     match joined.map_err(|_| AppError::Internal("a WeChat message ended without an answer".into()))?? {
@@ -285,13 +366,27 @@ async fn answer(
 ) -> Result<Reply, AppError> {
     let Ok(joined) = tokio::time::timeout(budget(app, account), &mut job).await else {
         typing::late(app, account, from);
-        return Box::pin(late(job)).await;
+        return Box::pin(late(job, budget(app, account))).await;
     };
-    let leaving = match joined.map_err(|_| AppError::Internal("a WeChat message ended without an answer".into()))?? {
-        Decided::Refused(words) => return Ok(Reply::Words(words.to_owned())),
-        Decided::Silent => return Ok(Reply::Nothing),
-        Decided::Answered(leaving) => leaving,
-    };
+    answered(app, joined, cut).await
+}
+
+/// The passive reply to what was decided in time.
+async fn answered(
+    app: &App,
+    joined: Result<Result<Decided, AppError>, tokio::task::JoinError>,
+    cut: Cut,
+) -> Result<Reply, AppError> {
+    let mut leaving =
+        match joined.map_err(|_| AppError::Internal("a WeChat message ended without an answer".into()))?? {
+            Decided::Refused(words) => return Ok(Reply::Words(words.to_owned())),
+            Decided::Silent => return Ok(Reply::Nothing),
+            Decided::Answered(leaving) => leaving,
+        };
+    if leaving.answer().repeated && !leaving.leave_out_what_is_gone().await? {
+        leaving.done();
+        return Ok(Reply::Nothing);
+    }
     let mut parts = cut(&render::replies(&leaving.answer().replies)).into_iter();
     let first = parts.next();
     let now = app.now();
@@ -335,15 +430,15 @@ async fn decide(
     if app.limits.wechat.take((account.kind, account.name.as_str(), push.from.as_str()), app.now()).is_err() {
         return Ok(Decided::Refused(TOO_FAST));
     }
-    let via = Via { account: account.clone(), openid: push.from.clone(), carried_until };
+    // 公众号 counts a tap for less than words; elsewhere it is a message like any other.
+    let tap =
+        account.kind == WechatKind::Oa && matches!(push.what, What::Click { .. } | What::Text { menu_id: Some(_), .. });
+    let via = Via { account: account.clone(), openid: push.from.clone(), carried_until, tap };
     let mut person = people::person(app, account, &push.from).await?;
     let mut looked_up = false;
     let mut tries = 0;
     loop {
-        let (input, shown) = match people::picked(app, &person, words).await? {
-            Some(option) => (Input { kind: InputKind::QuickReply(option.clone()) }, option),
-            None => (Input::text(words), words.to_owned()),
-        };
+        let (input, shown) = understood(app, &person, push, words).await?;
         let sent = Sent {
             conversation: person.conversation,
             client_id: Some(client_id(account, push)),
@@ -366,11 +461,45 @@ async fn decide(
                 tries += 1;
                 tokio::time::sleep(PAUSE).await;
             }
-            // What cannot be stored is not answered: the platform comes again with it.
-            Err(AppError::TooMany { .. }) => return Ok(Decided::Refused(BUSY)),
+            // The queue was full all the time: words, not a fault. What cannot be stored is not answered: the platform
+            // comes again with it.
+            Err(AppError::TooMany { .. } | AppError::Unavailable { code: "store_busy" }) => {
+                return Ok(Decided::Refused(BUSY));
+            }
             Err(error) => return Err(error),
         }
     }
+}
+
+/// What the words mean: as they stand, or the option, the place, the thing that nobody can read.
+async fn understood(app: &App, person: &people::Person, push: &Push, words: &str) -> Result<(Input, String), AppError> {
+    let option = match &push.what {
+        What::Location { .. } => {
+            let place = words.strip_prefix("地点：").unwrap_or(words).to_owned();
+            return Ok((Input { kind: InputKind::Place { words: place } }, words.to_owned()));
+        }
+        What::Other { .. } => {
+            return Ok((Input { kind: InputKind::Unreadable { excuse: NOT_SHOWN } }, words.to_owned()));
+        }
+        What::Text { .. } if is_unshown(words) => {
+            return Ok((Input { kind: InputKind::Unreadable { excuse: NOT_SHOWN } }, UNSHOWN.to_owned()));
+        }
+        What::Text { menu_id: Some(id), .. } => Box::pin(people::chosen(app, person, id)).await?,
+        What::Text { menu_id: None, .. }
+        | What::Media { .. }
+        | What::Link { .. }
+        | What::Subscribe { .. }
+        | What::Unsubscribe
+        | What::Scan { .. }
+        | What::Click { .. }
+        | What::Enter
+        | What::NoticeEnded { .. }
+        | What::KfMessages { .. } => people::picked(app, person, words).await?,
+    };
+    Ok(match option {
+        Some(option) => (Input { kind: InputKind::QuickReply(option.clone()) }, option),
+        None => (Input::text(words), words.to_owned()),
+    })
 }
 
 /// What a message through WeChat adds to the transaction that stores it.
@@ -381,6 +510,7 @@ pub(super) fn seen(via: &Via, conversation: &str, now: jiff::Timestamp) -> Seen 
         openid: via.openid.clone(),
         conversation: conversation.to_owned(),
         at: now,
+        tap: via.tap,
     }
 }
 

@@ -65,6 +65,26 @@ impl Leaving {
         Ok(())
     }
 
+    /// The answer to a repeat may have gone out by API, or be on its way: nobody reads it twice. `false` when nothing of
+    /// it is left for the reply.
+    ///
+    /// # Errors
+    /// `Store`: it is not certain.
+    pub(super) async fn leave_out_what_is_gone(&mut self) -> Result<bool, AppError> {
+        if self.answer.replies.is_empty() {
+            return Ok(true);
+        }
+        // From here on no sender takes it.
+        let messages = rows(&self.app, self.conversation, &self.answer, self.app.now());
+        Box::pin(write_down(&self.app, Carried { messages, rest: None })).await?;
+        let gone = {
+            let mut tx = self.app.db.read().await?;
+            wechat::gone_out(&mut tx, self.conversation, &self.seqs()).await?
+        };
+        self.answer.replies.retain(|reply| !gone.contains(&reply.seq));
+        Ok(!self.answer.replies.is_empty())
+    }
+
     /// Takes what waits of it out of the outbox, to be said in another way: the numbers of these messages.
     ///
     /// # Errors

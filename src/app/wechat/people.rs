@@ -11,12 +11,15 @@ use super::channel;
 use crate::{
     app::{App, AppError, hash_secret, message::MessageBody},
     domain::ids::{ConversationId, VisitorId},
-    ports::wechat::WechatAccount,
+    ports::wechat::{WechatAccount, WechatAddress},
     store::{
         Tx,
         conversations::{self, NewVisitor},
         upkeep,
         wechat::{self, NewUser},
+        wechat_gone,
+        wechat_in::{self, Seen},
+        wechat_oauth,
     },
 };
 
@@ -159,6 +162,56 @@ pub(super) async fn follows(app: &App, person: &Person) -> Result<(), AppError> 
     Ok(())
 }
 
+/// Asks the platform for the id that a new follower has at all accounts of its subject, beside the answer.
+pub(super) fn learn_union_id(app: &App, account: &WechatAccount, openid: &str) {
+    let Some(api) = app.wechat.api() else { return };
+    let (app, to) = (app.clone(), WechatAddress { account: account.clone(), user: openid.to_owned() });
+    tokio::spawn(async move {
+        match api.union_id(&to).await {
+            Ok(Some(unionid)) => {
+                if let Err(error) = set_union_id(&app, &to, &unionid).await {
+                    tracing::warn!(error = &error as &dyn std::error::Error, "a unionid was not kept");
+                }
+            }
+            Ok(None) => {}
+            Err(failure) => tracing::debug!(account = %to.account, reason = %failure.reason, "no unionid"),
+        }
+    });
+}
+
+async fn set_union_id(app: &App, to: &WechatAddress, unionid: &str) -> Result<(), AppError> {
+    let mut tx = app.db.write().await?;
+    if let Some(user) = wechat::find(&mut tx, to.account.kind.as_str(), &to.account.name, &to.user).await? {
+        wechat_oauth::set_unionid(&mut tx, &user, unionid, app.now()).await?;
+    }
+    Ok(tx.commit().await?)
+}
+
+/// Opens the short window of a user who tapped, scanned or began to follow.
+///
+/// # Errors
+/// `Store`.
+pub(super) async fn tapped(app: &App, account: &WechatAccount, openid: &str) -> Result<(), AppError> {
+    let now = app.now();
+    let mut tx = app.db.write().await?;
+    if let Some(user) = wechat::find(&mut tx, account.kind.as_str(), &account.name, openid).await? {
+        let seen = Seen {
+            channel: account.kind.as_str(),
+            account: account.name.clone(),
+            openid: openid.to_owned(),
+            conversation: user.conversation_id,
+            at: now,
+            tap: true,
+        };
+        wechat_in::tapped(&mut tx, &seen).await?;
+        tx.commit().await?;
+    } else {
+        tx.rollback().await?;
+    }
+    app.wake.wechat.notify_one();
+    Ok(())
+}
+
 /// The user left: the platform wants the data gone. What was only talked about goes at once, with its files; a matter
 /// that was filed stays, as the law wants it, but nothing connects it with the WeChat user any more.
 ///
@@ -172,10 +225,15 @@ pub(super) async fn forget(app: &App, account: &WechatAccount, openid: &str) -> 
         tx.rollback().await?;
         return Ok(());
     };
+    let own_alone = wechat_gone::disconnect(&mut tx, &user, now).await?;
+    let mut going = wechat_gone::forget_traces(&mut tx, &user, now).await?;
+    if own_alone {
+        going.push(user.conversation_id.clone());
+    }
     let mut files = Vec::new();
-    if wechat::disconnect(&mut tx, &user, now).await? {
+    if !going.is_empty() {
         let after = now.saturating_add(SignedDuration::from_millis(1)).unwrap_or(now);
-        (_, files) = upkeep::delete_conversations(&mut tx, std::slice::from_ref(&user.conversation_id), after).await?;
+        (_, files) = upkeep::delete_conversations(&mut tx, &going, after).await?;
     }
     tx.commit().await?;
     for file in files {
@@ -196,17 +254,45 @@ pub(super) async fn picked(app: &App, person: &Person, words: &str) -> Result<Op
 }
 
 async fn option(app: &App, person: &Person, number: usize) -> Result<Option<String>, AppError> {
-    let rows = {
+    let (rows, row) = {
         let mut tx = app.db.read().await?;
-        conversations::last_messages(&mut tx, person.conversation, LOOK_BACK).await?
+        let rows = conversations::last_messages(&mut tx, person.conversation, LOOK_BACK).await?;
+        (rows, conversations::find(&mut tx, person.conversation).await?)
     };
+    let with_a_person = row.is_some_and(|row| matches!(row.state.as_str(), "queued" | "human"));
     for row in rows.iter().rev().take_while(|row| row.sender != "visitor") {
+        // A number said to a person is an answer to the person.
+        if row.sender == "officer" {
+            return Ok(None);
+        }
         let body = MessageBody::from_column(row.body.as_deref());
         if !body.quick_replies.is_empty() {
+            if with_a_person && row.sender == "bot" {
+                return Ok(None);
+            }
             return Ok(number.checked_sub(1).and_then(|n| body.quick_replies.get(n)).map(|button| button.text.clone()));
         }
     }
     Ok(None)
+}
+
+/// The option behind an entry of a menu message: `SEQ.NUMBER`, as we had named it.
+///
+/// # Errors
+/// `Store`.
+pub(super) async fn chosen(app: &App, person: &Person, id: &str) -> Result<Option<String>, AppError> {
+    let Some((Ok(seq), Ok(number))) =
+        id.split_once('.').map(|(seq, number)| (seq.parse::<i64>(), number.parse::<usize>()))
+    else {
+        return Ok(None);
+    };
+    let rows = {
+        let mut tx = app.db.read().await?;
+        conversations::messages_after(&mut tx, person.conversation, seq.saturating_sub(1), 1).await?
+    };
+    let row = rows.into_iter().find(|row| row.seq == seq && row.sender != "visitor");
+    let body = MessageBody::from_column(row.as_ref().and_then(|row| row.body.as_deref()));
+    Ok(number.checked_sub(1).and_then(|n| body.quick_replies.get(n)).map(|button| button.text.clone()))
 }
 
 /// `2`, `２`, `2.`, `2、`; nothing else is a choice.

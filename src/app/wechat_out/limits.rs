@@ -12,6 +12,10 @@ use crate::{
     },
 };
 
+/// Messages after a tap, a scan or a new subscription, and how long they may be sent (公众号).
+const AFTER_A_TAP: i64 = 3;
+const TAP_WINDOW: SignedDuration = SignedDuration::from_mins(1);
+
 /// What the platform allows now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
@@ -25,6 +29,8 @@ pub struct Limits {
     pub waiting: i64,
     /// Whether the user has left the account.
     pub left_us: bool,
+    /// Only a tap lets the account write now, or lets it write more than the last message does.
+    pub tapped: bool,
 }
 
 impl Limits {
@@ -36,7 +42,21 @@ impl Limits {
             end.map_or(SignedDuration::ZERO, |end| end.duration_since(now).max(SignedDuration::ZERO))
         });
         let left = kind.allowance().map(|most| (most - user.sent_since_inbound).max(0));
-        Self { kind, window, left, waiting: 0, left_us: !user.subscribed }
+        let by_message = Self { kind, window, left, waiting: 0, left_us: !user.subscribed, tapped: false };
+        by_message.or_by_tap(user, now)
+    }
+
+    /// The better of both windows.
+    fn or_by_tap(self, user: &WechatUser, now: Timestamp) -> Self {
+        let tapped = user.tapped_at.filter(|_| self.kind == WechatKind::Oa);
+        let end = tapped.and_then(|at| Timestamp::from_millisecond(at).ok()?.checked_add(TAP_WINDOW).ok());
+        let window = end.map_or(SignedDuration::ZERO, |end| end.duration_since(now).max(SignedDuration::ZERO));
+        let left = (AFTER_A_TAP - user.sent_since_tap).max(0);
+        let now_left = if self.window.is_some_and(|window| window.is_zero()) { 0 } else { self.left.unwrap_or(0) };
+        if window.is_zero() || left <= now_left {
+            return self;
+        }
+        Self { window: Some(window), left: Some(left), tapped: true, ..self }
     }
 
     /// Why nothing may be sent now.
@@ -66,6 +86,10 @@ impl Limits {
         let (Some(window), left, waiting) = (self.window, self.left, self.waiting) else {
             return format!("{label}：随时可以发消息");
         };
+        if self.tapped {
+            let left = self.spare().unwrap_or(0);
+            return format!("对方刚点了菜单或扫了码，一分钟内还可发 {left} 条；对方发来消息后是 48 小时 5 条");
+        }
         if window.is_zero() {
             return "48 小时窗口已关闭，现在发的消息要等对方再来消息才会送达".to_owned();
         }
@@ -122,6 +146,8 @@ mod tests {
             conversation_id: String::new(),
             last_inbound_at: last,
             sent_since_inbound: sent,
+            tapped_at: None,
+            sent_since_tap: 0,
             subscribed,
             created_at: 0,
             changed_at: 0,
@@ -146,6 +172,23 @@ mod tests {
         check(&user("oa", None, 0, true), hour, Some(Held::Window), closed);
         check(&user("oa", Some(0), 0, false), hour, Some(Held::Window), "对方已取消关注公众号，消息发不出去");
         check(&user("work", None, 900, true), hour, None, "企业微信：随时可以发消息");
+    }
+
+    #[test]
+    fn a_tap_opens_three_messages_for_a_minute_and_no_more() {
+        let tapped = |last: Option<i64>, sent: i64, since_tap: i64, at_ms: i64| {
+            let user = WechatUser { tapped_at: Some(0), sent_since_tap: since_tap, ..user("oa", last, sent, true) };
+            let limits = Limits::of(WechatKind::Oa, &user, Timestamp::from_millisecond(at_ms).unwrap());
+            (limits.held(), limits.left, limits.tapped)
+        };
+        assert_eq!(tapped(None, 0, 0, 59_999), (None, Some(3), true));
+        assert_eq!(tapped(None, 0, 2, 59_999), (None, Some(1), true));
+        assert_eq!(tapped(None, 0, 3, 1_000).0, Some(Held::Window));
+        assert_eq!(tapped(None, 0, 0, 60_000).0, Some(Held::Window), "the minute is over");
+        assert_eq!(tapped(Some(0), 5, 0, 1_000), (None, Some(3), true), "used up, and opened again by the tap");
+        assert_eq!(tapped(Some(0), 1, 0, 1_000), (None, Some(4), false), "the message lets more");
+        let user = WechatUser { tapped_at: Some(0), ..user("kf", None, 0, true) };
+        assert_eq!(Limits::of(WechatKind::Kf, &user, Timestamp::UNIX_EPOCH).held(), Some(Held::Window));
     }
 
     #[test]

@@ -10,13 +10,18 @@ use crate::{
         events::{Scope, StaffEvent},
         notices::{self, Notice, NoticeKind, To, Told},
     },
-    domain::access::{Permission, Role},
-    ports::wechat::{Held, Verdict, WechatFailure},
+    domain::{
+        access::{Permission, Role},
+        ids::ConversationId,
+    },
+    ports::wechat::{Held, Verdict, WechatAccount, WechatFailure},
     store::{Tx, outbox, wechat_out as store},
 };
 
-/// Attempts after faults of the platform: the last one comes about four minutes after the first.
-const MOST_ATTEMPTS: i64 = 8;
+/// Attempts after faults of the platform: the last one comes about half a minute after the first.
+const MOST_ATTEMPTS: i64 = 5;
+/// Attempts while the platform asks for patience: the last one comes about half an hour after the first.
+const MOST_PATIENT: i64 = 8;
 /// Attempts when nobody knows what became of one: they must end while the platform still knows the doubles.
 const MOST_UNKNOWN: i64 = 5;
 /// Attempts while somebody has to mend the configuration: about two days.
@@ -24,10 +29,15 @@ const MOST_WAITING: i64 = 50;
 
 /// Open desks look at the conversation again.
 fn tell(app: &App, delivery: &Delivery) {
+    tell_desks(app, delivery.conversation);
+}
+
+/// Open desks look at the conversation again.
+pub(super) fn tell_desks(app: &App, conversation: ConversationId) {
     app.hub.tell_staff(StaffEvent {
         kind: "delivery",
         scope: Scope::Permission(Permission::Converse),
-        data: json!({"id": delivery.conversation.to_string()}).to_string(),
+        data: json!({"id": conversation.to_string()}).to_string(),
     });
 }
 
@@ -57,13 +67,23 @@ pub async fn delivered(app: &App, id: &str, delivery: Option<&Delivery>) -> Resu
     Ok(())
 }
 
+/// Notes the platform's number of a notice that it took.
+///
+/// # Errors
+/// `Store`.
+pub async fn noticed(app: &App, delivery: &Delivery, notice: &str) -> Result<(), AppError> {
+    let mut tx = app.db.write().await?;
+    store::set_notice(&mut tx, &delivery.row.id, notice).await?;
+    Ok(tx.commit().await?)
+}
+
 /// Holds a message until the user writes again.
 ///
 /// # Errors
 /// `Store`.
 pub async fn hold(app: &App, delivery: &Delivery, why: Held) -> Result<(), AppError> {
     let mut tx = app.db.write().await?;
-    let after = delivery.user.last_inbound_at.unwrap_or(0);
+    let after = delivery.user.last_action_at().unwrap_or(0);
     store::hold(&mut tx, &delivery.row.id, why.as_str(), why.words(), after).await?;
     if let (Held::Allowance, Some(most)) = (why, delivery.to.account.kind.allowance()) {
         store::used_up(&mut tx, &delivery.user, most).await?;
@@ -80,7 +100,7 @@ pub async fn hold(app: &App, delivery: &Delivery, why: Held) -> Result<(), AppEr
 pub async fn refused_notice(app: &App, delivery: &Delivery, failure: &WechatFailure) -> Result<(), AppError> {
     let now = app.now();
     let mut tx = app.db.write().await?;
-    let after = delivery.user.last_inbound_at.unwrap_or(0);
+    let after = delivery.user.last_action_at().unwrap_or(0);
     let words = format!("通知没有送达：{}；等对方再发消息后自动发出", failure.reason);
     store::hold(&mut tx, &delivery.row.id, Held::Window.as_str(), &words, after).await?;
     let told = if failure.alarm {
@@ -91,6 +111,33 @@ pub async fn refused_notice(app: &App, delivery: &Delivery, failure: &WechatFail
     tx.commit().await?;
     told.tell(app);
     tell(app, delivery);
+    Ok(())
+}
+
+/// Tells the administrators that an account of 微信客服 cannot be read, once a day.
+///
+/// # Errors
+/// `Store`.
+pub async fn alarm_reading(app: &App, account: &WechatAccount) -> Result<(), AppError> {
+    let now = app.now();
+    let text =
+        format!("微信客服“{}”的消息一直拉取不到，客户发来的消息暂时收不进来，请检查网络、密钥和可信 IP", account.name);
+    let day = app.content.load().schedule.civil(now).date();
+    let key = format!("wechat:kf-read:{}:{day}", account.name);
+    let to = [To::Everywhere(Role::Admin)];
+    let notice = Notice {
+        kind: NoticeKind::PushFailed,
+        to: &to,
+        text: &text,
+        case: None,
+        conversation: None,
+        key: &key,
+        by: None,
+    };
+    let mut tx = app.db.write().await?;
+    let told = notices::notify(&mut tx, app, &notice, now).await?;
+    tx.commit().await?;
+    told.tell(app);
     Ok(())
 }
 
@@ -127,7 +174,7 @@ async fn alarm(
 fn next_attempt(failure: &WechatFailure, drops_doubles: bool, attempts: i64, now: Timestamp) -> Option<Timestamp> {
     let (most, first_s, longest_s) = match failure.verdict {
         Verdict::Retry => (MOST_ATTEMPTS, 2, 600),
-        Verdict::NextMinute => (MOST_ATTEMPTS, 60, 600),
+        Verdict::NextMinute => (MOST_PATIENT, 60, 600),
         Verdict::Operator => (MOST_WAITING, 60, 3_600),
         Verdict::Unknown if drops_doubles => (MOST_UNKNOWN, 2, 60),
         Verdict::Unknown | Verdict::GiveUp | Verdict::Hold(_) => return None,

@@ -211,7 +211,9 @@ fn read(fields: &Fields) -> Result<Push, Refusal> {
         None => What::Other { name: kind.as_str().to_owned(), key: String::new() },
     };
     push.what = match kind {
-        "text" => What::Text { content: or_empty("Content") },
+        "text" => {
+            What::Text { content: or_empty("Content"), menu_id: text("bizmsgmenuid").filter(|id| !id.is_empty()) }
+        }
         "image" => media(MediaKind::Image, None),
         "voice" => media(MediaKind::Voice, text("Recognition").filter(|words| !words.trim().is_empty())),
         "video" | "shortvideo" => media(MediaKind::Video, None),
@@ -242,9 +244,18 @@ fn event(fields: &Fields) -> What {
         "scan" => What::Scan { scene: key },
         "click" => What::Click { key },
         "enter_agent" => What::Enter,
+        "subscribe_msg_sent_event" => sent_notice(fields),
+        "templatesendjobfinish" => What::NoticeEnded { notice: text("MsgID"), status: text("Status") },
         "kf_msg_or_event" => What::KfMessages { token: text("Token"), open_kfid: text("OpenKfId") },
         _ => What::Other { key: if key.is_empty() { text("MsgID") } else { key }, name },
     }
+}
+
+/// How a subscription notice ended: one entry, or the first of several.
+fn sent_notice(fields: &Fields) -> What {
+    let entry = fields.nested("SubscribeMsgSentEvent").and_then(|event| event.nested("List"));
+    let text = |name: &str| entry.and_then(|entry| entry.text(name)).unwrap_or_default().to_owned();
+    What::NoticeEnded { notice: text("MsgID"), status: text("ErrorCode") }
 }
 
 #[cfg(test)]
@@ -311,7 +322,7 @@ mod tests {
     fn beside_the_encrypted_part_nothing_counts() {
         let (query, body) = sealed(&text_xml("a"), "wx1");
         let opened = receiver(Mode::Auto).open(&query, body.as_bytes()).unwrap();
-        assert_eq!(opened.push.what, What::Text { content: "a".into() });
+        assert_eq!(opened.push.what, What::Text { content: "a".into(), menu_id: None });
     }
 
     #[test]
@@ -379,8 +390,14 @@ mod tests {
         assert_eq!(event("CLICK", "<EventKey>K</EventKey>"), What::Click { key: "K".into() });
         assert_eq!(event("unsubscribe", ""), What::Unsubscribe);
         assert_eq!(
-            event("TEMPLATESENDJOBFINISH", "<MsgID>9</MsgID>"),
-            What::Other { name: "TEMPLATESENDJOBFINISH".into(), key: "9".into() }
+            event("TEMPLATESENDJOBFINISH", "<MsgID>9</MsgID><Status>failed:user block</Status>"),
+            What::NoticeEnded { notice: "9".into(), status: "failed:user block".into() }
+        );
+        let sent = "<SubscribeMsgSentEvent><List><TemplateId>t</TemplateId><MsgID>8</MsgID><ErrorCode>43101</ErrorCode>\
+             <ErrorStatus>user refuse</ErrorStatus></List></SubscribeMsgSentEvent>";
+        assert_eq!(
+            event("subscribe_msg_sent_event", sent),
+            What::NoticeEnded { notice: "8".into(), status: "43101".into() }
         );
         assert_eq!(
             what(&xml("<MsgType>voice</MsgType><MediaId>m</MediaId><Recognition>您好</Recognition>")),

@@ -46,7 +46,18 @@ impl Step<'_> {
             &[("text", &text, true), ("signer", &signer, true), ("note", note.unwrap_or_default(), false)],
         );
         self.tell_enterprise("reply_released");
+        self.ask_to_confirm();
         Ok(())
+    }
+
+    /// The answer is there: the enterprise is asked whether it helps, and told until when.
+    pub(super) fn ask_to_confirm(&mut self) {
+        let due = self.case.clock(ClockKey::K8).and_then(|clock| clock.due_at);
+        let until = due.map_or_else(String::new, |due| format!("在{}前", self.words(Some(due))));
+        let number = self.case.display_number();
+        let text =
+            format!("【{number}】请您{until}确认问题是否解决：回复“已解决”或“没有解决”，也可以直接评价“满意”“不满意”");
+        self.tell(super::model::Recipient::Enterprise, "please_confirm", text);
     }
 
     fn start_confirm_window(&mut self) -> Guard {
@@ -313,6 +324,7 @@ impl Step<'_> {
             &[("text", &text, true), ("reached", if reached { "已达成" } else { "未达成" }, true)],
         );
         self.tell_enterprise("milestone_reported");
+        self.ask_to_confirm();
         Ok(())
     }
 

@@ -311,6 +311,7 @@ impl Step<'_> {
         }
         self.record(EventKind::AnsweredOnSpot, &[("text", &text, true), ("source", &source, true)]);
         self.tell_enterprise("answered_on_spot");
+        self.ask_to_confirm();
         Ok(())
     }
 

@@ -162,6 +162,8 @@ impl Turn<'_> {
             | InputKind::QuickReply(_)
             | InputKind::FormSubmit { .. }
             | InputKind::Attachment { .. }
+            | InputKind::Place { .. }
+            | InputKind::Unreadable { .. }
             | InputKind::Handoff
             | InputKind::Feedback { .. }
             | InputKind::Proposed { .. }

@@ -1,7 +1,7 @@
 //! Orders to the bot: one-word commands, commands inside a sentence, the four entries, marks on an answer, progress.
 
 use super::{
-    Awaiting, Effect, HandoffReason, LastAnswer, MessageKind, Reading, Reply,
+    Awaiting, Effect, HandoffReason, LastAnswer, MessageKind, Reading, Reply, case_words,
     draft::AnsweredBefore,
     ladder::Turn,
     words::{self, Own},
@@ -145,9 +145,9 @@ impl Turn<'_> {
     pub(super) fn rate(&mut self) {
         self.step("command");
         let text = if self.state.cases.is_empty() {
-            "谢谢您愿意评价。这次的答复对您有帮助吗？办件的评价请在“查进度”页面凭编号和查询码提交。"
+            "谢谢您愿意评价。这次的答复对您有帮助吗？要评价办件，请发来“评价”和编号、查询码。"
         } else {
-            "办件答复后，您可以在“查进度”页面凭编号和查询码确认是否解决并评价。对机器人刚才的答复，您觉得："
+            "办件答复后，在这里回复“已解决”“没有解决”或“满意”“不满意”，就可以确认和评价。对机器人刚才的答复，您觉得："
         };
         self.say(Reply::say(text).with_buttons(["解决了", "没解决", "查进度"]));
     }
@@ -329,14 +329,16 @@ impl Turn<'_> {
                 format!("{}（{}）：{}{holder}{due}", c.number, c.title, c.status_label)
             })
             .collect();
-        let rate = cases.iter().any(|c| c.awaits_rating);
+        let confirm = cases.iter().any(|c| c.may_confirm);
+        let buttons = case_words::progress_buttons(&cases);
         let mut reply = Reply {
             kind: MessageKind::Card,
             card: Some(super::Card::Progress { cases }),
+            quick_replies: buttons,
             ..Reply::say(lines.join("\n"))
         };
-        if rate {
-            reply.text.push_str("\n答复已送达，请在“查进度”页面确认是否解决并评价。");
+        if confirm {
+            reply.text.push_str("\n答复已送达，请确认是否解决并评价。");
         }
         self.say(reply.with_buttons(["转人工"]));
     }

@@ -221,6 +221,10 @@ pub struct ProgressView {
     pub due_text: Option<String>,
     /// Latest public events, newest first.
     pub latest: Vec<String>,
-    /// Whether the reply waits for confirmation or rating.
-    pub awaits_rating: bool,
+    /// Whether it is still being handled.
+    pub is_open: bool,
+    /// Whether the enterprise may say now if it is solved.
+    pub may_confirm: bool,
+    /// Whether the enterprise may rate it now.
+    pub may_rate: bool,
 }

@@ -65,8 +65,16 @@ impl<'a> Turn<'a> {
             return self.finish();
         }
         match self.state.mode {
-            ConversationState::Human => self.beside_a_person(input),
-            ConversationState::Queued => self.in_the_queue(input),
+            ConversationState::Human | ConversationState::Queued => {
+                if self.case_button(input) {
+                    return self.finish();
+                }
+                if self.state.mode == ConversationState::Human {
+                    self.beside_a_person(input);
+                } else {
+                    self.in_the_queue(input);
+                }
+            }
             ConversationState::Closed => {
                 self.open_again();
                 self.with_the_bot(input);
@@ -165,6 +173,9 @@ impl<'a> Turn<'a> {
         if let InputKind::Attachment { id, .. } = &input.kind {
             self.state.attachments.push(id.clone());
         }
+        if let InputKind::Place { words } = &input.kind {
+            self.state.facts.place = Some(words.clone());
+        }
         let Some(words) = input.words() else { return };
         if words::is_secret(words) {
             self.purge();
@@ -196,6 +207,8 @@ impl<'a> Turn<'a> {
                 return;
             }
             InputKind::Attachment { .. }
+            | InputKind::Place { .. }
+            | InputKind::Unreadable { .. }
             | InputKind::FormSubmit { .. }
             | InputKind::Feedback { .. }
             | InputKind::ModelAnswered { .. }
@@ -288,6 +301,11 @@ impl<'a> Turn<'a> {
             InputKind::Text(words) | InputKind::QuickReply(words) => self.words(words),
             InputKind::FormSubmit { fields, matters, confirm } => self.form_card(fields, matters, *confirm),
             InputKind::Attachment { id, name, image } => self.attachment(id, name, *image),
+            InputKind::Place { words } => self.place(words),
+            InputKind::Unreadable { excuse } => {
+                self.step("clarify");
+                self.say(Reply::say(*excuse).with_buttons(["转人工"]));
+            }
             InputKind::Handoff => self.human(HandoffReason::Asked),
             InputKind::Feedback { helpful } => {
                 if *helpful {
@@ -319,6 +337,22 @@ impl<'a> Turn<'a> {
         self.say(Reply::say(text).with_buttons(["转人工"]));
     }
 
+    /// A place on the map is where the matter is, told already or told next.
+    fn place(&mut self, words: &str) {
+        self.step("form");
+        self.state.facts.place = Some(words.to_owned());
+        if let Some(form) = self.state.form.as_mut() {
+            let facts = super::Facts { place: Some(words.to_owned()), ..super::Facts::default() };
+            form.take_facts(&facts, true);
+            self.show_form(&format!("已记下地点：{words}。"));
+            return;
+        }
+        if self.state.awaiting == Awaiting::Nothing {
+            self.state.awaiting = Awaiting::Matter { hint: None };
+        }
+        self.say(Reply::say(format!("已记下地点：{words}。请用一两句话说说那里是什么事。")).with_buttons(["转人工"]));
+    }
+
     pub(super) fn words(&mut self, words: &str) {
         if words.trim().is_empty() {
             self.step("clarify");
@@ -329,6 +363,9 @@ impl<'a> Turn<'a> {
         if words::is_secret(words) {
             self.purge();
             self.say_secret();
+            return;
+        }
+        if self.case_words(words) {
             return;
         }
         let own = words::own(words);

@@ -94,6 +94,16 @@ pub enum InputKind {
         /// Whether it is an image.
         image: bool,
     },
+    /// A place on the map, in words.
+    Place {
+        /// Its address, or its coordinates.
+        words: String,
+    },
+    /// Something that nobody can read here: a file that could not be had, a sticker.
+    Unreadable {
+        /// What the bot says to it.
+        excuse: &'static str,
+    },
     /// The button 转人工.
     Handoff,
     /// A mark on the last answer: solved or not.
@@ -164,6 +174,8 @@ impl Input {
             InputKind::Text(text) | InputKind::QuickReply(text) => Some(text),
             InputKind::FormSubmit { .. }
             | InputKind::Attachment { .. }
+            | InputKind::Place { .. }
+            | InputKind::Unreadable { .. }
             | InputKind::Handoff
             | InputKind::Feedback { .. }
             | InputKind::ModelAnswered { .. }
@@ -181,6 +193,8 @@ impl Input {
             | InputKind::QuickReply(_)
             | InputKind::FormSubmit { .. }
             | InputKind::Attachment { .. }
+            | InputKind::Place { .. }
+            | InputKind::Unreadable { .. }
             | InputKind::Handoff
             | InputKind::Feedback { .. }
             | InputKind::Proposed { .. }
@@ -375,6 +389,23 @@ pub struct FormCardField {
     pub source: Option<FieldSource>,
 }
 
+/// What an enterprise does to its own case by words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CaseAct {
+    /// 催办 (T49).
+    Urge,
+    /// 确认解决, or not (T30, T31).
+    Confirm {
+        /// Whether it is solved.
+        solved: bool,
+    },
+    /// 评价 (T30, T31).
+    Rate {
+        /// 5 best to 1 worst.
+        grade: u8,
+    },
+}
+
 /// Something the application must do, inside the transaction that stores the turn.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Effect {
@@ -397,6 +428,15 @@ pub enum Effect {
         text: String,
         /// Files to add.
         attachments: Vec<String>,
+    },
+    /// Do what the enterprise wants with its own case; then call [`super::acted`].
+    OnCase {
+        /// Its number as shown.
+        number: String,
+        /// What.
+        act: CaseAct,
+        /// What was said besides.
+        words: Option<String>,
     },
     /// A commitment made in a reply: becomes a dated task (invariant 12).
     Promise {

@@ -12,6 +12,7 @@
 
 mod answering;
 mod asking;
+mod case_words;
 mod commands;
 mod demand;
 pub mod draft;
@@ -35,6 +36,8 @@ mod words;
 use std::fmt::Write as _;
 
 pub use asking::{GENERATED_LABEL, tells_of_conduct};
+pub use asking::GENERATED_LABEL;
+pub use case_words::{acted, confirm_buttons};
 pub use draft::{
     Amount, AnsweredBefore, CaseDraft, Contact, Evidence, FieldChange, FiledCase, KnownCase, ProgressView,
     RouteProposal, TopicScore,
@@ -42,7 +45,7 @@ pub use draft::{
 pub use form::{CaseForm, FieldKey, FieldSource, FieldValue, FormMatter};
 pub use knowledge::{AnswerText, Knowledge, Reading, ReadingMatter, Suggestion, TopicInfo, Undecided};
 pub use message::{
-    Card, Citation, ConversationState, DecisionRecord, Effect, FormCard, FormCardField, FormCardMatter,
+    Card, CaseAct, Citation, ConversationState, DecisionRecord, Effect, FormCard, FormCardField, FormCardMatter,
     GeneratedAnswer, HandoffReason, Input, InputKind, MatterEdit, MessageKind, QuickReply, Reply, Sender, TurnEnv,
     TurnOutcome,
 };
@@ -154,6 +157,8 @@ pub fn needs(state: &DialogueState, input: &Input) -> Needs {
             matches!(words::own(words), Some(words::Own::Submit | words::Own::FileAnother))
         }
         InputKind::Attachment { .. }
+        | InputKind::Place { .. }
+        | InputKind::Unreadable { .. }
         | InputKind::Handoff
         | InputKind::Feedback { .. }
         | InputKind::ModelAnswered { .. }
@@ -169,6 +174,8 @@ pub fn needs(state: &DialogueState, input: &Input) -> Needs {
             InputKind::Text(_)
             | InputKind::QuickReply(_)
             | InputKind::Attachment { .. }
+            | InputKind::Place { .. }
+            | InputKind::Unreadable { .. }
             | InputKind::Handoff
             | InputKind::Feedback { .. }
             | InputKind::ModelAnswered { .. }
@@ -183,6 +190,10 @@ pub fn needs(state: &DialogueState, input: &Input) -> Needs {
             phone: value(FieldKey::ContactPhone),
         });
     }
+    if let Some(query) = case_words::wanted(state, words) {
+        needs.progress.push(query);
+        return needs;
+    }
     for (number, code) in progress_numbers(words) {
         needs.progress.push(ProgressQuery::Number { number, code });
     }
@@ -194,7 +205,7 @@ pub fn needs(state: &DialogueState, input: &Input) -> Needs {
     }
     if needs.progress.is_empty()
         && !state.cases.is_empty()
-        && ["进度", "到哪", "办得怎", "怎么样了", "结果", "处理了吗", "办好了吗", "办完了吗", "催", "查"]
+        && ["进度", "到哪", "办得怎", "怎么样了", "结果", "处理了吗", "办好了吗", "办完了吗", "催", "查", "评价"]
             .iter()
             .any(|w| words.contains(w))
     {

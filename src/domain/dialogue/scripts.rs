@@ -560,7 +560,9 @@ fn progress_needs_number_and_code() {
         due_at: None,
         due_text: Some("还剩 3 个工作日".into()),
         latest: vec![],
-        awaits_rating: false,
+        is_open: true,
+        may_confirm: false,
+        may_rate: false,
     }];
     talk.expect("ZT20261125-0001X 483920", &["办理中", "工信局", "还剩 3 个工作日"]);
     // Number and code in two messages, and a second try with the code alone.
@@ -742,6 +744,8 @@ mod laws {
                 InputKind::Handoff,
                 InputKind::Feedback { helpful: false },
                 InputKind::Attachment { id: "a".into(), name: "合同.pdf".into(), image: false },
+                InputKind::Place { words: "24.5,117.6".into() },
+                InputKind::Unreadable { excuse: "看不到内容" },
                 InputKind::FormSubmit { fields: vec![], matters: vec![], confirm: true },
             ] {
                 talk.send(&Input { kind });

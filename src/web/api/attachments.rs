@@ -33,7 +33,7 @@ pub fn routes() -> Vec<Route> {
 ///
 /// # Errors
 /// `Internal` when a stored name does not fit a header.
-pub(super) fn send(file: Download) -> Result<Response, WebError> {
+pub(in crate::web) fn send(file: Download) -> Result<Response, WebError> {
     let mut response = HttpBody::from_stream(ReaderStream::new(file.file)).into_response();
     let headers = response.headers_mut();
     let text = |value: &str| {

@@ -300,7 +300,7 @@ pub async fn upload(
 ) -> Result<Response, WebError> {
     count_message(&app, &visitor, &client)?;
     app.limits.uploads.take(visitor.conversation, app.now()).map_err(refuse("upload_too_many"))?;
-    let (client_id, attachment) = file_form(&app, visitor.conversation, &mut form).await?;
+    let (client_id, attachment) = file_form(&app, visitor.conversation, false, &mut form).await?;
     let image = attachment.mime.starts_with("image/");
     let answer = app
         .exchange
@@ -327,10 +327,12 @@ pub async fn upload(
     Ok((StatusCode::CREATED, Json(answer)).into_response())
 }
 
-/// A form with a file and the sender's own id, each once and nothing else; the file is stored.
+/// A form with a file and the sender's own id, each once and nothing else; the file is stored. Speech and videos only
+/// where `recordings` says so.
 pub(super) async fn file_form(
     app: &App,
     conversation: ConversationId,
+    recordings: bool,
     form: &mut Multipart,
 ) -> Result<(Option<String>, FileInfo), WebError> {
     let mut client_id = None;
@@ -344,7 +346,7 @@ pub(super) async fn file_form(
                 exchange::check_client_id(&text)?;
                 client_id = Some(text);
             }
-            Some("file") if file.is_none() => file = Some(receive(app, conversation, part).await?),
+            Some("file") if file.is_none() => file = Some(receive(app, conversation, recordings, part).await?),
             Some(_) | None => {
                 return Err(WebError(AppError::invalid(
                     "invalid_fields",
@@ -357,9 +359,17 @@ pub(super) async fn file_form(
     Ok((client_id, file))
 }
 
-async fn receive(app: &App, conversation: ConversationId, mut part: Field<'_>) -> Result<FileInfo, WebError> {
+async fn receive(
+    app: &App,
+    conversation: ConversationId,
+    recordings: bool,
+    mut part: Field<'_>,
+) -> Result<FileInfo, WebError> {
     let name = part.file_name().unwrap_or_default().to_owned();
     let mut upload = attachments::Upload::begin(app, conversation).await?;
+    if recordings {
+        upload = upload.with_recordings();
+    }
     while let Some(bytes) = part.chunk().await.map_err(|error| broken_form(&error))? {
         upload.write(&bytes).await?;
     }

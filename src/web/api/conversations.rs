@@ -343,7 +343,7 @@ pub(crate) async fn send_file(
     mut form: Multipart,
 ) -> Result<Response, WebError> {
     conversations::may_write(&app, &officer, id).await?;
-    let (client_id, file) = file_form(&app, id, &mut form).await?;
+    let (client_id, file) = file_form(&app, id, true, &mut form).await?;
     let client_id = client_id.ok_or_else(|| AppError::field("/client_id", "请提供 client_id"))?;
     let sent = conversations::send_file(&app, &officer, id, &client_id, &file).await?;
     Ok(sent_answer(&app, sent))

@@ -182,6 +182,7 @@ pub(super) fn rows() -> Vec<Row> {
         row("GET /wechat/oa/{name}/oauth", "/wechat/oa/main/oauth").signed(),
         row("GET /wechat/oa/{name}/oauth/callback", "/wechat/oa/main/oauth/callback?code=c&state=s").signed(),
         row("GET /m/{token}", "/m/nobody").signed(),
+        row("GET /m/{token}/file", "/m/nobody/file").signed(),
         row("GET /readyz", "/readyz").public(),
         row("GET /metrics", "/metrics").through("admin auditor"),
         row("GET /login", "/login").public(),

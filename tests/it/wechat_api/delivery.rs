@@ -121,6 +121,7 @@ impl Stage {
             account: WechatAccount { kind: self.kind, name: "main".into() },
             openid: "u1".into(),
             carried_until: Some(Instant::now() + Duration::from_mins(1)),
+            tap: false,
         };
         let sent = Sent {
             conversation: self.conversation,
@@ -438,9 +439,9 @@ async fn the_user_sees_that_an_officer_types() {
     assert_eq!(stage.platform.calls(TYPING).len(), 2, "only the officer who has the conversation");
 }
 
-const NOTICE: &str = "/cgi-bin/message/template/send";
+pub(super) const NOTICE: &str = "/cgi-bin/message/template/send";
 
-async fn with_templates() -> Stage {
+pub(super) async fn with_templates() -> Stage {
     Stage::with(WechatKind::Oa, |config| {
         config.server.public_url = Some("https://zt.example.gov.cn".into());
         let fields = [("character_string1", "{number}"), ("thing2", "{text}")];
@@ -450,13 +451,14 @@ async fn with_templates() -> Stage {
             fields: fields.map(|(field, words)| (field.to_owned(), words.to_owned())).into(),
         };
         let oa = config.wechat.oa.get_mut("main").expect("the account");
+        oa.token = "pamtest".to_owned().into();
         oa.notices.insert("accepted".into(), notice);
     })
     .await
 }
 
 /// Files a case out of the conversation; returns its number.
-async fn file_case(stage: &Stage) -> String {
+pub(super) async fn file_case(stage: &Stage) -> String {
     let fields = json!({
         "enterprise": "测试电子有限公司", "contact_name": "李经理", "contact_phone": "13800138000",
         "place": "县城", "demand": "请尽快修好园区路灯",
@@ -467,7 +469,7 @@ async fn file_case(stage: &Stage) -> String {
     filed["cases"][0]["number"].as_str().unwrap_or_else(|| panic!("{filed}")).to_owned()
 }
 
-async fn accept(stage: &Stage, number: &str) {
+pub(super) async fn accept(stage: &Stage, number: &str) {
     let path = format!("/api/cases/{number}/actions/accept");
     stage.app.post(&path, &stage.officer, json!({})).await.expect(200);
 }
@@ -535,6 +537,11 @@ async fn a_picture_of_an_officer_is_uploaded_and_sent_and_a_document_is_announce
     stage.app.upload_to(&path, &stage.officer, Some("f2"), "清单.pdf", pdf).await.expect(200);
     stage.run().await;
     assert!(stage.texts().last().expect("words").contains("《清单.pdf》"), "{:?}", stage.texts());
+    stage.app.upload_to(&path, &stage.officer, Some("f4"), "说明.amr", b"#!AMR\n\x3c\x91").await.expect(200);
+    stage.run().await;
+    let sent = stage.platform.delivered().pop().expect("a message").1;
+    assert_eq!((&sent["msgtype"], &sent["voice"]["media_id"]), (&json!("voice"), &json!("MEDIA")));
+    assert_eq!(stage.platform.calls("/cgi-bin/media/upload").last().expect("a call").query["type"], "voice");
     let other = stage.app.officer("other", &[(Role::FrontDesk, "")]).await;
     stage.app.upload_to(&path, &other, Some("f3"), "现场.png", png).await.expect(409);
     stage.app.upload_to(&path, &stage.officer, None, "现场.png", png).await.expect(422);

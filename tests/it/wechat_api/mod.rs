@@ -3,4 +3,5 @@
 mod client;
 mod delivery;
 mod kill;
+mod notices;
 pub(crate) mod platform;

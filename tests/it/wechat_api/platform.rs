@@ -133,7 +133,11 @@ impl Platform {
     pub(crate) fn texts(&self, user: &str) -> Vec<String> {
         let delivered = self.delivered();
         let own = delivered.iter().filter(|(to, _)| to == user);
-        own.filter_map(|(_, body)| body["text"]["content"].as_str()).map(str::to_owned).collect()
+        let words = |body: &Value| {
+            let words = body["text"]["content"].as_str().or(body["msgmenu"]["head_content"].as_str());
+            words.map(str::to_owned)
+        };
+        own.filter_map(|(_, body)| words(body)).collect()
     }
 }
 

@@ -14,10 +14,26 @@ const DOUBLE_WITHIN_S: u64 = 120;
 
 /// Path and body of a message; `None` when this kind of account has no such message.
 pub(super) fn write(access: &Access, user: &str, piece: &Piece, once: &str) -> Option<(&'static str, Value)> {
-    match access.account.kind {
-        WechatKind::Oa => official(user, piece, once),
-        WechatKind::Work => member(access, user, piece).map(|body| ("/cgi-bin/message/send", body)),
-        WechatKind::Kf => customer(access, user, piece, once).map(|body| ("/cgi-bin/kf/send_msg", body)),
+    let (path, mut body) = match access.account.kind {
+        WechatKind::Oa => official(user, piece, once)?,
+        WechatKind::Work => member(access, user, piece).map(|body| ("/cgi-bin/message/send", body))?,
+        WechatKind::Kf => customer(access, user, piece, once).map(|body| ("/cgi-bin/kf/send_msg", body))?,
+    };
+    tidy(&mut body);
+    Some((path, body))
+}
+
+/// Takes out control characters: JSON can only write them as `\u001b`, which the platform refuses (40033).
+fn tidy(value: &mut Value) {
+    match value {
+        Value::String(text) => {
+            if text.contains(|c: char| c.is_control() && c != '\n' && c != '\t') {
+                text.retain(|c| !c.is_control() || c == '\n' || c == '\t');
+            }
+        }
+        Value::Array(list) => list.iter_mut().for_each(tidy),
+        Value::Object(fields) => fields.values_mut().for_each(tidy),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
 
@@ -206,6 +222,16 @@ mod tests {
         let file = Piece::Media(MediaKind::File, "id".into());
         assert!(write(&access(WechatKind::Oa), "o1", &file, "m").is_none());
         assert!(write(&access(WechatKind::Work), "o1", &file, "m").is_some());
+    }
+
+    #[test]
+    fn what_json_can_only_escape_is_left_out() {
+        let piece = Piece::Text("甲\u{1b}[1m乙\r\n丙\u{7f}\u{85}".into());
+        for kind in [WechatKind::Oa, WechatKind::Work, WechatKind::Kf] {
+            let body = write(&access(kind), "o1", &piece, "m").unwrap().1;
+            assert_eq!(body["text"]["content"], "甲[1m乙\n丙");
+            assert!(!body.to_string().contains("\\u"), "{body}");
+        }
     }
 
     #[test]

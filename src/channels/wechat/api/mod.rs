@@ -159,6 +159,25 @@ impl WechatClient {
         })
     }
 
+    async fn post_message(&self, to: &WechatAddress, piece: &Piece, once: &str) -> Result<Value, WechatFailure> {
+        let slot = self.slot(&to.account)?;
+        let (path, body) = message::write(&slot.access, &to.user, piece, once)
+            .ok_or_else(|| failure(Verdict::GiveUp, false, "这类账号不能发这种消息"))?;
+        let answer = self.call(slot, &Call::post(path, body)).await.map_err(|failure| of_rate(slot, failure))?;
+        // 企业微信 answers errcode 0 and lists whom it did not reach, in lower case.
+        let lists = |key: &str| {
+            let users = answer[key].as_str().unwrap_or_default();
+            users.split('|').any(|user| user.eq_ignore_ascii_case(&to.user))
+        };
+        if lists("invaliduser") {
+            return Err(failure(Verdict::GiveUp, false, "接收人不在应用的可见范围内"));
+        }
+        if lists("unlicenseduser") {
+            return Err(failure(Verdict::GiveUp, true, "接收人没有企业微信接口许可"));
+        }
+        Ok(answer)
+    }
+
     async fn fetch_token(&self, slot: &Slot) -> Result<Fresh, WechatFailure> {
         let secret = slot.access.secret.expose_secret();
         let call = match slot.access.account.kind {
@@ -220,6 +239,15 @@ impl WechatClient {
         read_json(&self.call_raw(slot, call).await?)
     }
 
+    /// A video lies at another host of the platform; its address needs no token and gets none.
+    async fn fetch_video(&self, url: reqwest::Url) -> Result<WechatMedia, WechatFailure> {
+        let request = self.http.get(url).timeout(self.patience.file);
+        let answer = request.send().await.map_err(|error| of_transport(&error))?;
+        let raw = read_answer(answer, LARGEST_FILE).await?;
+        let mime = raw.mime.split(';').next().unwrap_or_default().trim().to_owned();
+        Ok(WechatMedia { name: None, mime, bytes: raw.bytes })
+    }
+
     async fn transfer(&self, slot: &Slot, call: &Call<'_>, token: Option<&str>) -> Result<Raw, WechatFailure> {
         let mut url = reqwest::Url::parse(&format!("{}{}", slot.base, call.path))
             .map_err(|_| failure(Verdict::GiveUp, true, "api_base 不是网址"))?;
@@ -244,26 +272,52 @@ impl WechatClient {
                 .header("content-type", format!("multipart/form-data; boundary={boundary}"))
                 .body(bytes.clone()),
         };
-        let mut answer = request.timeout(patience).send().await.map_err(|error| of_transport(&error))?;
-        let status = answer.status().as_u16();
-        match status {
-            200 => {}
-            // The platform's gate gave up waiting for what stands behind it.
-            504 => return Err(failure(Verdict::Unknown, false, "平台网关超时（HTTP 504）")),
-            429 | 500.. => return Err(failure(Verdict::Retry, false, format!("平台故障（HTTP {status}）"))),
-            _ => return Err(failure(Verdict::GiveUp, true, format!("平台回应 HTTP {status}"))),
-        }
-        let header = |name: &str| answer.headers().get(name).and_then(|v| v.to_str().ok()).map(str::to_owned);
-        let (mime, disposition) = (header("content-type").unwrap_or_default(), header("content-disposition"));
-        let mut bytes = Vec::new();
-        while let Some(part) = answer.chunk().await.map_err(|error| of_transport(&error))? {
-            if bytes.len() + part.len() > call.most {
-                return Err(failure(Verdict::GiveUp, false, "平台的回应过大"));
-            }
-            bytes.extend_from_slice(&part);
-        }
-        Ok(Raw { mime, disposition, bytes })
+        let answer = request.timeout(patience).send().await.map_err(|error| of_transport(&error))?;
+        read_answer(answer, call.most).await
     }
+}
+
+/// An answer, read up to so many bytes.
+async fn read_answer(mut answer: reqwest::Response, most: usize) -> Result<Raw, WechatFailure> {
+    let status = answer.status().as_u16();
+    match status {
+        200 => {}
+        // The platform's gate gave up waiting for what stands behind it.
+        504 => return Err(failure(Verdict::Unknown, false, "平台网关超时（HTTP 504）")),
+        429 | 500.. => return Err(failure(Verdict::Retry, false, format!("平台故障（HTTP {status}）"))),
+        _ => return Err(failure(Verdict::GiveUp, true, format!("平台回应 HTTP {status}"))),
+    }
+    let header = |name: &str| answer.headers().get(name).and_then(|v| v.to_str().ok()).map(str::to_owned);
+    let (mime, disposition) = (header("content-type").unwrap_or_default(), header("content-disposition"));
+    let mut bytes = Vec::new();
+    while let Some(part) = answer.chunk().await.map_err(|error| of_transport(&error))? {
+        if bytes.len() + part.len() > most {
+            return Err(failure(Verdict::GiveUp, false, "平台的回应过大"));
+        }
+        bytes.extend_from_slice(&part);
+    }
+    Ok(Raw { mime, disposition, bytes })
+}
+
+/// The address of a video, if it lies at a host of the platform: what a user sends must not make us call anybody else.
+fn video_address(base: &str, url: &str) -> Option<reqwest::Url> {
+    const HOSTS: [&str; 4] = [".qq.com", ".qpic.cn", ".qcloud.com", ".myqcloud.com"];
+    let url = reqwest::Url::parse(url).ok()?;
+    let own = reqwest::Url::parse(base).ok()?;
+    let of_the_platform = url.domain().is_some_and(|host| HOSTS.iter().any(|end| host.ends_with(end)))
+        && matches!((url.scheme(), url.port()), ("http" | "https", None));
+    // The host that the operator has put in the place of the platform's.
+    let at_its_base = url.origin() == own.origin();
+    (of_the_platform || at_its_base).then_some(url)
+}
+
+/// 45009 is the quota of the day for 公众号, and a rate for 企业微信 and 微信客服.
+fn of_rate(slot: &Slot, failure: WechatFailure) -> WechatFailure {
+    if failure.code != Some(45009) || slot.access.account.kind == WechatKind::Oa {
+        return failure;
+    }
+    let reason = "接口调用太频繁（errcode 45009）".to_owned();
+    WechatFailure { verdict: Verdict::NextMinute, alarm: false, reason, ..failure }
 }
 
 /// A connection that was never made has sent nothing; of any other break nobody knows.
@@ -309,15 +363,17 @@ impl WechatApi for WechatClient {
     }
 
     async fn send(&self, to: &WechatAddress, piece: &Piece, once: &str) -> Result<(), WechatFailure> {
-        let slot = self.slot(&to.account)?;
-        let (path, body) = message::write(&slot.access, &to.user, piece, once)
-            .ok_or_else(|| failure(Verdict::GiveUp, false, "这类账号不能发这种消息"))?;
-        let answer = self.call(slot, &Call::post(path, body)).await?;
-        // 企业微信 answers errcode 0 and lists whom it did not reach.
-        if answer["invaliduser"].as_str().is_some_and(|users| users.split('|').any(|user| user == to.user)) {
-            return Err(failure(Verdict::GiveUp, false, "接收人不在应用的可见范围内"));
-        }
-        Ok(())
+        self.post_message(to, piece, once).await.map(|_| ())
+    }
+
+    async fn notify(&self, to: &WechatAddress, notice: &Piece, once: &str) -> Result<Option<String>, WechatFailure> {
+        let answer = self.post_message(to, notice, once).await?;
+        // A number here, a text in the event that tells how it ended.
+        Ok(match &answer["msgid"] {
+            Value::Number(number) => Some(number.to_string()),
+            Value::String(text) if !text.is_empty() => Some(text.clone()),
+            Value::Null | Value::Bool(_) | Value::String(_) | Value::Array(_) | Value::Object(_) => None,
+        })
     }
 
     fn drops_doubles(&self, account: &WechatAccount, piece: &Piece) -> bool {
@@ -380,8 +436,11 @@ impl WechatApi for WechatClient {
         };
         let raw = self.call_raw(self.slot(account)?, &call).await?;
         if raw.mime.contains("json") || raw.mime.starts_with("text/plain") {
-            // A video comes as an address at another host, which is not followed.
-            return Err(failure(Verdict::GiveUp, false, "平台没有直接给出文件"));
+            let answer = read_json(&raw)?;
+            let slot = self.slot(account)?;
+            let url = answer["video_url"].as_str().and_then(|url| video_address(&slot.base, url));
+            let url = url.ok_or_else(|| failure(Verdict::GiveUp, false, "平台没有直接给出文件"))?;
+            return self.fetch_video(url).await;
         }
         let name = raw.disposition.as_deref().and_then(message::file_name);
         let mime = raw.mime.split(';').next().unwrap_or_default().trim().to_owned();
@@ -415,6 +474,15 @@ impl WechatApi for WechatClient {
         let answer = self.call(slot, &Call::post("/cgi-bin/qrcode/create", body)).await?;
         let url = answer["url"].as_str().map(str::to_owned);
         url.ok_or_else(|| failure(Verdict::Retry, false, "平台没有给出二维码"))
+    }
+
+    async fn union_id(&self, to: &WechatAddress) -> Result<Option<String>, WechatFailure> {
+        if to.account.kind != WechatKind::Oa {
+            return Ok(None);
+        }
+        let query = vec![("openid", to.user.as_str()), ("lang", "zh_CN")];
+        let answer = self.call(self.slot(&to.account)?, &Call::get("/cgi-bin/user/info", query)).await?;
+        Ok(answer["unionid"].as_str().filter(|id| !id.is_empty()).map(str::to_owned))
     }
 
     async fn oauth(&self, account: &WechatAccount, code: &str) -> Result<OauthUser, WechatFailure> {

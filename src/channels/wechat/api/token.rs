@@ -38,9 +38,17 @@ pub(super) struct Token {
     known: Mutex<Option<Known>>,
     /// Held by whoever asks the platform; the others wait and use what came.
     asking: tokio::sync::Mutex<()>,
+    /// The last failure: whoever waited for it shares it.
+    failed: Mutex<Option<(Instant, WechatFailure)>>,
 }
 
 impl Token {
+    /// A failure that came after this moment.
+    fn failed_since(&self, came: Instant) -> Option<WechatFailure> {
+        let failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        failed.as_ref().filter(|(at, _)| *at >= came).map(|(_, failure)| failure.clone())
+    }
+
     fn known(&self) -> Option<Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -54,11 +62,16 @@ impl Token {
         if let Some(known) = self.known().filter(|known| now < known.renew_at) {
             return Ok(known.value);
         }
+        let came = Instant::now();
         let _asking = self.asking.lock().await;
         if let Some(known) = self.known().filter(|known| now < known.renew_at) {
             return Ok(known.value);
         }
-        match self.ask(now, fetch).await {
+        let asked = match self.failed_since(came) {
+            Some(failure) => Err(failure),
+            None => self.ask(now, fetch).await,
+        };
+        match asked {
             Ok(value) => Ok(value),
             // The old one is good for some minutes still.
             Err(failure) => match self.known().filter(|known| now < known.ends_at) {
@@ -79,11 +92,15 @@ impl Token {
         now: Instant,
         fetch: impl AsyncFnOnce() -> Result<Fresh, WechatFailure>,
     ) -> Result<String, WechatFailure> {
+        let came = Instant::now();
         let _asking = self.asking.lock().await;
         if let Some(known) = self.known().filter(|known| known.value != refused) {
             return Ok(known.value);
         }
-        self.ask(now, fetch).await
+        match self.failed_since(came) {
+            Some(failure) => Err(failure),
+            None => self.ask(now, fetch).await,
+        }
     }
 
     async fn ask(
@@ -91,7 +108,13 @@ impl Token {
         asked: Instant,
         fetch: impl AsyncFnOnce() -> Result<Fresh, WechatFailure>,
     ) -> Result<String, WechatFailure> {
-        let fresh = fetch().await?;
+        let fresh = match fetch().await {
+            Ok(fresh) => fresh,
+            Err(failure) => {
+                *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), failure.clone()));
+                return Err(failure);
+            }
+        };
         let life = Duration::from_secs(fresh.expires_in);
         let known =
             Known { value: fresh.value.clone(), renew_at: asked + life.saturating_sub(EARLY), ends_at: asked + life };

@@ -83,6 +83,12 @@ export function openTalk(box, { api, refreshList }) {
     again = setTimeout(load, 80);
   }
 
+  // The platform's window runs out whether anything happens or not.
+  const ticking = setInterval(() => {
+    if (closed) clearInterval(ticking);
+    else if (data && data.wechat && data.state !== "closed" && !document.hidden) load();
+  }, 60000);
+
   /* ---- transcript ---- */
 
   function draw(first) {
