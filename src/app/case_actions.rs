@@ -1,6 +1,8 @@
 //! Doing something to a case: load what the officer may see, decide in the domain, save by comparing the version,
 //! commit, tell. One function for all actions of the staff, one for the timers.
 
+use std::pin::Pin;
+
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
@@ -14,7 +16,8 @@ use super::{
 use crate::{
     domain::{
         case::{
-            ActionInput, Actor, ActorStamp, Case, CaseAction, CaseEvent, CaseNumber, EventKind, Fact, Outcome, refusal,
+            ActionInput, Actor, ActorStamp, Case, CaseAction, CaseEvent, CaseNumber, EventKind, Fact, Outcome, follow,
+            refusal,
         },
         ids::{CaseId, OfficerId},
     },
@@ -69,6 +72,7 @@ async fn perform_once(
         return Err(AppError::NotFound);
     }
     let case = cases::find_by_number(&mut tx, number).await?.ok_or(AppError::NotFound)?;
+    let setting = setting.with_promises(case_save::open_promises(&mut tx, &case).await?);
     let request_id = idempotency_key.map(|key| format!("{}:{}:{key}", officer.id, action.as_str()));
     let stamp = case_queries::stamp(&mut tx, setting.content(), officer, now).await?;
     let actor = Actor::Officer(stamp);
@@ -95,7 +99,14 @@ async fn perform_once(
             Err(error) => setting.refused(&error, &case, &actor),
         }
     })?;
-    let setting = setting.with_tasks(app, input.new_tasks());
+    let accused = if let ActionInput::Accept { case_type, .. }
+    | ActionInput::Regrade { case_type: Some(case_type), .. } = &input
+    {
+        intake::accused(setting.content(), &case, *case_type, now)
+    } else {
+        Vec::new()
+    };
+    let setting = setting.with_tasks(app, input.new_tasks()).with_accused(accused);
     let outcome = setting.apply(&case, &actor, &input).map_err(|error| setting.refused(&error, &case, &actor))?;
     let mut after = AfterCommit::default();
     case_save::store_changed(&mut tx, app, &setting, &outcome, request_id.as_deref(), &mut after).await?;
@@ -144,7 +155,7 @@ async fn resolve_parent(
     }
     let parent = cases::find_by_number(tx, &number).await?;
     Ok(parent.map(|parent| {
-        let same = !case.party.enterprise.is_empty() && parent.party.enterprise == case.party.enterprise;
+        let same = case_queries::same_enterprise(case, &parent);
         (parent.number, parent.status.is_open(), same)
     }))
 }
@@ -195,7 +206,37 @@ async fn follow_up(
         let parent = Outcome { case: parent, events: vec![event], messages: Vec::new(), parts: Vec::new() };
         case_save::store_changed(tx, app, setting, &parent, None, after).await?;
     }
-    Ok(())
+    follow_parent(tx, app, setting, outcome, after).await
+}
+
+/// Lets the cases that were merged into this one follow it: its reply, its closing, its end.
+pub(super) fn follow_parent<'a>(
+    tx: &'a mut Tx,
+    app: &'a App,
+    setting: &'a Setting,
+    outcome: &'a Outcome,
+    after: &'a mut AfterCommit,
+) -> Pin<Box<dyn Future<Output = Result<(), AppError>> + Send + 'a>> {
+    Box::pin(async move {
+        let parent = &outcome.case;
+        if parent.overlay.merged_children == 0 {
+            return Ok(());
+        }
+        let hidden = case_queries::Hidden::of(parent);
+        for event in &outcome.events {
+            for child in cases::merged_into(tx, &parent.number).await? {
+                let same = case_queries::same_enterprise(&child, parent);
+                let hide = |text: &str| if same { text.to_owned() } else { hidden.hide(text) };
+                let followed = setting.run(|env| follow(&child, parent, event, &hide, env));
+                let Some(followed) = followed.map_err(|error| case_save::refusal(&error, Vec::new()))? else {
+                    continue;
+                };
+                case_save::store_changed(tx, app, setting, &followed, None, after).await?;
+                follow_parent(tx, app, setting, &followed, after).await?;
+            }
+        }
+        Ok(())
+    })
 }
 
 /// Applies an action of the enterprise or of a timer to a case that is already known to be theirs, in a transaction

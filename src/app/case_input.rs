@@ -9,7 +9,7 @@ use super::FieldError;
 use crate::domain::{
     case::{
         ActionInput, Case, CaseAction, CaseNumber, Conclusion, ContactMethod, ContactOutcome, MilestoneInput,
-        PauseReason, ReplyRefusal, ReturnReason, SplitPart,
+        PauseReason, ReplyRefusal, ReturnReason, SplitPart, TransferWay,
     },
     ids::{OfficerId, TaskId},
     kinds::{CaseType, Complexity, Diversion, Urgency, Vocabulary},
@@ -159,8 +159,10 @@ pub struct ActionFields {
     pub parts: Option<Vec<PartFields>>,
     /// `transfer_out`: to whom.
     pub to: Option<String>,
-    /// `transfer_out`: number of the receiver.
+    /// `transfer_out`: number of the receiver; needed unless the way is `statutory`.
     pub receipt: Option<String>,
+    /// `transfer_out`: `external` (default) or `statutory`, a legal path that gives no number.
+    pub way: Option<String>,
     /// `supervise`: level 1 to 6.
     pub level: Option<u8>,
     /// `supervise`: the letter.
@@ -479,7 +481,8 @@ impl ActionFields {
                     .collect::<Checked<_>>()?,
             },
             A::TransferOut => {
-                I::TransferOut { to: text(self.to.as_ref()), receipt: text(self.receipt.as_ref()), reason }
+                let way = choice::<TransferWay>("way", self.way.as_ref())?.unwrap_or(TransferWay::External);
+                I::TransferOut { to: text(self.to.as_ref()), receipt: text(self.receipt.as_ref()), reason, way }
             }
             A::Supervise => {
                 I::Supervise { level: need_number("level", self.level)?, letter: text(self.letter.as_ref()) }

@@ -124,25 +124,62 @@ pub fn owner_name(content: &Content, slug: &str) -> String {
     match slug {
         "centre" => "服务中心".to_owned(),
         "supervision" => "督办".to_owned(),
+        "leader" => "签批领导".to_owned(),
         slug => content.routing.units().short_name(slug),
     }
 }
 
+/// How the name of an enterprise ends that people leave away.
+const FIRM_ENDINGS: [&str; 5] = ["股份有限公司", "有限责任公司", "集团有限公司", "有限公司", "公司"];
+
+/// What must not be read of a complainant: its names, as it writes them itself in whatever text.
+pub(super) struct Hidden {
+    names: Vec<String>,
+}
+
+impl Hidden {
+    fn new(enterprise: &str, person: &str) -> Self {
+        let short = FIRM_ENDINGS.iter().find_map(|ending| enterprise.strip_suffix(ending)).unwrap_or_default();
+        let long_enough = |name: &&str, least: usize| name.chars().count() >= least;
+        let names = [enterprise, person].into_iter().filter(|name| long_enough(name, 2));
+        let short = std::iter::once(short).filter(|name| long_enough(name, 3));
+        Self { names: names.chain(short).map(str::to_owned).collect() }
+    }
+
+    pub(super) fn of(case: &Case) -> Self {
+        Self::new(&case.party.enterprise, &case.party.contact_name)
+    }
+
+    pub(super) fn hide(&self, words: &str) -> String {
+        let words = text::mask_personal(words);
+        self.names.iter().fold(words, |words, name| words.replace(name.as_str(), SEALED_NAME))
+    }
+}
+
+/// Whether two cases are of the same enterprise.
+pub(super) fn same_enterprise(a: &Case, b: &Case) -> bool {
+    !a.party.enterprise.is_empty() && a.party.enterprise == b.party.enterprise
+}
+
 fn mask(case: &mut Case) {
-    let name = case.party.enterprise.clone();
-    let person = case.party.contact_name.clone();
-    let hide = |words: &str| {
-        let mut words = text::mask_personal(words);
-        for known in [&name, &person] {
-            if known.chars().count() >= 2 {
-                words = words.replace(known.as_str(), SEALED_NAME);
-            }
-        }
-        words
-    };
-    case.title = hide(&case.title);
-    case.original_words = hide(&case.original_words);
-    case.demand = hide(&case.demand);
+    let hidden = Hidden::of(case);
+    let hide = |words: &mut String| *words = hidden.hide(words);
+    for words in [&mut case.title, &mut case.original_words, &mut case.demand] {
+        hide(words);
+    }
+    let ratings = case.ratings.iter_mut().flat_map(|rating| [&mut rating.words, &mut rating.reason]);
+    let asked = std::iter::once(&mut case.overlay.pause_asked);
+    let own = [&mut case.place, &mut case.object, &mut case.amount];
+    for words in own.into_iter().chain(ratings).chain(asked).flatten() {
+        hide(words);
+    }
+    for task in &mut case.tasks {
+        hide(&mut task.text);
+        task.answer.iter_mut().for_each(hide);
+    }
+    for pause in &mut case.pauses {
+        hide(&mut pause.explanation);
+    }
     SEALED_NAME.clone_into(&mut case.party.enterprise);
     case.party.uscc = None;
     case.party.contact_name = String::new();
@@ -174,15 +211,17 @@ pub async fn file_with_history(
         return Err(AppError::NotFound);
     }
     let case = cases::find_by_number(&mut tx, number).await?.ok_or(AppError::NotFound)?;
+    let setting = setting.with_promises(case_save::open_promises(&mut tx, &case).await?);
     let mut history = events::list(&mut tx, case.id).await?;
     let actor = Actor::Officer(stamp(&mut tx, setting.content(), officer, setting.now()).await?);
+    let hidden = Hidden::of(&case);
     let file = CaseFile::new(&setting, &scope, case, &actor);
     if !file.sees_identity {
         for fact in history.iter_mut().flat_map(|event| event.facts.iter_mut()) {
             if matches!(fact.key.as_str(), "person" | "words" | "call_record") {
                 SEALED_NAME.clone_into(&mut fact.value);
             } else {
-                fact.value = text::mask_personal(&fact.value);
+                fact.value = hidden.hide(&fact.value);
             }
         }
     }
@@ -382,7 +421,7 @@ fn line(content: &Content, scope: &CaseScope, row: &CaseLine, now: Timestamp) ->
     let number: CaseNumber = row.number.parse().map_err(|_| bad("number"))?;
     let units = content.routing.units();
     let hide = |text: &str| {
-        if hidden { text::mask_personal(text).replace(&row.enterprise, SEALED_NAME) } else { text.to_owned() }
+        if hidden { Hidden::new(&row.enterprise, "").hide(text) } else { text.to_owned() }
     };
     Ok(ListLine {
         number: number.with_round(u16::try_from(row.round).unwrap_or(0)),

@@ -24,7 +24,7 @@ use crate::{
         Tx,
         cases::{self, events},
         conversations::{self, MessageRow},
-        timers, wechat_scenes,
+        promises, timers, wechat_scenes,
     },
 };
 
@@ -34,6 +34,8 @@ pub(crate) struct Setting {
     default_policy: String,
     now: Timestamp,
     task_ids: Vec<TaskId>,
+    open_promises: usize,
+    accused: Vec<String>,
 }
 
 /// The present instant in the resolution of the database.
@@ -45,12 +47,31 @@ pub(crate) fn now_ms(app: &App) -> Timestamp {
 impl Setting {
     /// Takes what is in force now.
     pub(crate) fn new(app: &App, now: Timestamp) -> Self {
-        Self { content: app.content.load(), default_policy: app.config.sla.policy.clone(), now, task_ids: Vec::new() }
+        Self {
+            content: app.content.load(),
+            default_policy: app.config.sla.policy.clone(),
+            now,
+            task_ids: Vec::new(),
+            open_promises: 0,
+            accused: Vec::new(),
+        }
     }
 
     /// The same with ids for so many new tasks.
     pub(crate) fn with_tasks(mut self, app: &App, count: usize) -> Self {
         self.task_ids = (0..count).map(|_| TaskId::from_uuid(app.ids.uuid(self.now))).collect();
+        self
+    }
+
+    /// The same for a case with so many promises that nobody has kept yet.
+    pub(crate) const fn with_promises(mut self, count: usize) -> Self {
+        self.open_promises = count;
+        self
+    }
+
+    /// The same for a matter that is about these units.
+    pub(crate) fn with_accused(mut self, units: Vec<String>) -> Self {
+        self.accused = units;
         self
     }
 
@@ -80,6 +101,8 @@ impl Setting {
             default_policy: &self.default_policy,
             now: self.now,
             unit_name: &unit_name,
+            accused: &self.accused,
+            open_promises: self.open_promises,
             task_ids: &self.task_ids,
         })
     }
@@ -353,6 +376,11 @@ async fn deliver_to(
     Ok(())
 }
 
+/// How many promises about a case nobody has kept or dropped yet (invariants 12 and 15).
+pub(crate) async fn open_promises(tx: &mut Tx, case: &Case) -> Result<usize, AppError> {
+    Ok(promises::open_of_case(tx, case.number.as_str(), case.conversation).await?)
+}
+
 /// Loads a case for a change by the system.
 pub(crate) async fn load(tx: &mut Tx, id: CaseId) -> Result<Case, AppError> {
     cases::find(tx, id).await?.ok_or(AppError::NotFound)
@@ -381,6 +409,7 @@ pub(crate) fn refusal(error: &TransitionError, allowed: Vec<String>) -> AppError
         TransitionError::Forbidden { .. }
         | TransitionError::DrafterMayNotSign
         | TransitionError::HandlerMayNotVerify
+        | TransitionError::SameOfficer(_)
         | TransitionError::RulerMayNotVerify => AppError::Forbidden { code, detail, allowed },
         TransitionError::NotAllowed { .. }
         | TransitionError::OnlyOnce(_)

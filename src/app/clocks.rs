@@ -8,7 +8,10 @@ use jiff::Timestamp;
 use crate::{
     app::AppError,
     domain::{
-        case::{Case, CaseAction, CaseClock, CaseEnv, ClockKey, ClockState, model::Limit, timed_actions},
+        case::{
+            Case, CaseAction, CaseClock, CaseEnv, ClockKey, ClockState, Reminder, model::Limit, reminders,
+            timed_actions,
+        },
         sla::{DueRequest, Ladder, Schedule, SlaBook},
     },
     store::timers::Timer,
@@ -21,6 +24,8 @@ pub enum Step {
     Rung(u8),
     /// An action of the system.
     Act(CaseAction),
+    /// The enterprise is reminded, or the centre asked to call it.
+    Remind(Reminder),
 }
 
 impl Step {
@@ -29,6 +34,8 @@ impl Step {
         match self {
             Self::Rung(step) => format!("rung:{step}"),
             Self::Act(action) => format!("act:{action}"),
+            Self::Remind(Reminder::Enterprise(n)) => format!("remind:{n}"),
+            Self::Remind(Reminder::Call) => "remind:call".to_owned(),
         }
     }
 
@@ -36,6 +43,11 @@ impl Step {
     pub fn read(word: &str) -> Option<Self> {
         if let Some(step) = word.strip_prefix("rung:") {
             return step.parse().ok().map(Self::Rung);
+        }
+        if let Some(reminder) = word.strip_prefix("remind:") {
+            let reminder =
+                if reminder == "call" { Reminder::Call } else { Reminder::Enterprise(reminder.parse().ok()?) };
+            return Some(Self::Remind(reminder));
         }
         word.strip_prefix("act:")?.parse().ok().map(Self::Act)
     }
@@ -97,6 +109,10 @@ pub fn plan(case: &Case, env: &CaseEnv<'_>) -> Result<Vec<Timer>, AppError> {
     for timed in actions {
         let step = Step::Act(timed.action).word();
         out.push(Timer { case: case.id, clock: None, turn: timed.at.as_millisecond(), step, at: timed.at });
+    }
+    for (reminder, at) in reminders(case, env) {
+        let step = Step::Remind(reminder).word();
+        out.push(Timer { case: case.id, clock: None, turn: at.as_millisecond(), step, at });
     }
     Ok(out)
 }

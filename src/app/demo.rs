@@ -85,6 +85,7 @@ fn people(app: &App) -> Vec<(String, String, Roles)> {
         centre("hecha", "核实回访员", Role::Verifier),
         centre("duban", "督办员", Role::Supervisor),
         centre("lingdao", "挂钩领导", Role::Leader),
+        centre("qianpi", "签批领导", Role::Leader),
         centre("jijian", "作风监督员", Role::Discipline),
         centre("guize", "规则编辑", Role::RuleEditor),
         centre("fabu", "规则发布", Role::RulePublisher),

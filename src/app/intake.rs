@@ -15,7 +15,10 @@ use super::{
 };
 use crate::{
     domain::{
-        case::{ActionInput, Actor, Case, CaseNumber, CaseParty, CaseStatus, NewCase, QueryCode, SplitPart, register},
+        case::{
+            ActionInput, Actor, Case, CaseNumber, CaseParty, CaseStatus, NewCase, QueryCode, SplitPart,
+            TransitionError, register,
+        },
         dialogue::{CaseDraft, Contact, Evidence, FiledCase, KnownCase, OpenCasesOf, RouteProposal},
         ids::{CaseId, ConversationId},
         kinds::{CaseType, Channel, Urgency},
@@ -94,12 +97,25 @@ pub fn receipt(content: &Content, case: &Case, now: jiff::Timestamp) -> FiledCas
     }
 }
 
+/// Slugs of the units that a case is about when its type becomes this one: what the enterprise filed as something else
+/// may be a complaint after all.
+pub(super) fn accused(content: &Content, case: &Case, case_type: CaseType, now: jiff::Timestamp) -> Vec<String> {
+    if !case_type.accuses() {
+        return Vec::new();
+    }
+    let today = content.schedule.civil(now).date();
+    let area = Some(case.region.as_str());
+    let input = rules::Input { text: &case.original_words, channel: case.channel, area, today };
+    let decision = content.rules.decide(&input);
+    let objects: Vec<String> = decision.matters.iter().flat_map(|matter| matter.objects.iter().cloned()).collect();
+    recused(content, case_type, &objects, case.object.as_ref())
+}
+
 /// Slugs of the organs that are the object of the matter, with everything above and below them.
-fn recused(content: &Content, draft: &CaseDraft) -> Vec<String> {
+fn recused(content: &Content, case_type: CaseType, objects: &[String], object: Option<&String>) -> Vec<String> {
     let units = content.routing.units();
     let mut slugs = BTreeSet::new();
-    let accusing = matches!(draft.case_type, CaseType::Complaint | CaseType::Report | CaseType::Conduct);
-    let named = draft.objects.iter().chain(draft.object.iter().filter(|_| accusing));
+    let named = objects.iter().chain(object.filter(|_| case_type.accuses()));
     for name in named {
         if let Some(unit) = units.find(name) {
             slugs.extend(units.kin(&unit.slug));
@@ -110,8 +126,7 @@ fn recused(content: &Content, draft: &CaseDraft) -> Vec<String> {
     }
     // The desks that must handle what nobody else may are never taken out of the game by a parent they share.
     let desks = content.routing.desks();
-    let direct: BTreeSet<String> =
-        draft.objects.iter().filter_map(|name| units.find(name)).map(|u| u.slug.clone()).collect();
+    let direct: BTreeSet<String> = objects.iter().filter_map(|name| units.find(name)).map(|u| u.slug.clone()).collect();
     slugs
         .into_iter()
         .filter(|slug| {
@@ -158,7 +173,7 @@ fn new_case(
     let content = setting.content();
     let today = content.schedule.civil(setting.now()).date();
     let route = proposal(content, draft, today);
-    let recused = recused(content, draft);
+    let recused = recused(content, draft.case_type, &draft.objects, draft.object.as_ref());
     let contact = &draft.contact;
     let reach = contact.phone.as_ref().or(contact.email.as_ref()).or(contact.wechat.as_ref());
     let region = draft.region.clone().unwrap_or_else(|| app.config.region.code.clone());
@@ -220,12 +235,17 @@ pub(super) async fn file_part(
     let content = setting.content();
     let today = content.schedule.civil(setting.now()).date();
     let number = cases::next_number(tx, today).await?;
+    // What is sealed stays with those who may read it: a part that is not takes its own words only.
+    let unsealed = parent.sealed && part.case_type != CaseType::Conduct;
+    let object = parent.object.clone().filter(|_| !unsealed);
+    let mut recused = recused(content, part.case_type, &[], object.as_ref());
+    recused.extend(parent.recused.iter().filter(|slug| !recused.contains(slug)).cloned().collect::<Vec<_>>());
     let query = RouteQuery {
         case_type: part.case_type,
         topic: part.topic.as_deref(),
         text: &part.demand,
         region: Some(parent.region.as_str()),
-        objects: &parent.recused,
+        objects: &recused,
         urgency: parent.urgency,
         diversion: None,
         today,
@@ -241,21 +261,24 @@ pub(super) async fn file_part(
         channel: parent.channel,
         region: parent.region.clone(),
         title: part.title.trim().to_owned(),
-        original_words: parent.original_words.clone(),
+        original_words: if unsealed { part.demand.trim().to_owned() } else { parent.original_words.clone() },
         demand: part.demand.trim().to_owned(),
         place: parent.place.clone(),
         happened_on: parent.happened_on,
         amount: parent.amount.clone(),
-        object: parent.object.clone(),
-        party: parent.party.clone(),
-        proposed_lead: (!parent.recused.contains(&route.lead)).then_some(route.lead),
+        object,
+        party: CaseParty {
+            confidential: parent.party.confidential || part.case_type == CaseType::Conduct,
+            ..parent.party.clone()
+        },
+        proposed_lead: (!recused.contains(&route.lead)).then_some(route.lead),
         proposed_assists: route
             .assists
             .into_iter()
             .map(|unit| unit.slug)
-            .filter(|slug| !parent.recused.contains(slug))
+            .filter(|slug| !recused.contains(slug))
             .collect(),
-        recused: parent.recused.clone(),
+        recused,
         conversation: parent.conversation,
         route_reason: route.reason,
         rule_version: parent.rule_version.clone(),
@@ -279,7 +302,12 @@ pub(super) async fn file_part(
         repeat_of: None,
         repeats: 0,
     };
-    let accepted = setting.apply(&case, actor, &accept).map_err(|error| case_save::refusal(&error, Vec::new()))?;
+    let accepted = match setting.apply(&case, actor, &accept) {
+        Ok(accepted) => accepted,
+        // Another desk takes it up: a conduct part is discipline's, an ordinary one of a sealed case is not.
+        Err(TransitionError::Forbidden { .. }) => return Ok(()),
+        Err(error) => return Err(case_save::refusal(&error, Vec::new())),
+    };
     case_save::store_changed(tx, app, setting, &accepted, None, after).await
 }
 

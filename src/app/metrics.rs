@@ -49,6 +49,8 @@ pub struct Metrics {
     pub model_endpoints_hard: AtomicU64,
     /// Model endpoints that are not asked at the moment, those included.
     pub model_endpoints_open: AtomicU64,
+    /// Whether another gateway on this database has a newer working calendar.
+    pub calendar_behind: AtomicBool,
     /// Successful takeovers of changed content.
     pub content_reloads: AtomicU64,
     /// Commit times: bucket counts, then their sum in microseconds.
@@ -80,6 +82,7 @@ impl Metrics {
         line("zhitong_exchange_batches_total", "counter", self.batches.load(Relaxed).into());
         line("zhitong_exchange_failures_total", "counter", self.failed_batches.load(Relaxed).into());
         line("zhitong_requests_limited_total", "counter", self.limited.load(Relaxed).into());
+        line("zhitong_calendar_behind", "gauge", self.calendar_behind.load(Relaxed).into());
         line("zhitong_write_failed", "gauge", self.write_failed.load(Relaxed).into());
         line("zhitong_log_lines_lost_total", "counter", LOST_LOG_LINES.load(Relaxed).into());
         line("zhitong_wal_bytes", "gauge", self.wal_bytes.load(Relaxed).into());

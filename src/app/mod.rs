@@ -116,6 +116,8 @@ pub struct Parts {
     /// Cancelled when the database must not be written any more by this process.
     pub fatal: CancellationToken,
     zone: TimeZone,
+    /// Tells this process from the other gateways on the same database.
+    gateway: String,
 }
 
 /// The running gateway: a cheap handle.
@@ -142,6 +144,7 @@ impl App {
         let limits = limits::Limits::new(&config.limits);
         // The configuration was validated; a zone that vanished since is no reason to stop.
         let zone = TimeZone::get(&config.time.zone).unwrap_or(TimeZone::UTC);
+        let gateway = ids.uuid(clock.now()).to_string();
         Self(Arc::new(Parts {
             config,
             db,
@@ -162,6 +165,7 @@ impl App {
             exchange_stopped: CancellationToken::new(),
             fatal: CancellationToken::new(),
             zone,
+            gateway,
         }))
     }
 

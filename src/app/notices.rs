@@ -173,6 +173,8 @@ pub(crate) async fn notify_of_message(
         Recipient::Enterprise => return Ok(Told::default()),
         Recipient::Officer(officer) => to.push(To::Officer(*officer)),
         Recipient::Centre => to.push(To::Roles("", roles_at_centre(message.kind))),
+        Recipient::Leader(unit) => to.push(To::Roles(unit, &[Role::UnitLeader])),
+        Recipient::Roles(roles) => to.extend(roles.iter().copied().map(To::Everywhere)),
         Recipient::Unit(unit) => {
             let handler = case.handler.filter(|_| case.lead_unit.as_deref() == Some(unit));
             to.push(To::Roles(unit, roles_in_unit(message.kind, handler.is_some())));

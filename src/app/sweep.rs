@@ -9,15 +9,16 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{
     App, AppError,
-    case_actions::timed_input,
+    case_actions::{follow_parent, timed_input},
     case_save::{self, AfterCommit, Setting},
-    clocks::Step,
+    clocks::{self, Step},
 };
 use crate::{
     domain::{
+        access::Role,
         case::{
             ActionInput, Actor, ActorStamp, Case, CaseClock, CaseEvent, ClockKey, ClockState, EventKind, Fact,
-            OutMessage, Outcome, Recipient, TransitionError,
+            OutMessage, Outcome, Recipient, TransitionError, remind,
         },
         ids::CaseId,
         sla::{Pause, Rung},
@@ -36,6 +37,8 @@ const CALENDAR_BATCH: usize = 100;
 const ATTEMPTS: u32 = 5;
 /// Timers of a case whose row cannot be read are looked at again after this.
 const UNREADABLE_PAUSE: SignedDuration = SignedDuration::from_hours(1);
+/// A timer that the case refuses but still waits for comes again after this.
+const REFUSED_PAUSE: SignedDuration = SignedDuration::from_hours(1);
 /// The step of the ladder that is a 督办 of the system (DOMAIN 2.6, T47).
 const SUPERVISE: u8 = 4;
 /// The step of the ladder that takes a case to the next level (DOMAIN 2.6, T48).
@@ -77,7 +80,7 @@ impl std::ops::AddAssign for Summary {
 /// # Errors
 /// `Store`, `Internal`. What was committed before stays done.
 pub async fn run(app: &App) -> Result<Summary, AppError> {
-    let mut summary = follow_calendar(app).await?;
+    let mut summary = if calendar::leads(app).await? { follow_calendar(app).await? } else { Summary::default() };
     loop {
         let (taken, done) = again(|| fire_batch(app)).await?;
         summary += done;
@@ -119,33 +122,45 @@ async fn fire_batch(app: &App) -> Result<(usize, Summary), AppError> {
         by_case.entry(timer.case).or_default().push(timer);
     }
     let (mut summary, mut after, mut outcomes) = (Summary::default(), AfterCommit::default(), Vec::new());
-    let mut changed = Vec::new();
+    let (mut changed, mut later) = (Vec::new(), Vec::new());
     let ids: Vec<CaseId> = by_case.keys().copied().collect();
     let mut found = readable(&mut tx, &ids).await?;
     for (id, due) in by_case {
         let Some(case) = found.remove(&id) else {
             // One damaged row holds up nobody else; mended, its steps still come.
-            let later = now.saturating_add(UNREADABLE_PAUSE).unwrap_or(now);
-            for timer in &due {
-                timers::put_off(&mut tx, timer, later).await?;
-            }
+            let again_at = now.saturating_add(UNREADABLE_PAUSE).unwrap_or(now);
+            later.extend(due.iter().map(|timer| (timer.clone(), again_at)));
             summary.stale += due.len();
             continue;
         };
         let mut work = Work::new(case);
         for timer in due {
-            let outcome = work.fire(&timer, &setting);
-            match (&outcome, Step::read(&timer.step)) {
-                (Fired::Done, Some(Step::Rung(_))) => summary.warned += 1,
-                (Fired::Done, _) => summary.acted += 1,
-                (Fired::Stale(_), _) => summary.stale += 1,
+            match (work.fire(&timer, &setting), Step::read(&timer.step)) {
+                (Fired::Done, step) => {
+                    if matches!(step, Some(Step::Rung(_))) {
+                        summary.warned += 1
+                    } else {
+                        summary.acted += 1
+                    }
+                    outcomes.push((timer, "done".to_owned()));
+                }
+                (Fired::Stale(code), _) => {
+                    summary.stale += 1;
+                    outcomes.push((timer, code));
+                }
+                (Fired::Later(at), _) => later.push((timer, at)),
             }
-            outcomes.push((timer, outcome.word()));
         }
         changed.extend(work.finish());
     }
     case_save::store_all_changed(&mut tx, app, &setting, &changed, &mut after).await?;
+    for outcome in &changed {
+        follow_parent(&mut tx, app, &setting, outcome, &mut after).await?;
+    }
     timers::note_outcomes(&mut tx, &outcomes).await?;
+    for (timer, at) in &later {
+        timers::put_off(&mut tx, timer, *at).await?;
+    }
     tx.commit().await?;
     if taken > 0 {
         after.tell(app);
@@ -174,15 +189,8 @@ async fn readable(tx: &mut Tx, ids: &[CaseId]) -> Result<BTreeMap<CaseId, Case>,
 enum Fired {
     Done,
     Stale(String),
-}
-
-impl Fired {
-    fn word(self) -> String {
-        match self {
-            Self::Done => "done".to_owned(),
-            Self::Stale(code) => code,
-        }
-    }
+    /// It came too early, or the case could not take it now but still waits for it.
+    Later(Timestamp),
 }
 
 /// One case while its timers fire: several may be due at once after a downtime.
@@ -218,11 +226,28 @@ impl Work {
                         self.take(outcome);
                         Fired::Done
                     }
+                    Err(TransitionError::TooEarly { at }) => Fired::Later(at),
+                    Err(_) if self.still_waits(timer, setting) => {
+                        Fired::Later(setting.now().saturating_add(REFUSED_PAUSE).unwrap_or(timer.at))
+                    }
                     Err(error) => Fired::Stale(error.code().to_owned()),
                 }
             }
+            Some(Step::Remind(reminder)) => match setting.run(|env| remind(&self.case, reminder, timer.at, env)) {
+                Some(outcome) => {
+                    self.take(outcome);
+                    Fired::Done
+                }
+                None => Fired::Stale("window_over".to_owned()),
+            },
             None => Fired::Stale("unknown_step".to_owned()),
         }
+    }
+
+    /// Whether the case as it stands still waits for this very timer.
+    fn still_waits(&self, timer: &Timer, setting: &Setting) -> bool {
+        let same = |planned: &Timer| (planned.turn, &planned.step) == (timer.turn, &timer.step);
+        setting.run(|env| clocks::plan(&self.case, env)).is_ok_and(|plan| plan.iter().any(same))
     }
 
     /// Tells a step of the ladder and, where the step is one, supervises.
@@ -286,12 +311,7 @@ impl Work {
         let text = format!("{}（{}，时限 {due}）：{}", rung.label, clock.key.label(), rung.text);
         let mut to = Vec::new();
         for role in &rung.to {
-            let recipient = match (role.as_str(), clock.owner.as_str(), self.case.handler) {
-                ("handler" | "unit_leader", "centre", _) => Recipient::Centre,
-                ("handler", _, Some(handler)) if clock.key != ClockKey::K5a => Recipient::Officer(handler),
-                ("handler" | "unit_leader", owner, _) => Recipient::Unit(owner.to_owned()),
-                _ => Recipient::Centre,
-            };
+            let recipient = self.reader(role, clock);
             if !to.contains(&recipient) {
                 to.push(recipient);
             }
@@ -299,6 +319,40 @@ impl Work {
         let kind =
             if clock.due_at.is_some_and(|due| setting.now() > due) { "deadline_missed" } else { "deadline_warned" };
         self.messages.extend(to.into_iter().map(|to| OutMessage { to, kind, text: text.clone() }));
+    }
+
+    /// Whom a role of a rung means on this clock (DOMAIN 2.6): the one whose clock it is, their superior, or an office.
+    fn reader(&self, role: &str, clock: &CaseClock) -> Recipient {
+        let office = match clock.owner.as_str() {
+            "supervision" => Some(&[Role::Supervisor, Role::Verifier][..]),
+            "leader" => Some(&[Role::Leader, Role::Dispatcher][..]),
+            "centre" => Some(match clock.key {
+                ClockKey::K1 => &[Role::FrontDesk, Role::Dispatcher][..],
+                ClockKey::K7 | ClockKey::K8 => &[Role::Verifier],
+                ClockKey::K12 => &[Role::Supervisor],
+                ClockKey::K2
+                | ClockKey::K3
+                | ClockKey::K4
+                | ClockKey::K5
+                | ClockKey::K5a
+                | ClockKey::K6
+                | ClockKey::K9
+                | ClockKey::K10
+                | ClockKey::K11
+                | ClockKey::K13 => &[Role::Dispatcher],
+            }),
+            _ => None,
+        };
+        match (role, office, self.case.handler) {
+            ("handler" | "unit_leader", Some(office), _) => Recipient::Roles(office),
+            ("handler", None, Some(handler)) if clock.key != ClockKey::K5a => Recipient::Officer(handler),
+            ("handler", None, _) => Recipient::Unit(clock.owner.clone()),
+            ("unit_leader", None, _) => Recipient::Leader(clock.owner.clone()),
+            ("supervisor", ..) => Recipient::Roles(&[Role::Supervisor]),
+            ("leader", ..) => Recipient::Roles(&[Role::Leader]),
+            ("discipline", ..) => Recipient::Roles(&[Role::Discipline]),
+            _ => Recipient::Centre,
+        }
     }
 
     fn record(&mut self, kind: EventKind, now: Timestamp, public: bool, facts: &[(&str, &str)]) {
@@ -376,6 +430,23 @@ async fn follow_calendar(app: &App) -> Result<Summary, AppError> {
     }
 }
 
+/// Plans anew what waits for cases that have no open clock: the moments of their timers follow the calendar too.
+async fn plan_anew(app: &App) -> Result<(), AppError> {
+    let mut tx = app.db.read().await?;
+    let ids = timers::cases_without_clocks(&mut tx).await?;
+    drop(tx);
+    for ids in ids.chunks(CALENDAR_BATCH) {
+        let setting = Setting::new(app, case_save::now_ms(app));
+        let mut tx = app.db.write().await?;
+        for (id, case) in readable(&mut tx, ids).await? {
+            let waiting = setting.run(|env| clocks::plan(&case, env))?;
+            timers::put_timers(&mut tx, id, &waiting).await?;
+        }
+        tx.commit().await?;
+    }
+    Ok(())
+}
+
 async fn calendar_batch(app: &App) -> Result<(usize, Summary), AppError> {
     let setting = Setting::new(app, case_save::now_ms(app));
     let calendar = setting.content().schedule.calendar().version().to_owned();
@@ -401,5 +472,6 @@ async fn calendar_batch(app: &App) -> Result<(usize, Summary), AppError> {
     Ok((ids.len(), summary))
 }
 
+mod calendar;
 #[cfg(test)]
 mod tests;

@@ -22,6 +22,8 @@ pub struct Waiting {
     pub anywhere: Vec<CaseStatus>,
     /// Units with the states in which their cases wait, and whether only one's own or nobody's count.
     pub led: Vec<(String, CaseStatus, bool)>,
+    /// What the officer decides about cases that a unit handles: extensions, pauses.
+    pub decides: Vec<&'static str>,
     /// Units whose assist tasks wait.
     pub asked: Vec<String>,
     me: Option<OfficerId>,
@@ -56,7 +58,8 @@ impl Waiting {
         let occurs = |status: &&CaseStatus| {
             self.anywhere.contains(status)
                 || self.led.iter().any(|(_, led, _)| led == *status)
-                || (!self.asked.is_empty() && matches!(status, CaseStatus::Processing | CaseStatus::Rectifying))
+                || (!(self.asked.is_empty() && self.decides.is_empty())
+                    && matches!(status, CaseStatus::Processing | CaseStatus::Rectifying))
         };
         CaseStatus::ALL.iter().filter(occurs).copied().collect()
     }
@@ -68,7 +71,8 @@ impl Waiting {
             handler: self.me.filter(|_| *own),
         });
         let anywhere = self.anywhere.iter().map(|status| Turn::In(status.as_str()));
-        anywhere.chain(led).chain(self.asked.iter().map(|unit| Turn::Asked(unit))).collect()
+        let decides = self.decides.iter().map(|what| Turn::Decide(what));
+        anywhere.chain(led).chain(decides).chain(self.asked.iter().map(|unit| Turn::Asked(unit))).collect()
     }
 }
 
@@ -91,13 +95,33 @@ async fn of(tx: &mut Tx, content: &Content, officer: &Officer, now: jiff::Timest
             Role::FrontDesk => waiting.anywhere(&[S::Submitted]),
             Role::Dispatcher => {
                 waiting.anywhere(&[S::Submitted, S::Accepted, S::OwnershipPending, S::ReturnPending]);
+                waiting.decides.extend(["extension", "pause"]);
             }
             Role::Verifier => waiting.anywhere(&[S::Replied, S::AwaitingConfirm, S::ClosingReview, S::Recheck]),
-            Role::Supervisor => waiting.anywhere(&[S::Recheck]),
+            Role::Supervisor => {
+                waiting.anywhere(&[S::Recheck]);
+                waiting.decides.push("second_extension");
+            }
             Role::Leader => waiting.anywhere(&[S::PreApproval]),
             // The scope shows sealed cases alone.
             Role::Discipline => {
-                waiting.anywhere(&[S::Submitted, S::Accepted, S::Processing, S::SignOffPending, S::Replied]);
+                waiting.anywhere(&[
+                    S::Submitted,
+                    S::Accepted,
+                    S::OwnershipPending,
+                    S::PreApproval,
+                    S::Dispatched,
+                    S::ReturnPending,
+                    S::Signed,
+                    S::Processing,
+                    S::SignOffPending,
+                    S::Replied,
+                    S::AwaitingConfirm,
+                    S::PlanTracking,
+                    S::Recheck,
+                    S::Rectifying,
+                    S::ClosingReview,
+                ]);
             }
             Role::UnitClerk => {
                 waiting.led(unit, &[S::Dispatched], false);
@@ -156,6 +180,9 @@ pub async fn due_counts(app: &App, officer: &Officer) -> Result<(i64, i64), AppE
 pub fn step(waiting: &Waiting, status: CaseStatus, lead: Option<&str>) -> &'static str {
     use CaseStatus as S;
     let leads = lead.is_some_and(|unit| waiting.led.iter().any(|(of, led, _)| of == unit && *led == status));
+    if !leads && !waiting.anywhere.contains(&status) && !waiting.decides.is_empty() {
+        return "轮到您：审核延期或暂停申请";
+    }
     if !leads && !waiting.anywhere.contains(&status) {
         return "请本单位协办，待答复";
     }

@@ -7,7 +7,7 @@ use super::{
     App, AppError,
     case_actions::apply_in,
     case_input::{ActionFields, Known},
-    case_queries::told_due,
+    case_queries::{self, told_due},
     case_save::{self, AfterCommit, Setting},
     content::Content,
 };
@@ -122,12 +122,15 @@ async fn full_view(tx: &mut Tx, setting: &Setting, case: Case) -> Result<TrackVi
         !matches!(shown.status, CaseStatus::AwaitingConfirm | CaseStatus::AnsweredOnSpot | CaseStatus::ClosingReview);
     let due_at = told_due(shown).filter(|_| shown.status.is_open() && waits);
     let policy = shown.clock(ClockKey::K5);
-    let released = case.signature.as_ref().filter(|signature| signature.released_at.is_some());
+    let released = shown.signature.as_ref().filter(|signature| signature.released_at.is_some());
+    // What concerns another enterprise alone is not shown to this one.
+    let other = parent.as_ref().filter(|parent| !case_queries::same_enterprise(&case, parent));
+    let hide = |text: &str| other.map_or_else(|| text.to_owned(), |other| case_queries::Hidden::of(other).hide(text));
     Ok(TrackView {
         number: case.display_number(),
         title: case.title.clone(),
         status: case.status,
-        wording: wording(content, &case),
+        wording: wording(content, &case, other.is_some()),
         stage: shown.status.stage().map_or(0, Stage::number),
         holder: match shown.responsible().unit {
             Some(unit) => units.short_name(&unit),
@@ -136,16 +139,19 @@ async fn full_view(tx: &mut Tx, setting: &Setting, case: Case) -> Result<TrackVi
         due_at,
         due_text: due_at.map(|due| due_words(content, shown, due, now)),
         provisional: policy.is_some_and(|clock| clock.provisional),
-        paused: shown.open_pause().map(|pause| format!("{}：{}", pause.reason.label(), pause.explanation)),
+        paused: shown.open_pause().map(|pause| match other {
+            Some(_) => pause.reason.label().to_owned(),
+            None => format!("{}：{}", pause.reason.label(), pause.explanation),
+        }),
         timeline: public_timeline(content, &history),
-        reply: released.map(|signature| (signature.text.clone(), signature.signer_name.clone())),
+        reply: released.map(|signature| (hide(&signature.text), signature.signer_name.clone())),
         allowed: setting.run(|env| allowed_actions(&case, &actor, env)),
         siblings: siblings
             .into_iter()
             .filter(|other| other.id != case.id)
             .map(|other| Sibling { number: other.display_number(), title: other.title, status: other.status })
             .collect(),
-        parent: case.overlay.parent.as_ref().map(ToString::to_string),
+        parent: case.overlay.parent.as_ref().filter(|_| other.is_none()).map(ToString::to_string),
         type_label: case.case_type.label(),
         submitted_at: case.submitted_at,
         original_words: case.original_words.clone(),
@@ -162,7 +168,7 @@ fn due_words(content: &Content, case: &Case, due: Timestamp, now: Timestamp) -> 
     }
 }
 
-fn wording(content: &Content, case: &Case) -> String {
+fn wording(content: &Content, case: &Case, of_others: bool) -> String {
     let units = content.routing.units();
     let lead = case.lead_unit.as_deref().map(|slug| units.short_name(slug));
     match (case.status, lead) {
@@ -181,6 +187,7 @@ fn wording(content: &Content, case: &Case) -> String {
             format!("{}：{conclusion}", case.status.enterprise_wording())
         }
         (CaseStatus::Withdrawn, _) if case.lapsed => "因未补充材料中止，补齐后可随时恢复".to_owned(),
+        (CaseStatus::Merged, _) if of_others => "已与其他企业反映的同一事项合并办理，进度同步".to_owned(),
         (CaseStatus::Merged, _) => case.overlay.parent.as_ref().map_or_else(
             || case.status.enterprise_wording().to_owned(),
             |parent| format!("与 {parent} 合并办理，进度同步"),
@@ -249,7 +256,8 @@ async fn perform_once(
     let actor = enterprise_actor(&case);
     let known = Known { case: &case, handler: None, parent: None, repeats: 0, refused_before: 0, own_units: &[] };
     let input = fields.into_input(action, &known).map_err(|error| AppError::invalid("invalid_fields", vec![error]))?;
-    let setting = Setting::new(app, now).with_tasks(app, input.new_tasks());
+    let promised = case_save::open_promises(&mut tx, &case).await?;
+    let setting = Setting::new(app, now).with_tasks(app, input.new_tasks()).with_promises(promised);
     let mut after = AfterCommit::default();
     let case = apply_in(&mut tx, app, &setting, &case, &actor, &input, request_id.as_deref(), &mut after).await?;
     let view = full_view(&mut tx, &setting, case).await?;

@@ -95,6 +95,11 @@ vocabulary! {
 }
 
 impl CaseType {
+    /// Whether a case of this type accuses a unit or a person, who then has no part in it (DOMAIN 3.5 no. 7).
+    pub const fn accuses(self) -> bool {
+        matches!(self, Self::Complaint | Self::Report | Self::Conduct)
+    }
+
     /// The Fujian class of this type: everything that is neither 咨询 nor 建议 is 诉求 (DOMAIN 2.3 rule 5).
     pub const fn fujian_class(self) -> FujianClass {
         match self {

@@ -31,6 +31,7 @@ impl NoticeKind {
             "assist_asked" | "assist_answered" => Self::Assist,
             "return_requested" | "return_refused" | "reply_refused" | "draft_rejected" | "close_refused"
             | "rating_upheld" | "recheck_opened" | "case_reopened" | "refusal_objected" => Self::Returned,
+            "call_asked" => Self::DueSoon,
             "case_supervised" | "supervision_ended" | "case_escalated" | "case_urged" => Self::Supervised,
             _ => Self::News,
         })

@@ -118,6 +118,17 @@ pub async fn insert(tx: &mut Tx, case: &Case) -> Result<(), StoreError> {
     write_parts(tx, &[case]).await
 }
 
+/// The cases merged into another one.
+///
+/// # Errors
+/// `Database`, `Inconsistent`.
+pub async fn merged_into(tx: &mut Tx, parent: &CaseNumber) -> Result<Vec<Case>, StoreError> {
+    const SQL: &str = "SELECT id, number, query_code, version, original_words, detail FROM cases \
+        WHERE parent = $1 AND status = 'merged' ORDER BY id";
+    let rows: Vec<CaseRow> = on_backend!(tx, |conn| sqlx::query_as(SQL).bind(parent.as_str()).fetch_all(conn).await?);
+    rows.into_iter().map(CaseRow::read).collect()
+}
+
 /// Stores a changed case, unless somebody else was first.
 ///
 /// # Errors
@@ -143,7 +154,8 @@ async fn write_row(tx: &mut Tx, case: &Case, expected: i64) -> Result<(), StoreE
         urgency = $7, complexity = $8, title = $9, enterprise = $10, uscc = $11, lead_unit = $12, proposed_lead = $13, \
         handler = $14, policy = $15, sealed = $16, confidential = $17, open = $18, due_at = $19, due_clock = $20, \
         sort_due = $21, labels = $22, parent = $23, search = $24, detail = $25, accepted_at = $26, \
-        dispatched_at = $27, closed_at = $28, entered_at = $29, changed_at = $30, repeat_of = $31 WHERE id = $1 AND version = $2";
+        dispatched_at = $27, closed_at = $28, entered_at = $29, changed_at = $30, repeat_of = $31, \
+        asked = $32 WHERE id = $1 AND version = $2";
     let id = case.id.to_string();
     let ms = Timestamp::as_millisecond;
     let sort = sort_due(case);
@@ -182,6 +194,7 @@ async fn write_row(tx: &mut Tx, case: &Case, expected: i64) -> Result<(), StoreE
         .bind(ms(case.entered_at))
         .bind(ms(case.changed_at))
         .bind(case.overlay.repeat_of.as_ref().map(CaseNumber::as_str))
+        .bind(case.asked())
         .execute(conn)
         .await?
         .rows_affected());

@@ -89,6 +89,24 @@ pub async fn of_conversation(tx: &mut Tx, conversation: ConversationId) -> Resul
     Ok(on_backend!(tx, |conn| sqlx::query_as(SQL).bind(conversation.to_string()).fetch_all(conn).await?))
 }
 
+/// How many promises about a case are open: those that name it, and those that officers made in its conversation
+/// without naming one.
+///
+/// # Errors
+/// `Database`.
+pub async fn open_of_case(
+    tx: &mut Tx,
+    number: &str,
+    conversation: Option<ConversationId>,
+) -> Result<usize, StoreError> {
+    const SQL: &str = "SELECT COUNT(*) FROM promises WHERE state = 'open' AND (case_number = $1 \
+        OR (conversation_id = $2 AND case_number IS NULL AND officer_id IS NOT NULL))";
+    let conversation = conversation.map(|id| id.to_string()).unwrap_or_default();
+    let (count,): (i64,) =
+        on_backend!(tx, |conn| sqlx::query_as(SQL).bind(number).bind(conversation).fetch_one(conn).await?);
+    Ok(usize::try_from(count).unwrap_or(0))
+}
+
 /// The conversation of a promise.
 ///
 /// # Errors

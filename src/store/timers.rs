@@ -339,6 +339,16 @@ pub async fn cases_of_other_calendars(tx: &mut Tx, calendar: &str, limit: i64) -
     rows.into_iter().map(|(id,)| id.parse().map_err(|_| inconsistent("clocks", "case_id", &id))).collect()
 }
 
+/// Open cases that wait for a timer although none of their clocks is open.
+///
+/// # Errors
+/// `Database`, `Inconsistent`.
+pub async fn cases_without_clocks(tx: &mut Tx) -> Result<Vec<CaseId>, StoreError> {
+    const SQL: &str = "SELECT id FROM cases WHERE open AND status IN ('need_info', 'answered_on_spot')";
+    let rows: Vec<(String,)> = on_backend!(tx, |conn| sqlx::query_as(SQL).fetch_all(conn).await?);
+    rows.into_iter().map(|(id,)| id.parse().map_err(|_| inconsistent("cases", "id", &id))).collect()
+}
+
 /// Notes that the due dates of these cases' open clocks agree with a calendar.
 ///
 /// # Errors

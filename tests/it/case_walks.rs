@@ -21,7 +21,7 @@ const CASES: i64 = 6_000;
 const OFFICER: &str = "01934567-89ab-7000-8000-000000000001";
 
 /// States, units, seals, handlers and parts by the number of the case, so that everything meets everything.
-const FILL: [&str; 3] = [
+const FILL: [&str; 4] = [
     "INSERT INTO cases (id, number, query_code, version, status, round, case_type, urgency, channel, region, title, \
         enterprise, lead_unit, handler, policy, sealed, confidential, open, sort_due, labels, search, original_words, \
         detail, submitted_at, entered_at, changed_at) \
@@ -42,11 +42,14 @@ const FILL: [&str; 3] = [
     "INSERT INTO case_tasks (id, case_id, kind, unit, text, state, late, created_at) \
         SELECT m.case_id || (e.value ->> 'n'), m.case_id, 'assist', m.unit, '', 'open', FALSE, 1 FROM case_units m \
         CROSS JOIN json_each('[{\"n\": \"-1\"}, {\"n\": \"-2\"}]') AS e WHERE m.part = 'assist' AND m.sort_due < 2500 AND $1 > 0",
+    "UPDATE cases SET asked = CASE WHEN CAST(number AS BIGINT) % 2 = 0 THEN 'pause' ELSE 'extension' END \
+        WHERE status = 'processing' AND CAST(number AS BIGINT) % 9 = 0 AND $1 > 0",
 ];
 
 struct Known {
     line: CaseLine,
     open: bool,
+    asked: Option<String>,
     parts: BTreeSet<(String, String)>,
 }
 
@@ -78,6 +81,7 @@ impl Known {
                     let own = handler.is_none_or(|id| line.handler.as_ref().is_none_or(|h| *h == id.to_string()));
                     line.status == *status && line.lead_unit.as_deref() == Some(unit) && own
                 }
+                Turn::Decide(what) => self.asked.as_deref() == Some(what),
                 Turn::Asked(unit) => self.has(unit, "assist") && line.sort_due < 2_500,
             }
     }
@@ -95,9 +99,18 @@ async fn all_rows(tx: &mut Tx) -> Vec<Known> {
         sealed, lead_unit, proposed_lead, handler, due_at, due_clock, sort_due, labels, submitted_at, entered_at FROM cases";
     let lines: Vec<CaseLine> =
         on_backend!(tx, |conn| sqlx::query_as(cases).fetch_all(conn).await).expect("the store answers");
+    let asked = "SELECT id, asked FROM cases WHERE asked IS NOT NULL";
+    let asked: Vec<(String, String)> =
+        on_backend!(tx, |conn| sqlx::query_as(asked).fetch_all(conn).await).expect("the store answers");
+    let mut asked: BTreeMap<String, String> = asked.into_iter().collect();
     let mut known: Vec<Known> = lines
         .into_iter()
-        .map(|line| Known { open: line.status != "closed", parts: parts.remove(&line.id).unwrap_or_default(), line })
+        .map(|line| Known {
+            open: line.status != "closed",
+            asked: asked.remove(&line.id),
+            parts: parts.remove(&line.id).unwrap_or_default(),
+            line,
+        })
         .collect();
     known.sort_by(|a, b| (a.line.sort_due, &a.line.id).cmp(&(b.line.sort_due, &b.line.id)));
     known
@@ -174,6 +187,7 @@ async fn walks_show_what_may_be_seen(db: &Db) {
         }
         let turns = [
             vec![Turn::In("submitted")],
+            vec![Turn::Decide("pause"), Turn::Decide("extension"), Turn::In("submitted")],
             vec![Turn::Led { unit: "a", status: "dispatched", handler: None }],
             vec![Turn::Led { unit: "b", status: "processing", handler: Some(me) }, Turn::Asked("b")],
             vec![Turn::Asked("d"), Turn::In("submitted"), Turn::In("processing")],

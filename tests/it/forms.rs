@@ -123,6 +123,10 @@ fn stories() -> Vec<(&'static str, Story)> {
             after(&recheck, &[("supervisor", "uphold_rating", r#"{"facts":"没修","rectify":"三天内修好"}"#)]),
         ),
         ("closing_review", review.clone()),
+        (
+            "processing, pause asked",
+            after(&processing, &[("handler", "pause", r#"{"reason":"P1","explanation":"缺检测报告"}"#)]),
+        ),
         ("closed", after(&review, &[("verifier", "approve_close", "{}")])),
         (
             "transferred",
@@ -192,7 +196,9 @@ fn selected(options: &str) -> Option<String> {
 }
 
 /// Choices that may ask for other fields: each value is tried.
-const BRANCHING: &[&str] = &["reason", "conclusion", "method", "code", "resolved_layer"];
+const BRANCHING: &[&str] = &["reason", "conclusion", "method", "code", "resolved_layer", "way"];
+/// Ticks that may be taken away or set: both are tried.
+const TICKS: &[&str] = &["solved", "reached", "public"];
 
 fn of_kind(kind: Option<&str>, tag: &str) -> Value {
     match kind {
@@ -232,7 +238,17 @@ fn fillings(form: &str, number_of_another: &str) -> Vec<Value> {
     }
     let (branch, choices) = branches.pop().unwrap_or_default();
     let choices = if choices.is_empty() { vec![String::new()] } else { choices };
-    choices.iter().map(|choice| filling(&fields, (&branch, choice), number_of_another)).collect()
+    let mut bodies: Vec<Value> =
+        choices.iter().map(|choice| filling(&fields, (&branch, choice), number_of_another)).collect();
+    let mut inverted = bodies.first().cloned().unwrap_or_default();
+    let ticks: Vec<_> = TICKS.iter().filter(|tick| inverted[**tick].is_boolean()).collect();
+    for tick in &ticks {
+        inverted[**tick] = json!(inverted[**tick] != json!(true));
+    }
+    if !ticks.is_empty() {
+        bodies.push(inverted);
+    }
+    bodies
 }
 
 fn filling(fields: &[(String, String, String, String)], branch: (&str, &str), number_of_another: &str) -> Value {

@@ -3,6 +3,7 @@
 mod access;
 mod bodies;
 mod browser;
+mod case_ends;
 mod case_walks;
 mod cases;
 mod chat;

@@ -8,7 +8,7 @@ use crate::{
     domain::{
         case::{
             ActionInput, Actor, Case, CaseEvent, CaseNumber, CaseParty, Conclusion, ContactMethod, ContactOutcome,
-            MilestoneInput, NewCase, PauseReason, QueryCode, ReplyRefusal, ReturnReason, register,
+            MilestoneInput, NewCase, PauseReason, QueryCode, ReplyRefusal, ReturnReason, TransferWay, register,
         },
         ids::CaseId,
         kinds::{CaseType, Channel, Complexity, Diversion, Urgency},
@@ -924,6 +924,7 @@ impl Teller<'_> {
                     to: "外省海关（演示）".to_owned(),
                     receipt: "演示转办1号".to_owned(),
                     reason: "不属本级管辖".to_owned(),
+                    way: TransferWay::External,
                 };
                 self.accept().by("fenpai", &input);
             }

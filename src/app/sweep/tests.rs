@@ -19,7 +19,7 @@ use crate::{
         sla::{Schedule, WorkCalendar},
     },
     on_backend,
-    store::{Db, cases},
+    store::{Db, cases, officers},
 };
 
 fn at(text: &str) -> Timestamp {
@@ -38,6 +38,26 @@ fn gateway(db: &Db, now: &str) -> (App, Arc<FixedClock>) {
     let store = ContentStore::fixed(the_content(at(now)));
     let app = App::new(Config::default(), db.clone(), store, clock.clone(), Arc::new(SystemIds));
     (app, clock)
+}
+
+/// A gateway whose folder also has the calendar of 2027, with these days off in January.
+fn published(db: &Db, now: &str, off: &str) -> (App, Arc<FixedClock>) {
+    let notice = format!(
+        "schema = 1\nyear = 2027\ntitle = \"试\"\ndoc_no = \"试\"\nissuer = \"试\"\nissued_on = 2026-12-29\n\
+        [[holiday]]\nname = \"元旦\"\noff = [\"{off}\"]\n"
+    );
+    let mut content = the_content(at(now));
+    let mut files: Vec<(String, String)> = content::shipped_files()
+        .into_iter()
+        .filter(|f| f.path.starts_with("calendar/"))
+        .map(|f| (f.path, f.text))
+        .collect();
+    files.push(("calendar/cn-2027.toml".into(), notice));
+    let (hours, zone) = content::hours_and_zone(&Config::default().time).unwrap();
+    content.schedule = Schedule::new(WorkCalendar::parse(&files).unwrap(), hours, zone);
+    let clock = Arc::new(FixedClock::new(at(now)));
+    let store = ContentStore::fixed(content);
+    (App::new(Config::default(), db.clone(), store, clock.clone(), Arc::new(SystemIds)), clock)
 }
 
 fn officer(n: u128, role: Role, unit: &str) -> Actor {
@@ -261,7 +281,10 @@ crate::store_test! {
         clock.set(at("2026-03-24T17:30:00"));
         run(&app).await.unwrap();
         assert_eq!(stored(&app, need_info).await.0.status, CaseStatus::Withdrawn);
-        clock.set(at("2026-04-11T17:30:00"));
+        clock.set(at("2026-04-11T23:59:59"));
+        run(&app).await.unwrap();
+        assert_eq!(stored(&app, answered).await.0.status, CaseStatus::Closed);
+        clock.set(at("2026-04-12T00:00:00"));
         run(&app).await.unwrap();
         assert_eq!(stored(&app, answered).await.0.status, CaseStatus::Archived);
     }
@@ -275,23 +298,7 @@ crate::store_test! {
         let k5 = case.clock(ClockKey::K5).unwrap();
         assert!(k5.provisional);
         assert_eq!(k5.due_at, Some(at("2027-01-12T17:30:00")));
-        let notice = |off: &str| format!(
-            "schema = 1\nyear = 2027\ntitle = \"试\"\ndoc_no = \"试\"\nissuer = \"试\"\nissued_on = 2026-12-29\n\
-            [[holiday]]\nname = \"元旦\"\noff = [\"{off}\"]\n"
-        );
-        let published = |now: &str, off: &str| {
-            let mut content = the_content(at(now));
-            let mut files: Vec<(String, String)> = content::shipped_files()
-                .into_iter()
-                .filter(|f| f.path.starts_with("calendar/"))
-                .map(|f| (f.path, f.text))
-                .collect();
-            files.push(("calendar/cn-2027.toml".into(), notice(off)));
-            let (hours, zone) = content::hours_and_zone(&Config::default().time).unwrap();
-            content.schedule = Schedule::new(WorkCalendar::parse(&files).unwrap(), hours, zone);
-            let clock = Arc::new(FixedClock::new(at(now)));
-            App::new(Config::default(), db.clone(), ContentStore::fixed(content), clock, Arc::new(SystemIds))
-        };
+        let published = |now: &str, off: &str| published(&db, now, off).0;
         let app = published("2026-12-29T10:00:00", "2027-01-01..2027-01-04");
         assert_eq!(run(&app).await.unwrap().recomputed, 1);
         let (case, after) = stored(&app, id).await;
@@ -306,6 +313,170 @@ crate::store_test! {
         let (case, last) = stored(&app, id).await;
         assert_eq!(case.clock(ClockKey::K5).unwrap().due_at, Some(at("2027-01-12T17:30:00")));
         assert!(last.len() > after.len());
+    }
+}
+
+crate::store_test! {
+    async fn what_waits_without_a_clock_follows_the_calendar_too(db: Db) {
+        let (app, _) = gateway(&db, "2026-12-28T10:00:00");
+        let id = file(&app, CaseType::Coordination).await;
+        let ask = ActionInput::RequestInfo { items: vec!["合同".into()] };
+        act(&app, id, &officer(1, Role::FrontDesk, ""), ask).await;
+        run(&app).await.unwrap();
+        let (app, clock) = published(&db, "2026-12-29T10:00:00", "2027-01-01..2027-01-04");
+        run(&app).await.unwrap();
+        clock.set(at("2027-01-13T17:29:59"));
+        run(&app).await.unwrap();
+        assert_eq!(stored(&app, id).await.0.status, CaseStatus::NeedInfo);
+        clock.set(at("2027-01-13T17:30:00"));
+        run(&app).await.unwrap();
+        assert_eq!(stored(&app, id).await.0.status, CaseStatus::Withdrawn);
+    }
+}
+
+crate::store_test! {
+    async fn a_timer_that_comes_too_early_comes_again(db: Db) {
+        let (app, clock) = gateway(&db, "2026-03-10T10:00:00");
+        let id = file(&app, CaseType::Coordination).await;
+        let ask = ActionInput::RequestInfo { items: vec!["合同".into()] };
+        act(&app, id, &officer(1, Role::FrontDesk, ""), ask).await;
+        let early = Timer {
+            case: id,
+            clock: None,
+            turn: 1,
+            step: Step::Act(crate::domain::case::CaseAction::LapseInfo).word(),
+            at: at("2026-03-11T10:00:00"),
+        };
+        let mut tx = app.db.write().await.unwrap();
+        timers::put_timers(&mut tx, id, &[early]).await.unwrap();
+        tx.commit().await.unwrap();
+        clock.set(at("2026-03-11T10:00:00"));
+        assert_eq!(run(&app).await.unwrap(), Summary::default());
+        clock.set(at("2026-03-24T17:30:00"));
+        assert_eq!(run(&app).await.unwrap().acted, 1);
+        assert_eq!(stored(&app, id).await.0.status, CaseStatus::Withdrawn);
+    }
+}
+
+crate::store_test! {
+    async fn a_gateway_with_an_older_calendar_leaves_the_due_dates_alone(db: Db) {
+        let behind = |app: &App| app.metrics.calendar_behind.load(std::sync::atomic::Ordering::Relaxed);
+        let (old, old_clock) = gateway(&db, "2026-12-28T10:00:00");
+        let id = dispatched(&old).await;
+        run(&old).await.unwrap();
+        let (new, new_clock) = published(&db, "2026-12-28T10:01:00", "2027-01-01..2027-01-04");
+        assert_eq!(run(&new).await.unwrap().recomputed, 1);
+        let due = Some(at("2027-01-13T17:30:00"));
+        for minute in 2..8 {
+            let now = at(&format!("2026-12-28T10:0{minute}:00"));
+            old_clock.set(now);
+            new_clock.set(now);
+            assert_eq!(run(&old).await.unwrap().recomputed, 0);
+            assert_eq!(run(&new).await.unwrap().recomputed, 0);
+        }
+        assert!(behind(&old) && !behind(&new));
+        let (case, events) = stored(&new, id).await;
+        assert_eq!(case.clock(ClockKey::K5).unwrap().due_at, due);
+        let told = events.iter().filter(|e| e.kind == EventKind::DueRecomputed && e.fact("clock").is_some_and(|c| c.starts_with("K5 ")));
+        assert_eq!(told.count(), 1);
+        // The one with the newer calendar is switched off for good: what is left goes by its own.
+        old_clock.set(at("2026-12-28T10:30:00"));
+        run(&old).await.unwrap();
+        assert!(!behind(&old));
+    }
+}
+
+crate::store_test! {
+    async fn what_the_system_does_late_is_told_with_its_true_time(db: Db) {
+        let (app, clock) = gateway(&db, "2026-09-30T10:00:00");
+        let id = dispatched(&app).await;
+        clock.set(at("2026-10-12T09:00:00"));
+        run(&app).await.unwrap();
+        let (case, events) = stored(&app, id).await;
+        let deemed = events.iter().find(|e| e.kind == EventKind::DeemedSigned).unwrap();
+        assert_eq!(deemed.fact("moment"), Some("2026年10月8日 17:30"));
+        assert_eq!(case.clock(ClockKey::K3).unwrap().stopped_at, Some(at("2026-10-08T17:30:00")));
+    }
+}
+
+crate::store_test! {
+    async fn the_enterprise_is_reminded_twice_and_called_before_its_silence_counts(db: Db) {
+        let (app, clock) = gateway(&db, "2026-11-02T09:00:00");
+        let id = dispatched(&app).await;
+        let (clerk, handler) = (officer(2, Role::UnitClerk, "zjj"), officer(3, Role::Handler, "zjj"));
+        let name = (OfficerId::from_uuid(Uuid::from_u128(3)), "测试3".to_owned());
+        let account = officers::NewOfficer {
+            id: name.0,
+            login: "handler",
+            name: "测试3",
+            password_hash: "!",
+            must_change_password: false,
+        };
+        let mut tx = app.db.write().await.unwrap();
+        officers::insert(&mut tx, &account, app.now()).await.unwrap();
+        tx.commit().await.unwrap();
+        act(&app, id, &clerk, ActionInput::SignIn { register_no: "收1".into(), handler: Some(name) }).await;
+        let contact = ActionInput::RecordContact {
+            method: crate::domain::case::ContactMethod::Phone,
+            person: "李".into(),
+            outcome: crate::domain::case::ContactOutcome::Reached,
+            result: "已联系".into(),
+            at: None,
+        };
+        act(&app, id, &handler, contact).await;
+        let draft = ActionInput::DraftReply {
+            text: "已修好。".into(),
+            conclusion: crate::domain::case::Conclusion::Solved,
+            from_bot: false,
+        };
+        act(&app, id, &handler, draft).await;
+        act(&app, id, &officer(4, Role::UnitLeader, "zjj"), ActionInput::SignOff).await;
+        act(&app, id, &officer(5, Role::Verifier, ""), ActionInput::ReleaseReply { note: None }).await;
+        let told = |events: &[CaseEvent], kind| events.iter().filter(|e| e.kind == kind).count();
+        for (now, reminded, called) in [
+            ("2026-11-03T17:30:00", 0, 0),
+            ("2026-11-05T17:29:00", 1, 0),
+            ("2026-11-05T17:30:00", 1, 1),
+            ("2026-11-09T17:29:59", 2, 1),
+        ] {
+            clock.set(at(now));
+            run(&app).await.unwrap();
+            let (case, events) = stored(&app, id).await;
+            assert_eq!(case.status, CaseStatus::AwaitingConfirm, "{now}");
+            assert_eq!((told(&events, EventKind::Reminded), told(&events, EventKind::CallAsked)), (reminded, called), "{now}");
+        }
+        clock.set(at("2026-11-09T17:30:00"));
+        run(&app).await.unwrap();
+        let (case, events) = stored(&app, id).await;
+        assert_eq!(case.status, CaseStatus::ClosingReview);
+        assert_eq!(events.last().unwrap().kind, EventKind::ConfirmedSilently);
+        // Nothing is said twice, also by a gateway that starts anew.
+        let (again, _) = gateway(&db, "2026-11-09T17:31:00");
+        run(&again).await.unwrap();
+        assert_eq!(stored(&app, id).await.1.len(), events.len());
+    }
+}
+
+crate::store_test! {
+    async fn each_rung_goes_to_those_whose_clock_it_is(db: Db) {
+        let (app, _) = gateway(&db, "2026-09-30T10:00:00");
+        let id = dispatched(&app).await;
+        let (mut case, _) = stored(&app, id).await;
+        let handler = OfficerId::from_uuid(Uuid::from_u128(7));
+        let clock = |key, owner: &str| CaseClock { key, owner: owner.into(), ..case.clocks[0].clone() };
+        let (k1, k7) = (clock(ClockKey::K1, "centre"), clock(ClockKey::K7, "centre"));
+        let (recheck, k5) = (clock(ClockKey::K9, "supervision"), clock(ClockKey::K5, "zjj"));
+        case.handler = Some(handler);
+        let work = Work::new(case);
+        let who = |role: &str, clock: &CaseClock| work.reader(role, clock);
+        assert_eq!(who("handler", &k1), Recipient::Roles(&[Role::FrontDesk, Role::Dispatcher]));
+        assert_eq!(who("handler", &k7), Recipient::Roles(&[Role::Verifier]));
+        assert_eq!(who("unit_leader", &recheck), Recipient::Roles(&[Role::Supervisor, Role::Verifier]));
+        assert_eq!(who("handler", &k5), Recipient::Officer(handler));
+        assert_eq!(who("unit_leader", &k5), Recipient::Leader("zjj".into()));
+        assert_eq!(who("leader", &k5), Recipient::Roles(&[Role::Leader]));
+        assert_eq!(who("discipline", &k5), Recipient::Roles(&[Role::Discipline]));
+        assert_eq!(who("dispatcher", &k5), Recipient::Centre);
     }
 }
 

@@ -12,7 +12,7 @@ use crate::domain::case::{
     event::{ActorStamp, CaseEvent, EventKind, Fact},
     input::{ActionInput, SplitPart},
     lifecycle::{self, To},
-    model::{Case, OutMessage, Outcome, Recipient, TransitionError},
+    model::{Case, ClockKey, ClockState, OutMessage, Outcome, Recipient, TransitionError},
     standing::refusal,
     status::CaseStatus,
 };
@@ -67,6 +67,7 @@ impl Step<'_> {
             I::LapseInfo => self.lapse_info(),
             I::Accept { case_type, topic, urgency, complexity, duplicates_checked, repeat_of, repeats } => {
                 self.case.case_type = *case_type;
+                self.recuse();
                 self.case.topic.clone_from(topic);
                 self.case.urgency = *urgency;
                 self.check_grade(*complexity)?;
@@ -135,7 +136,7 @@ impl Step<'_> {
             I::Withdraw { reason } => self.withdraw(reason),
             I::Merge { into, same_enterprise, parent_open } => self.merge(into, *same_enterprise, *parent_open),
             I::Split { parts } => self.split(parts),
-            I::TransferOut { to, receipt, reason } => self.transfer_out(to, receipt, reason),
+            I::TransferOut { to, receipt, reason, way } => self.transfer_out(to, receipt, reason, *way),
             I::Supervise { level, letter } => self.supervise(*level, letter),
             I::EndSupervision { result } => self.end_supervision(result),
             I::Escalate { rung, reason } => self.escalate(*rung, reason),
@@ -148,8 +149,24 @@ impl Step<'_> {
         if self.case.status != self.from {
             self.case.entered_at = self.env.now;
         }
+        if self.from == CaseStatus::Processing && self.case.status != self.from {
+            self.drop_requests();
+        }
         self.case.changed_at = self.env.now;
         Outcome { case: self.case, events: self.events, messages: self.messages, parts: self.parts }
+    }
+
+    /// What the unit had asked for while it handled the case: on leaving it nobody has to decide that any more.
+    fn drop_requests(&mut self) {
+        self.case.overlay.pause_asked = None;
+        if self.case.overlay.extension.take().is_some() {
+            let now = self.now();
+            self.case.end_clock(ClockKey::K11, now, ClockState::Cancelled);
+            self.record(EventKind::ExtensionWithdrawn, &[]);
+            if self.case.status.is_open() {
+                self.tell_enterprise("extension_withdrawn");
+            }
+        }
     }
 
     pub(super) const fn now(&self) -> Timestamp {

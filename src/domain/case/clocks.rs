@@ -4,11 +4,13 @@
 //! due date is always computed from its first start under the pauses and extensions on record, so nothing else can
 //! move it.
 
-use jiff::Timestamp;
+use jiff::{Span, Timestamp};
 
 use crate::domain::{
     case::{
         model::{Case, CaseClock, ClockKey, ClockState, Limit, TransitionError},
+        reminders::{SUPPLY_WORKDAYS, hard_limit},
+        standing::REOPEN_DAYS,
         status::CaseStatus,
     },
     ids::TaskId,
@@ -28,6 +30,10 @@ pub struct CaseEnv<'a> {
     pub now: Timestamp,
     /// The name of a unit that is known and active.
     pub unit_name: &'a (dyn Fn(&str) -> Option<String> + Sync),
+    /// Units that the matter is about: they have no part in it once its type accuses somebody (invariant 7).
+    pub accused: &'a [String],
+    /// Promises made in the conversation of the case that nobody has kept or dropped (invariants 12 and 15).
+    pub open_promises: usize,
     /// Fresh ids for the tasks an action makes; [`super::input::ActionInput::new_tasks`] tells how many.
     pub task_ids: &'a [TaskId],
 }
@@ -243,13 +249,15 @@ impl Case {
     /// Computes the policy clock's due date anew from its original start.
     pub(super) fn recompute_policy_clock(&mut self, env: &CaseEnv<'_>) -> Result<Option<Timestamp>, TransitionError> {
         let pauses = self.sla_pauses();
-        let paused = self.open_pause().is_some();
+        let paused_from = self.open_pause().map(|pause| pause.from);
         let Some(clock) = self.clocks.iter_mut().rev().find(|clock| clock.key == ClockKey::K5 && clock.is_open())
         else {
             return Ok(None);
         };
         let due = clock.compute(env.schedule, &pauses)?;
         (clock.due_at, clock.provisional) = (due.due, due.provisional);
+        // A pause that begins after the due moment changes nothing: the clock stays overdue.
+        let paused = paused_from.is_some_and(|from| due.due.is_none_or(|due| due > from));
         clock.state = match (clock.state, paused) {
             (ClockState::Running | ClockState::Paused, true) => ClockState::Paused,
             (ClockState::Paused, false) => ClockState::Running,
@@ -280,7 +288,9 @@ impl Case {
         requirements.submitter_confirm = submitter_confirm;
         requirements.centre_verify = centre_verify;
         requirements.extension = profile.extension.allowed;
-        requirements.chain = u8::try_from(profile.chain.len()).unwrap_or(u8::MAX);
+        // What is sealed goes past nobody but discipline.
+        let chain = if self.sealed { 0 } else { profile.chain.len() };
+        requirements.chain = u8::try_from(chain).unwrap_or(u8::MAX);
         Some(profile)
     }
 
@@ -320,6 +330,24 @@ pub struct TimedAction {
     pub at: Timestamp,
 }
 
+/// When a unit that does not sign in has signed in all the same (T16): the second limit of K3.
+pub(super) fn deemed_at(case: &Case, env: &CaseEnv<'_>) -> Result<Timestamp, TransitionError> {
+    let delivered = case.delivered_at.unwrap_or(case.entered_at);
+    let due = hard_limit(ClockKey::K3, 1, env).due(env.schedule, delivered);
+    let due = due.map_err(|error| TransitionError::Clock { key: ClockKey::K3, detail: error.to_string() })?;
+    due.due.ok_or(TransitionError::Clock { key: ClockKey::K3, detail: "no due date".to_owned() })
+}
+
+/// When a closed case is archived (T42): the thirty days in which the enterprise may have it taken up again are over,
+/// counted anew from a bad rating that came after the closing.
+pub(super) fn archive_at(case: &Case, schedule: &Schedule) -> Option<Timestamp> {
+    let closed = case.closings.last()?.at;
+    let disputed = case.ratings.iter().filter(|rating| rating.is_bad()).map(|rating| rating.at).max();
+    let from = disputed.map_or(closed, |at| at.max(closed));
+    let day = schedule.civil(from).date().checked_add(Span::new().days(REOPEN_DAYS + 1)).ok()?;
+    schedule.zone().to_timestamp(day.at(0, 0, 0, 0)).ok()
+}
+
 /// The timed actions of a case as it stands: a pure function of the case, so that a restart computes the same.
 ///
 /// # Errors
@@ -330,10 +358,10 @@ pub fn timed_actions(case: &Case, env: &CaseEnv<'_>) -> Result<Vec<TimedAction>,
     let mut timers = Vec::new();
     let mut add = |action, at: Timestamp| timers.push(TimedAction { action, at });
     match case.status {
-        S::NeedInfo => add(A::LapseInfo, env.after_workdays(ClockKey::K1, case.entered_at, 10)?),
+        S::NeedInfo => add(A::LapseInfo, env.after_workdays(ClockKey::K1, case.entered_at, SUPPLY_WORKDAYS)?),
         S::AnsweredOnSpot => add(A::ConfirmSilently, env.after_workdays(ClockKey::K8, case.entered_at, 2)?),
         S::Dispatched => {
-            add(A::DeemSigned, env.after_workdays(ClockKey::K3, case.delivered_at.unwrap_or(case.entered_at), 1)?);
+            add(A::DeemSigned, deemed_at(case, env)?);
         }
         S::Replied if !case.requirements.centre_verify => add(A::ReleaseReply, case.entered_at),
         S::AwaitingConfirm => {
@@ -352,8 +380,8 @@ pub fn timed_actions(case: &Case, env: &CaseEnv<'_>) -> Result<Vec<TimedAction>,
             }
         }
         S::Closed => {
-            if let Some(closing) = case.closings.last() {
-                add(A::Archive, closing.at + jiff::SignedDuration::from_hours(30 * 24));
+            if let Some(at) = archive_at(case, env.schedule) {
+                add(A::Archive, at);
             }
         }
         S::Draft

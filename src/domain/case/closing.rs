@@ -4,12 +4,15 @@ use super::apply::{Guard, Step, need, need_some};
 use crate::domain::{
     case::{
         action::Party,
+        clocks::archive_at,
         event::EventKind,
+        handling::unsafe_content,
         input::{MilestoneInput, ReplyRefusal},
         model::{
             CaseTask, ClockKey, ClockState, Closing, Confirmation, FailedContacts, Limit, Rating, TaskKind, TaskState,
             TransitionError,
         },
+        reminders::hard_limit,
         status::{CaseStatus, Conclusion},
     },
     sla::{Budget, Within},
@@ -63,8 +66,10 @@ impl Step<'_> {
     fn start_confirm_window(&mut self) -> Guard {
         let env = self.env;
         let after = env.book.profile(&self.case.requirements.profile).map(|profile| profile.silent_confirm.after);
-        let within =
-            after.filter(|within| within.budget().is_some()).unwrap_or(Within::Budget(Budget::working_days(5)));
+        let within = after
+            .or_else(|| env.book.default_within(ClockKey::K8.as_str()))
+            .filter(|within| within.budget().is_some())
+            .unwrap_or(Within::Budget(Budget::working_days(5)));
         self.case.start_clock(ClockKey::K8, "centre", Limit::from_within(within, env.now, env.schedule), None, env)?;
         Ok(())
     }
@@ -85,6 +90,7 @@ impl Step<'_> {
         self.case.conclusion = None;
         self.case.verified_by = None;
         self.case.confirmation = None;
+        self.end_plan();
         self.record(EventKind::ReplyRefused, &[("reason", reason.label(), true), ("comment", &comment, false)]);
         self.tell_enterprise("reply_refused");
         self.tell_unit("reply_refused", &format!("答复被退回（{}）：{comment}", reason.label()));
@@ -103,7 +109,7 @@ impl Step<'_> {
             if self.case.status == CaseStatus::AnsweredOnSpot {
                 return self.back_to_handling(words);
             }
-            return self.open_recheck("未解决", words);
+            return self.open_recheck("未解决", words, false);
         }
         self.agree(confirmation)?;
         let record = call_record.unwrap_or_default();
@@ -112,6 +118,9 @@ impl Step<'_> {
             &[("words", words.unwrap_or_default(), false), ("call_record", record, false)],
         );
         self.tell_unit("solution_confirmed", "企业已确认解决");
+        if self.case.status == CaseStatus::ClosingReview {
+            self.tell_enterprise("solution_confirmed");
+        }
         self.finish_agreement();
         Ok(())
     }
@@ -128,12 +137,10 @@ impl Step<'_> {
         }
         self.case.stop_clock(ClockKey::K8, now);
         self.case.confirmation = Some(confirmation);
-        for task in self.case.tasks.iter_mut().filter(|t| t.kind == TaskKind::Milestone && t.state == TaskState::Open) {
-            task.state = TaskState::Cancelled;
-            task.ended_at = Some(now);
-        }
+        self.end_plan();
         let checked = self.case.verified_by.is_some() || !self.case.requirements.centre_verify;
-        let open = self.case.tasks.iter().any(|task| task.state == TaskState::Open);
+        let promised = self.env.open_promises > 0;
+        let open = promised || self.case.tasks.iter().any(|task| task.state == TaskState::Open);
         if checked && !open {
             self.go(CaseStatus::Closed)?;
             let layer = "unit";
@@ -143,8 +150,24 @@ impl Step<'_> {
             if !self.case.clocks.iter().any(|c| c.key == ClockKey::K7 && c.state == ClockState::Running) {
                 self.case.start_stack_clock(ClockKey::K7, "centre", Budget::working_days(2), self.env)?;
             }
+            if promised {
+                self.tell_centre("close_requested", "企业已确认解决，还有承诺没有了结，请了结后销号");
+            }
         }
         Ok(())
+    }
+
+    /// The plan ends before its milestones are reached: the matter is solved, or the reply it belongs to does not hold.
+    fn end_plan(&mut self) {
+        let now = self.now();
+        let case = &mut self.case;
+        for task in case.tasks.iter_mut().filter(|t| t.kind == TaskKind::Milestone && t.state == TaskState::Open) {
+            task.state = TaskState::Cancelled;
+            task.ended_at = Some(now);
+        }
+        while case.clocks.iter().any(|clock| clock.key == ClockKey::K13 && clock.is_open()) {
+            case.end_clock(ClockKey::K13, now, ClockState::Cancelled);
+        }
     }
 
     /// Says that the case is closed, when the agreement closed it.
@@ -167,17 +190,17 @@ impl Step<'_> {
             at: now,
             round: self.case.round,
         };
-        let bad = rating.is_bad();
+        let (bad, solved) = (rating.is_bad(), rating.solved);
         self.case.ratings.push(rating);
         let status = self.case.status;
         let on_spot = status == CaseStatus::AnsweredOnSpot;
-        let waits = on_spot || status == CaseStatus::AwaitingConfirm;
+        let waits = on_spot || matches!(status, CaseStatus::AwaitingConfirm | CaseStatus::ClosingReview);
         if bad && on_spot {
             self.back_to_handling(words)?;
             self.record_rating(label, reason, words);
             self.escalate_bad_rerating();
-        } else if bad && (waits || status == CaseStatus::ClosingReview) {
-            self.open_recheck(reason.unwrap_or("不满意"), words)?;
+        } else if bad && waits {
+            self.open_recheck(reason.unwrap_or("不满意"), words, solved)?;
             self.record_rating(label, reason, words);
             self.escalate_bad_rerating();
         } else if waits {
@@ -205,17 +228,21 @@ impl Step<'_> {
         );
     }
 
-    /// T31: the enterprise says that it is not solved. The policy clock runs on with its original due date.
-    fn open_recheck(&mut self, reason: &str, words: Option<&str>) -> Guard {
+    /// T31: the enterprise says that it is not solved, or rates it badly. Only what is not solved lets the policy clock
+    /// run on with its original due date (DOMAIN 2.3, rule 3): bad manners make no reply late.
+    fn open_recheck(&mut self, reason: &str, words: Option<&str>, solved: bool) -> Guard {
         self.go(CaseStatus::Recheck)?;
         let (now, env) = (self.now(), self.env);
         self.case.stop_clock(ClockKey::K8, now);
         self.case.end_clock(ClockKey::K7, now, ClockState::Cancelled);
         self.case.stop_clock(ClockKey::K9, now);
         self.case.confirmation = None;
-        self.case.resume_policy_clock();
-        let due =
-            self.case.start_clock(ClockKey::K9, "supervision", Limit::Budget(Budget::working_days(3)), None, env)?;
+        if !solved {
+            self.case.resume_policy_clock();
+        }
+        // The recheck is the second limit of K9.
+        let limit = Limit::from_within(hard_limit(ClockKey::K9, 3, env), now, env.schedule);
+        let due = self.case.start_clock(ClockKey::K9, "supervision", limit, None, env)?;
         let due = self.words(due);
         self.tell_centre("recheck_opened", &format!("企业反映“{reason}”，请在{due}前复核"));
         let number = self.case.display_number();
@@ -239,7 +266,8 @@ impl Step<'_> {
             let due = self.env.after_workdays(ClockKey::K8, self.case.entered_at, 2)?;
             self.not_before(due)?;
             self.close_on_spot(true)?;
-            self.record(EventKind::ConfirmedSilently, &[]);
+            let moment = self.moment(due);
+            self.record(EventKind::ConfirmedSilently, &[("moment", &moment, false)]);
             self.record_closed(None);
             return Ok(());
         }
@@ -247,18 +275,30 @@ impl Step<'_> {
         if let Some(due) = due {
             self.not_before(due)?;
         }
+        let due = due.unwrap_or(now);
+        let moment = self.moment(due);
+        if self.case.tasks.iter().any(|task| task.kind == TaskKind::Milestone && task.state == TaskState::Open) {
+            // Silence about one milestone is no word about the whole: the accepted plan goes on.
+            self.go(CaseStatus::PlanTracking)?;
+            self.case.stop_clock(ClockKey::K8, due);
+            self.record(EventKind::ConfirmedSilently, &[("moment", &moment, false)]);
+            self.tell_enterprise("confirmed_silently");
+            return Ok(());
+        }
         self.go(CaseStatus::ClosingReview)?;
-        self.case.stop_clock(ClockKey::K8, now);
+        self.case.stop_clock(ClockKey::K8, due);
         self.case.confirmation = Some(Confirmation::Silent(now));
         self.case.start_stack_clock(ClockKey::K7, "centre", Budget::working_days(2), self.env)?;
-        self.record(EventKind::ConfirmedSilently, &[]);
+        self.record(EventKind::ConfirmedSilently, &[("moment", &moment, false)]);
         self.tell_enterprise("confirmed_silently");
         self.tell_centre("confirmed_silently", "企业逾期未确认，请电话回访后核实销号");
         Ok(())
     }
 
     pub(super) fn accept_plan(&mut self, milestones: &[MilestoneInput]) -> Guard {
-        if milestones.is_empty() || milestones.len() > 20 {
+        // Nothing new: the plan goes on with the milestones that are open.
+        let goes_on = self.case.tasks.iter().any(|t| t.kind == TaskKind::Milestone && t.state == TaskState::Open);
+        if (milestones.is_empty() && !goes_on) || milestones.len() > 20 {
             return Err(TransitionError::Field { field: "milestones", message: "请列出1至20个节点" });
         }
         let (now, env) = (self.now(), self.env);
@@ -290,7 +330,8 @@ impl Step<'_> {
                 late: false,
             });
         }
-        self.record(EventKind::PlanAccepted, &[("plan", &lines.join("；"), true)]);
+        let plan = if lines.is_empty() { "继续推进未完成的节点".to_owned() } else { lines.join("；") };
+        self.record(EventKind::PlanAccepted, &[("plan", &plan, true)]);
         self.tell_unit("plan_accepted", "企业已接受方案，请按节点推进并报告");
         Ok(())
     }
@@ -315,13 +356,18 @@ impl Step<'_> {
         next.answer = Some(text.clone());
         next.ended_at = Some(now);
         next.late = !reached || next.due_at.is_some_and(|due| now > due);
-        let id = next.id;
+        let (id, due) = (next.id, next.due_at.unwrap_or(now));
         self.go(CaseStatus::AwaitingConfirm)?;
         self.case.stop_task_clock(id, now, ClockState::Stopped);
         self.start_confirm_window()?;
+        let moment = self.moment(due);
         self.record(
             EventKind::MilestoneReported,
-            &[("text", &text, true), ("reached", if reached { "已达成" } else { "未达成" }, true)],
+            &[
+                ("text", &text, true),
+                ("reached", if reached { "已达成" } else { "未达成" }, true),
+                ("moment", &moment, false),
+            ],
         );
         self.tell_enterprise("milestone_reported");
         self.ask_to_confirm();
@@ -335,10 +381,21 @@ impl Step<'_> {
         let (now, env) = (self.now(), self.env);
         self.case.stop_clock(ClockKey::K9, now);
         let unit = self.case.lead_unit.clone().unwrap_or_default();
-        let due = self.case.start_clock(ClockKey::K9, &unit, Limit::Budget(Budget::working_days(5)), None, env)?;
+        let of_policy = env
+            .book
+            .profile(&self.case.requirements.profile)
+            .and_then(|p| p.limit("rectify", self.case.case_type, self.case.complexity))
+            .map(|limit| limit.within);
+        let within = of_policy
+            .or_else(|| env.book.default_within(ClockKey::K9.as_str()))
+            .filter(|within| within.budget().is_some())
+            .unwrap_or(Within::Budget(Budget::working_days(5)));
+        let limit = Limit::from_within(within, now, env.schedule);
+        let due = self.case.start_clock(ClockKey::K9, &unit, limit, None, env)?;
         self.case.signature = None;
         self.case.conclusion = None;
         self.case.verified_by = None;
+        self.end_plan();
         let due = self.words(due);
         self.record(
             EventKind::RatingUpheld,
@@ -357,6 +414,7 @@ impl Step<'_> {
         let (now, env) = (self.now(), self.env);
         self.case.stop_clock(ClockKey::K9, now);
         self.case.restore_policy_stop();
+        self.end_plan();
         self.case.confirmation = Some(Confirmation::Dismissed(now));
         self.case.start_stack_clock(ClockKey::K7, "centre", Budget::working_days(2), env)?;
         self.record(
@@ -383,24 +441,33 @@ impl Step<'_> {
         if conclusion.needs_justification() {
             need_some("basis", basis)?;
             need_some("coordination_log", coordination_log)?;
-            need_some("explanation", explanation)?;
+            let told = format!("{}\n{}", need_some("basis", basis)?, need_some("explanation", explanation)?);
+            if let Some(what) = unsafe_content(&told) {
+                return Err(TransitionError::UnsafeText(what));
+            }
         }
+        let from = self.case.status;
         self.go(CaseStatus::ClosingReview)?;
         self.case.stop_clock(ClockKey::K8, now);
-        self.case.end_clock(ClockKey::K9, now, ClockState::Cancelled);
+        // A rectification may have to go on; a recheck that was not waited for is over.
+        let k9 = if from == CaseStatus::Recheck { ClockState::Cancelled } else { ClockState::Held };
+        self.case.end_clock(ClockKey::K9, now, k9);
         self.case.end_clock(ClockKey::K5, now, ClockState::Held);
         self.case.conclusion = Some(conclusion);
-        if conclusion.needs_justification() {
+        // The explanation goes to the enterprise with this step and stands for its word, unless it is being asked for
+        // that very word, or has objected: the unit cannot cut that off.
+        let explained = conclusion.needs_justification();
+        if explained && from == CaseStatus::Processing {
             self.case.confirmation = Some(Confirmation::Explained(now));
         }
         self.case.start_stack_clock(ClockKey::K7, "centre", Budget::working_days(2), env)?;
         self.record(
             EventKind::CloseRequested,
             &[
-                ("conclusion", conclusion.label(), false),
-                ("basis", basis.unwrap_or_default(), false),
+                ("conclusion", conclusion.label(), explained),
+                ("basis", basis.unwrap_or_default(), explained),
                 ("coordination_log", coordination_log.unwrap_or_default(), false),
-                ("explanation", explanation.unwrap_or_default(), false),
+                ("explanation", explanation.unwrap_or_default(), explained),
                 ("summary", &summary, false),
             ],
         );
@@ -460,6 +527,8 @@ impl Step<'_> {
         let now = self.now();
         self.case.stop_clock(ClockKey::K7, now);
         self.case.resume_policy_clock();
+        self.case.resume_rectification();
+        self.end_plan();
         self.case.conclusion = None;
         self.case.confirmation = None;
         self.record(EventKind::CloseRefused, &[("reason", &reason, false)]);
@@ -471,7 +540,9 @@ impl Step<'_> {
     pub(super) fn reopen(&mut self, reason: &str) -> Guard {
         let reason = need("reason", reason)?.to_owned();
         let env = self.env;
-        self.go(CaseStatus::Processing)?;
+        // What was answered on the spot never had a unit: it goes to the one who dispatches.
+        let handled = self.case.lead_unit.is_some();
+        self.go(if handled { CaseStatus::Processing } else { CaseStatus::Accepted })?;
         let case = &mut self.case;
         case.round += 1;
         case.signature = None;
@@ -481,18 +552,33 @@ impl Step<'_> {
         case.verified_by = None;
         case.extensions = 0;
         case.failed_contacts = FailedContacts::default();
-        case.start_policy_clock(env)?;
-        let number = case.display_number();
+        // The rungs of the round before are done with.
+        case.overlay.escalated = None;
+        if handled {
+            case.start_policy_clock(env)?;
+        } else {
+            self.take_up()?;
+        }
+        let number = self.case.display_number();
         self.record(EventKind::Reopened, &[("number", &number, true), ("reason", &reason, false)]);
         self.tell_enterprise("case_reopened");
-        self.tell_unit("case_reopened", &format!("企业要求重新办理：{reason}"));
+        // What a confidential complainant writes may tell who it is.
+        let text = if self.case.party.confidential {
+            "企业要求重新办理".to_owned()
+        } else {
+            format!("要求重新办理：{reason}")
+        };
+        if handled {
+            self.tell_unit("case_reopened", &text);
+        } else {
+            self.tell_centre("case_reopened", &text);
+        }
         self.escalate_repeat(u32::from(self.case.round));
         Ok(())
     }
 
     pub(super) fn archive(&mut self) -> Guard {
-        if let Some(closing) = self.case.closings.last() {
-            let due = closing.at + jiff::SignedDuration::from_hours(30 * 24);
+        if let Some(due) = archive_at(&self.case, self.env.schedule) {
             self.not_before(due)?;
         }
         self.go(CaseStatus::Archived)?;

@@ -5,9 +5,12 @@ use jiff::civil::Date;
 use super::apply::{Guard, Step, need, need_some};
 use crate::domain::{
     case::{
+        clocks::deemed_at,
         event::EventKind,
-        input::{ReturnReason, SplitPart},
-        model::{ClockKey, ClockState, FailedContacts, Limit, Recipient, ReturnRequest, TransitionError},
+        input::{ReturnReason, SplitPart, TransferWay},
+        model::{
+            CaseTask, ClockKey, ClockState, FailedContacts, Limit, Recipient, ReturnRequest, TaskState, TransitionError,
+        },
         number::CaseNumber,
         status::{CaseStatus, Conclusion},
     },
@@ -63,14 +66,18 @@ impl Step<'_> {
         let opinion = need("opinion", opinion)?.to_owned();
         if self.case.status == CaseStatus::Accepted {
             self.case.approvals = 0;
+            self.case.approvers.clear();
             self.go(CaseStatus::PreApproval)?;
+            self.start_chain_clock()?;
             self.record(EventKind::Endorsed, &[("opinion", &opinion, false)]);
             self.tell_enterprise("case_endorsed");
             return Ok(());
         }
         self.case.approvals = self.case.approvals.saturating_add(1);
+        self.case.approvers.extend(self.actor.officer_id());
         if self.case.approvals < self.case.requirements.chain {
             self.go(CaseStatus::PreApproval)?;
+            self.start_chain_clock()?;
             self.record(EventKind::Endorsed, &[("opinion", &opinion, false)]);
             return Ok(());
         }
@@ -85,6 +92,16 @@ impl Step<'_> {
         Ok(())
     }
 
+    /// The dispatcher's own clock is done with while a leader has the case; each opinion has a limit of its own (C13).
+    fn start_chain_clock(&mut self) -> Guard {
+        let (now, env) = (self.now(), self.env);
+        self.case.stop_clock(ClockKey::K2, now);
+        let each = env.book.profile(&self.case.requirements.profile).and_then(|profile| profile.chain_each);
+        let limit = Limit::from_within(each.unwrap_or(Within::Budget(Budget::working_days(1))), now, env.schedule);
+        self.case.start_clock(ClockKey::K2, "leader", limit, None, env)?;
+        Ok(())
+    }
+
     pub(super) fn dispatch(
         &mut self,
         lead: &str,
@@ -93,8 +110,12 @@ impl Step<'_> {
         note: Option<&str>,
     ) -> Guard {
         self.check_grade(complexity)?;
+        let graded = complexity.is_some() && complexity != self.case.complexity;
         if complexity.is_some() {
             self.case.complexity = complexity;
+        }
+        if graded {
+            self.follow_grade()?;
         }
         self.send_to(lead, assists)?;
         let names: Vec<String> = assists.iter().map(|unit| self.env.name_of(unit)).collect();
@@ -147,20 +168,10 @@ impl Step<'_> {
         for key in [ClockKey::K3, ClockKey::K4] {
             case.end_clock(key, now, ClockState::Cancelled);
         }
-        if case.clock(ClockKey::K5).is_some() {
-            // The grade may have been set with the dispatch: same start, other length.
-            let start = case.clock(ClockKey::K5).map_or(now, |clock| clock.started_at);
-            let limit = env.book.profile(&case.requirements.profile).map(|p| case.answer_limit(p, start, env).limit);
-            let fixed = case.clock(ClockKey::K5).is_some_and(|clock| matches!(clock.limit, Limit::Until(_)));
-            if let (Some(limit), false) = (limit, fixed) {
-                if let Some(clock) = case.clocks.iter_mut().rev().find(|clock| clock.key == ClockKey::K5) {
-                    clock.limit = limit;
-                    clock.owner.clone_from(&lead);
-                }
-                case.recompute_policy_clock(env)?;
-            }
-        } else {
-            case.start_policy_clock(env)?;
+        match case.clocks.iter_mut().rev().find(|clock| clock.key == ClockKey::K5 && clock.is_open()) {
+            // Another unit has it, the enterprise's due date is the same (invariant 3).
+            Some(clock) => clock.owner.clone_from(&lead),
+            None => case.start_policy_clock(env)?,
         }
         case.start_stack_clock(ClockKey::K3, &lead, Budget::working_hours(4), env)?;
         let contact = env
@@ -169,6 +180,22 @@ impl Step<'_> {
             .and_then(|p| p.limit("first_contact", case.case_type, case.complexity))
             .map_or(Within::Budget(Budget::working_days(1)), |limit| limit.within);
         case.start_clock(ClockKey::K4, &lead, Limit::from_within(contact, now, env.schedule), None, env)?;
+        Ok(())
+    }
+
+    /// The grade was set with the dispatch: same start, other length.
+    fn follow_grade(&mut self) -> Guard {
+        let env = self.env;
+        let case = &mut self.case;
+        let Some(clock) = case.clock(ClockKey::K5).filter(|clock| clock.is_open()) else { return Ok(()) };
+        let (start, fixed) = (clock.started_at, matches!(clock.limit, Limit::Until(_)));
+        let limit = env.book.profile(&case.requirements.profile).map(|p| case.answer_limit(p, start, env).limit);
+        if let (Some(limit), false) = (limit, fixed)
+            && let Some(clock) = case.clocks.iter_mut().rev().find(|clock| clock.key == ClockKey::K5)
+        {
+            clock.limit = limit;
+        }
+        case.recompute_policy_clock(env)?;
         Ok(())
     }
 
@@ -192,14 +219,13 @@ impl Step<'_> {
     }
 
     pub(super) fn deem_signed(&mut self) -> Guard {
-        let delivered = self.case.delivered_at.unwrap_or(self.case.entered_at);
-        let due = self.env.after_workdays(ClockKey::K3, delivered, 1)?;
+        let due = deemed_at(&self.case, self.env)?;
         self.not_before(due)?;
         self.go(CaseStatus::Signed)?;
-        let now = self.now();
-        self.case.stop_clock(ClockKey::K3, now);
+        self.case.stop_clock(ClockKey::K3, due);
         let unit = self.case.lead_unit.clone().unwrap_or_default();
-        self.record(EventKind::DeemedSigned, &[("unit", &unit, true)]);
+        let moment = self.moment(due);
+        self.record(EventKind::DeemedSigned, &[("unit", &unit, true), ("moment", &moment, false)]);
         self.tell_enterprise("case_deemed_signed");
         self.tell_unit("case_deemed_signed", "超过1个工作日未签收，已视同签收，请指定承办人并联系企业");
         Ok(())
@@ -310,11 +336,16 @@ impl Step<'_> {
                 });
             }
         }
-        let status = self.case.status;
-        self.go(status)?;
         let before = (self.case.case_type, self.case.complexity);
+        let taken = self.unit_may_not_keep(case_type.unwrap_or(before.0));
+        let status = self.case.status;
+        self.go(if taken { CaseStatus::Accepted } else { status })?;
         let same_topic = topic.is_none_or(|new| self.case.topic.as_deref() == Some(new));
         self.case.case_type = case_type.unwrap_or(self.case.case_type);
+        if taken {
+            self.take_from_unit()?;
+        }
+        self.recuse();
         self.case.sealed |= self.case.case_type == CaseType::Conduct;
         if let Some(topic) = topic {
             self.case.topic = Some(topic.to_owned());
@@ -359,6 +390,77 @@ impl Step<'_> {
             ],
         );
         self.tell_enterprise("case_regraded");
+        Ok(())
+    }
+
+    /// Whether the unit that has the case may have no part in it under another type: it is what the matter is about, or
+    /// the case will be sealed.
+    fn unit_may_not_keep(&self, case_type: CaseType) -> bool {
+        let case = &self.case;
+        let Some(lead) = case.lead_unit.as_ref() else { return false };
+        let with_it = matches!(case.status, CaseStatus::Dispatched | CaseStatus::Signed | CaseStatus::Processing);
+        let sealed = case_type == CaseType::Conduct && !case.sealed;
+        with_it && ((case_type.accuses() && self.env.accused.contains(lead)) || sealed)
+    }
+
+    /// Units that the matter is about have no part in it (invariant 7), under whatever type it was filed.
+    pub(super) fn recuse(&mut self) {
+        let (now, env) = (self.now(), self.env);
+        let case = &mut self.case;
+        case.party.confidential |= case.case_type == CaseType::Conduct;
+        if !case.case_type.accuses() {
+            return;
+        }
+        for unit in env.accused {
+            if !case.recused.contains(unit) {
+                case.recused.push(unit.clone());
+            }
+        }
+        let recused = case.recused.clone();
+        case.proposed_lead = case.proposed_lead.take().filter(|unit| !recused.contains(unit));
+        case.proposed_assists.retain(|unit| !recused.contains(unit));
+        case.assists.retain(|unit| !recused.contains(unit));
+        let theirs = |task: &&mut CaseTask| task.state == TaskState::Open && recused.contains(&task.unit);
+        let ended: Vec<_> = case
+            .tasks
+            .iter_mut()
+            .filter(theirs)
+            .map(|task| {
+                task.state = TaskState::Cancelled;
+                task.ended_at = Some(now);
+                task.id
+            })
+            .collect();
+        for task in ended {
+            case.stop_task_clock(task, now, ClockState::Cancelled);
+        }
+    }
+
+    /// Takes a case out of a unit's hands and back to the one who dispatches. The enterprise's due date stays.
+    fn take_from_unit(&mut self) -> Guard {
+        let (now, env) = (self.now(), self.env);
+        self.tell_unit("case_transferred_out", "该件已由中心收回，不再由贵单位办理");
+        let case = &mut self.case;
+        case.lead_unit = None;
+        case.assists.clear();
+        case.handler = None;
+        case.handler_name = None;
+        for key in [ClockKey::K3, ClockKey::K4] {
+            case.end_clock(key, now, ClockState::Cancelled);
+        }
+        while case.clocks.iter().any(|clock| clock.key == ClockKey::K5a && clock.is_open()) {
+            case.end_clock(ClockKey::K5a, now, ClockState::Cancelled);
+        }
+        case.cancel_tasks(now);
+        if let Some(pause) = case.pauses.iter_mut().find(|pause| pause.ended_at.is_none()) {
+            pause.ended_at = Some(now);
+        }
+        if let Some(clock) = case.clocks.iter_mut().rev().find(|clock| clock.key == ClockKey::K5 && clock.is_open()) {
+            "centre".clone_into(&mut clock.owner);
+        }
+        case.recompute_policy_clock(env)?;
+        case.start_stack_clock(ClockKey::K2, "centre", Budget::working_hours(4), env)?;
+        self.tell_centre("return_requested", "承办单位须回避或本件已密封，请重新分派");
         Ok(())
     }
 
@@ -408,15 +510,20 @@ impl Step<'_> {
         Ok(())
     }
 
-    pub(super) fn transfer_out(&mut self, to: &str, receipt: &str, reason: &str) -> Guard {
+    pub(super) fn transfer_out(&mut self, to: &str, receipt: &str, reason: &str, way: TransferWay) -> Guard {
         let to = need("to", to)?.to_owned();
         let reason = need("reason", reason)?.to_owned();
         let receipt = receipt.trim().to_owned();
+        let statutory = way == TransferWay::Statutory;
+        if receipt.is_empty() && !statutory {
+            let message = "请填对方受理编号；引导走法定途径的，请选该方式";
+            return Err(TransitionError::Field { field: "receipt", message });
+        }
         self.go(CaseStatus::Transferred)?;
         let now = self.now();
         self.case.cancel_clocks(now);
         self.case.cancel_tasks(now);
-        self.case.conclusion = Some(Conclusion::GuidedToLegalPath);
+        self.case.conclusion = statutory.then_some(Conclusion::GuidedToLegalPath);
         self.record(
             EventKind::TransferredOut,
             &[("to", &to, true), ("receipt", &receipt, true), ("reason", &reason, false)],

@@ -75,6 +75,9 @@ pub enum TransitionError {
     /// Who ruled the ownership may not verify the conclusion.
     #[error("the officer who ruled the ownership may not verify the case")]
     RulerMayNotVerify,
+    /// The same officer may not do it twice.
+    #[error("another officer has to do it: {0}")]
+    SameOfficer(&'static str),
     /// Assist tasks are open.
     #[error("{0} assist tasks are open")]
     AssistOpen(usize),
@@ -138,6 +141,7 @@ impl TransitionError {
             Self::DrafterMayNotSign => "case.drafter_may_not_sign",
             Self::HandlerMayNotVerify => "case.handler_may_not_verify",
             Self::RulerMayNotVerify => "case.ruler_may_not_verify",
+            Self::SameOfficer(_) => "case.same_officer",
             Self::AssistOpen(_) => "case.assist_open",
             Self::NoSuchTask => "case.no_such_task",
             Self::NoHandler => "case.no_handler",
@@ -174,6 +178,7 @@ impl TransitionError {
             Self::DrafterMayNotSign => "拟稿人不能审签本人拟的答复，请由分管负责人或AB岗审签".to_owned(),
             Self::HandlerMayNotVerify => "承办、拟稿、审签人员不能核实或复核本件".to_owned(),
             Self::RulerMayNotVerify => "裁定本件权属的人员不能核实本件".to_owned(),
+            Self::SameOfficer(why) => (*why).to_owned(),
             Self::AssistOpen(n) => format!("还有{n}项协办未答复，请等待或由分管负责人免予协办"),
             Self::NoSuchTask => "没有这项待办的协办任务".to_owned(),
             Self::NoHandler => "尚未指定承办人".to_owned(),

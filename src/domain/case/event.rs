@@ -20,6 +20,8 @@ vocabulary! {
         InfoRequested = "info_requested", "要求补充";
         InfoSupplied = "info_supplied", "补充材料";
         InfoLapsed = "info_lapsed", "逾期未补充";
+        Reminded = "enterprise_reminded", "提醒企业";
+        CallAsked = "call_asked", "请中心回访";
         Accepted = "case_accepted", "受理";
         AnsweredOnSpot = "answered_on_spot", "当场答复";
         HandlingRequested = "handling_requested", "要求办理";
@@ -40,11 +42,14 @@ vocabulary! {
         AssistAnswered = "assist_answered", "协办答复";
         AssistWaived = "assist_waived", "免予协办";
         PauseRequested = "pause_requested", "申请暂停";
+        PauseRefused = "pause_refused", "不同意暂停";
         Paused = "clock_paused", "暂停计时";
         Resumed = "clock_resumed", "恢复计时";
         ExtensionRequested = "extension_requested", "申请延期";
         ExtensionGranted = "extension_granted", "同意延期";
         ExtensionRefused = "extension_refused", "不同意延期";
+        /// The unit answered or asked for the closing instead of waiting for the decision.
+        ExtensionWithdrawn = "extension_withdrawn", "撤回延期申请";
         Regraded = "case_regraded", "调整分类分级";
         ReplyDrafted = "reply_drafted", "拟答复";
         DraftRejected = "draft_rejected", "退回拟稿";
@@ -66,6 +71,12 @@ vocabulary! {
         Withdrawn = "case_withdrawn", "撤回";
         Merged = "case_merged", "并单";
         MergedInto = "case_merged_into", "有诉求并入";
+        /// The case it was merged into was answered.
+        ParentAnswered = "parent_answered", "合并件答复";
+        /// The case it was merged into was closed.
+        ParentClosed = "parent_closed", "合并件办结";
+        /// The case it was merged into ended without an answer.
+        Unmerged = "case_unmerged", "恢复单独办理";
         Split = "case_split", "拆分";
         TransferredOut = "case_transferred_out", "转出";
         Supervised = "case_supervised", "督办";
@@ -161,6 +172,10 @@ impl CaseEvent {
             K::Objected => "已收到您的异议，由中心重新审查".to_owned(),
             K::InfoRequested => format!("请一次补齐：{}", fact("items")),
             K::InfoSupplied => "已收到补充材料".to_owned(),
+            K::Reminded if self.to == CaseStatus::NeedInfo => {
+                format!("提醒：请在{}前补齐材料，逾期将中止，补齐后可随时恢复", fact("until"))
+            }
+            K::Reminded => format!("提醒：请在{}前确认是否解决并评价", fact("until")),
             K::InfoLapsed => "因未补充材料中止，补齐后可随时恢复".to_owned(),
             K::Accepted => format!("已受理，承诺{}前答复", fact("due")),
             K::AnsweredOnSpot => {
@@ -186,30 +201,53 @@ impl CaseEvent {
                 format!("进展：{text}")
             }
             K::AssistAsked => format!("已请{}协办", unit("unit")),
-            K::Paused => format!("暂停计时（{}）：{}", fact("reason"), fact("explanation")),
+            K::Paused => match fact("until") {
+                "" => format!("暂停计时（{}）：{}", fact("reason"), fact("explanation")),
+                until => format!("暂停计时（{}），至{until}：{}", fact("reason"), fact("explanation")),
+            },
             K::Resumed => format!("恢复计时，答复时限：{}", fact("due")),
             K::ExtensionRequested => format!("主办单位申请延期：{}", fact("reason")),
             K::ExtensionGranted => {
                 format!("延期{}个工作日，原因：{}；新的时限：{}", fact("days"), fact("reason"), fact("due"))
             }
             K::ExtensionRefused => "未同意延期，时限不变".to_owned(),
+            K::ExtensionWithdrawn => "主办单位已撤回延期申请，时限不变".to_owned(),
             K::Regraded => format!("分类分级调整，答复时限：{}", fact("due")),
             K::ReplyReleased => format!("答复已送达（签发：{}）：{}", fact("signer"), fact("text")),
             K::ReplyRefused => "中心认为答复不完整，已退回重办".to_owned(),
             K::Confirmed => "您已确认解决，谢谢".to_owned(),
             K::Rated => format!("您的评价：{}", fact("grade")),
-            K::ConfirmedSilently => "未收到您的确认，进入办结核实；30天内可要求重新办理".to_owned(),
+            K::ConfirmedSilently if self.to == CaseStatus::Closed => {
+                "未收到您的反馈，已办结；30天内可要求重新办理".to_owned()
+            }
+            K::ConfirmedSilently if self.to == CaseStatus::PlanTracking => {
+                "未收到您的反馈，按方案继续推进后面的节点".to_owned()
+            }
+            K::ConfirmedSilently => "未收到您的确认，进入办结核实；办结后30天内可要求重新办理".to_owned(),
             K::PlanAccepted => format!("已接受办理方案：{}", fact("plan")),
             K::MilestoneReported => format!("方案节点：{}", fact("text")),
             K::RatingUpheld => format!("复核：您反映的情况成立，已要求整改，{}前重新办理", fact("due")),
             K::RatingDismissed => format!("复核说明：{}", fact("explanation")),
-            K::CloseRequested => "主办单位申请办结，中心核实中".to_owned(),
+            K::CloseRequested => match fact("explanation") {
+                "" => "主办单位申请办结，中心核实中".to_owned(),
+                explanation => format!(
+                    "主办单位申请办结（{}），中心核实中。主办单位的说明：{explanation}。依据：{}",
+                    fact("conclusion"),
+                    fact("basis")
+                ),
+            },
             K::Closed => format!("已办结：{}", fact("conclusion")),
             K::CloseRefused => "中心未同意办结，继续办理".to_owned(),
             K::Reopened => format!("已重新办理，编号 {}", fact("number")),
             K::Archived => "已归档".to_owned(),
             K::Withdrawn => "您已撤回".to_owned(),
-            K::Merged => format!("与 {} 合并办理，进度同步", fact("parent")),
+            K::Merged => match fact("parent") {
+                "" => "已与其他企业反映的同一事项合并办理，进度同步".to_owned(),
+                parent => format!("与 {parent} 合并办理，进度同步"),
+            },
+            K::ParentAnswered => format!("合并办理的件已答复（签发：{}）：{}", fact("signer"), fact("text")),
+            K::ParentClosed => format!("合并办理的件已办结：{}", fact("conclusion")),
+            K::Unmerged => "原合并的件已终止，您的诉求恢复单独办理，承诺时限不变".to_owned(),
             K::Split => format!("已拆分为 {} 件分别办理：{}", fact("count"), fact("parts")),
             K::TransferredOut => match fact("receipt") {
                 "" => format!("已转{}", fact("to")),
@@ -225,9 +263,11 @@ impl CaseEvent {
                 (old, due) => format!("放假安排已公布，答复时限由{old}调整为{due}"),
             },
             K::ContactTried
+            | K::CallAsked
             | K::AssistAnswered
             | K::AssistWaived
             | K::PauseRequested
+            | K::PauseRefused
             | K::ReplyDrafted
             | K::DraftRejected
             | K::ReplySigned

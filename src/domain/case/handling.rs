@@ -213,6 +213,7 @@ impl Step<'_> {
                 ("from_bot", if from_bot { "机器人草稿" } else { "" }, false),
             ],
         );
+        self.case.note_author(author);
         self.case.draft = Some(Draft { text, conclusion, author, from_bot, at: now });
         self.tell_unit("reply_drafted", "有答复待审签");
         Ok(())
@@ -254,6 +255,7 @@ impl Step<'_> {
             &[("signer", &signer_name, false), ("conclusion", draft.conclusion.label(), false)],
         );
         self.case.conclusion = Some(draft.conclusion);
+        self.case.note_author(officer.id);
         self.case.signature = Some(Signature {
             text: draft.text,
             conclusion: draft.conclusion,
@@ -273,7 +275,7 @@ impl Step<'_> {
 }
 
 /// What must not leave in a reply: marks of secrecy and identity card numbers.
-fn unsafe_content(text: &str) -> Option<&'static str> {
+pub(super) fn unsafe_content(text: &str) -> Option<&'static str> {
     const MARKS: [&str; 6] = ["绝密★", "机密★", "秘密★", "绝密级", "机密级", "秘密级"];
     if MARKS.iter().any(|mark| text.contains(mark)) {
         return Some("密级标志");

@@ -12,6 +12,15 @@ use crate::{
 };
 
 vocabulary! {
+    /// Where a case goes that leaves the platform (T46).
+    TransferWay {
+        External = "external", "对方已受理，有受理编号";
+        /// 信访, 仲裁, 诉讼: nobody gives a receipt.
+        Statutory = "statutory", "引导走法定途径，没有受理编号";
+    }
+}
+
+vocabulary! {
     /// Why a unit gives a case back.
     ReturnReason {
         NotOurDuty = "not_our_duty", "不属本单位职责";
@@ -288,6 +297,7 @@ pub enum ActionInput {
         to: String,
         receipt: String,
         reason: String,
+        way: TransferWay,
     },
     Supervise {
         level: u8,

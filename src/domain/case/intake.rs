@@ -13,6 +13,7 @@ use crate::domain::{
             Recipient, Requirements, TransitionError,
         },
         number::{CaseNumber, QueryCode},
+        reminders::SUPPLY_WORKDAYS,
         status::{CaseStatus, Conclusion},
     },
     ids::{CaseId, ConversationId},
@@ -121,7 +122,11 @@ pub fn register(new: NewCase, actor: &Actor, env: &CaseEnv<'_>) -> Result<Outcom
         info_asked: false,
         lapsed: false,
         refusal: None,
+        refused_by: None,
+        objected: false,
         approvals: 0,
+        approvers: Vec::new(),
+        wrote: Vec::new(),
         extensions: 0,
         urges: 0,
         urged_at: None,
@@ -184,6 +189,7 @@ impl Step<'_> {
         let now = self.now();
         self.case.stop_clock(ClockKey::K1, now);
         self.case.refusal = Some((code, path.clone()));
+        self.case.refused_by = self.actor.officer_id();
         self.record(
             EventKind::Refused,
             &[("code", code.as_str(), false), ("reason", code.label(), true), ("path", &path, true)],
@@ -196,6 +202,7 @@ impl Step<'_> {
         let text = need("text", text)?.to_owned();
         self.go(CaseStatus::Submitted)?;
         self.case.refusal = None;
+        self.case.objected = true;
         self.case.start_stack_clock(ClockKey::K1, "centre", Budget::working_minutes(30), self.env)?;
         self.record(EventKind::Objected, &[("text", &text, false)]);
         self.tell_centre("refusal_objected", "企业对不予受理提出异议，请由分派岗复核");
@@ -227,13 +234,14 @@ impl Step<'_> {
     }
 
     pub(super) fn lapse_info(&mut self) -> Guard {
-        let due = self.env.after_workdays(ClockKey::K1, self.case.entered_at, 10)?;
+        let due = self.env.after_workdays(ClockKey::K1, self.case.entered_at, SUPPLY_WORKDAYS)?;
         self.not_before(due)?;
         self.go(CaseStatus::Withdrawn)?;
         self.case.lapsed = true;
         let now = self.now();
         self.case.cancel_clocks(now);
-        self.record(EventKind::InfoLapsed, &[]);
+        let moment = self.moment(due);
+        self.record(EventKind::InfoLapsed, &[("moment", &moment, false)]);
         self.tell_enterprise("info_lapsed");
         Ok(())
     }
@@ -250,7 +258,7 @@ impl Step<'_> {
     }
 
     /// Chooses the policy and starts the clocks of acceptance: K1 ends, K2 begins, K5 where the policy says so.
-    fn take_up(&mut self) -> Guard {
+    pub(super) fn take_up(&mut self) -> Guard {
         let (now, env) = (self.now(), self.env);
         self.case.sealed |= self.case.case_type == CaseType::Conduct;
         self.case.stop_clock(ClockKey::K1, now);
@@ -347,9 +355,14 @@ impl Step<'_> {
             conclusion: Conclusion::Answered,
             resolved_layer: "centre".to_owned(),
             silent,
-            in_time: true,
+            in_time: self.case.clock(ClockKey::K5).is_none_or(|clock| !clock.missed),
         });
         Ok(())
+    }
+
+    /// When a timer was due, in words: after a downtime the history tells the true time. Empty for people.
+    pub(super) fn moment(&self, due: jiff::Timestamp) -> String {
+        if self.is(ActingParty::Timer) { self.env.in_words(due) } else { String::new() }
     }
 
     /// A timer that comes before its time does nothing.

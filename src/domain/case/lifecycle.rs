@@ -114,6 +114,7 @@ pub const TRANSITIONS: &[Transition] = {
             Stays,
             &[P::Dispatcher],
         ),
+        row("T14", &[S::Dispatched, S::Signed, S::Processing], A::Regrade, Is(S::Accepted), &[P::Dispatcher]),
         row("T25", &[S::Processing], A::DraftReply, Is(S::SignOffPending), &[P::Handler]),
         row("T37", &[S::Rectifying], A::DraftReply, Is(S::SignOffPending), &[P::Handler]),
         row("T26", &[S::SignOffPending], A::RejectDraft, Is(S::Processing), &[P::UnitLeader]),
@@ -122,13 +123,20 @@ pub const TRANSITIONS: &[Transition] = {
         row("T29", &[S::Replied, S::AwaitingConfirm], A::RefuseReply, Is(S::Processing), &[P::Verifier]),
         row("T30", &[S::AwaitingConfirm], A::Confirm, Is(S::ClosingReview), &[P::Enterprise, P::Proxy, P::Verifier]),
         row("T30", &[S::AwaitingConfirm], A::Confirm, Is(S::Closed), &[P::Enterprise, P::Proxy, P::Verifier]),
-        row("T31", &[S::AwaitingConfirm], A::Confirm, Is(S::Recheck), &[P::Enterprise, P::Proxy, P::Verifier]),
+        row(
+            "T31",
+            &[S::AwaitingConfirm, S::ClosingReview],
+            A::Confirm,
+            Is(S::Recheck),
+            &[P::Enterprise, P::Proxy, P::Verifier],
+        ),
         row("T30", &[S::AwaitingConfirm], A::Rate, Is(S::ClosingReview), &[P::Enterprise, P::Proxy]),
         row("T30", &[S::AwaitingConfirm], A::Rate, Is(S::Closed), &[P::Enterprise, P::Proxy]),
         row("T31", &[S::AwaitingConfirm, S::ClosingReview], A::Rate, Is(S::Recheck), &[P::Enterprise, P::Proxy]),
         row("T30", &[S::ClosingReview], A::Confirm, Stays, &[P::Enterprise, P::Proxy, P::Verifier]),
         row("T30", &[S::ClosingReview, S::Closed, S::Merged], A::Rate, Stays, &[P::Enterprise, P::Proxy]),
         row("T32", &[S::AwaitingConfirm], A::ConfirmSilently, Is(S::ClosingReview), &[P::Timer]),
+        row("T33", &[S::AwaitingConfirm], A::ConfirmSilently, Is(S::PlanTracking), &[P::Timer]),
         row("T33", &[S::AwaitingConfirm], A::AcceptPlan, Is(S::PlanTracking), &[P::Enterprise, P::Proxy, P::Verifier]),
         row("T34", &[S::PlanTracking], A::ReportMilestone, Is(S::AwaitingConfirm), &[P::Handler, P::Timer]),
         row("T35", &[S::Recheck], A::UpholdRating, Is(S::Rectifying), &[P::Supervisor, P::Verifier]),
@@ -143,6 +151,9 @@ pub const TRANSITIONS: &[Transition] = {
         row("T39", &[S::ClosingReview], A::ApproveClose, Is(S::Closed), &[P::Verifier]),
         row("T40", &[S::ClosingReview], A::RefuseClose, Is(S::Processing), &[P::Verifier]),
         row("T41", &[S::Closed], A::Reopen, Is(S::Processing), &[P::Enterprise, P::Proxy, P::Verifier, P::Supervisor]),
+        row("T41", &[S::Closed], A::Reopen, Is(S::Accepted), &[P::Enterprise, P::Proxy, P::Verifier, P::Supervisor]),
+        row("T41", &[S::Archived], A::Reopen, Is(S::Processing), &[P::Verifier, P::Supervisor]),
+        row("T41", &[S::Archived], A::Reopen, Is(S::Accepted), &[P::Verifier, P::Supervisor]),
         row("T42", &[S::Closed], A::Archive, Is(S::Archived), &[P::Timer]),
         row("T43", OPEN, A::Withdraw, Is(S::Withdrawn), &[P::Enterprise, P::Proxy]),
         row("T44", &[S::Submitted, S::Accepted], A::Merge, Is(S::Merged), &[P::Dispatcher]),
@@ -188,11 +199,11 @@ fn officer_holds(case: &Case, officer: &OfficerStamp, party: Party) -> bool {
     if case.sealed {
         return officer.has(Role::Discipline)
             && match party {
-                Party::FrontDesk | Party::Dispatcher | Party::Verifier | Party::Supervisor => true,
+                Party::FrontDesk | Party::Dispatcher | Party::Verifier | Party::Supervisor | Party::Leader => true,
                 Party::UnitClerk | Party::Handler => lead.is_some_and(|unit| officer.is_of(unit)),
                 Party::UnitLeader => leads,
                 Party::Assisting => case.assists.iter().any(|unit| officer.is_of(unit)),
-                Party::Enterprise | Party::Proxy | Party::Bot | Party::Leader | Party::Timer => false,
+                Party::Enterprise | Party::Proxy | Party::Bot | Party::Timer => false,
             };
     }
     match party {

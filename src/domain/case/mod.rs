@@ -17,10 +17,13 @@ mod handling;
 pub mod input;
 mod intake;
 pub mod lifecycle;
+mod merged;
 mod missing;
 pub mod model;
 pub mod number;
+mod outcome;
 mod overlays;
+mod reminders;
 mod standing;
 pub mod status;
 #[cfg(test)]
@@ -31,9 +34,12 @@ pub use apply::apply;
 pub use clocks::{CaseEnv, TimedAction, timed_actions};
 pub use closing::{GRADES, LAYERS};
 pub use event::{ActorStamp, CaseEvent, EventKind, Fact};
-pub use input::{ActionInput, ContactMethod, ContactOutcome, MilestoneInput, ReplyRefusal, ReturnReason, SplitPart};
+pub use input::{
+    ActionInput, ContactMethod, ContactOutcome, MilestoneInput, ReplyRefusal, ReturnReason, SplitPart, TransferWay,
+};
 pub use intake::{NewCase, register};
 pub use lifecycle::{TRANSITIONS, To, Transition, holds};
+pub use merged::follow;
 pub use missing::{Told, missing};
 pub use model::{
     Case, CaseClock, CaseTask, ClockKey, ClockState, Closing, Confirmation, Draft, ExtensionRequest, FailedContacts,
@@ -41,5 +47,6 @@ pub use model::{
     Responsible, ReturnRequest, Signature, TaskKind, TaskState, TransitionError,
 };
 pub use number::{CaseNumber, InvalidNumber, QueryCode};
+pub use reminders::{Reminder, remind, reminders};
 pub use standing::{allowed_actions, longest_extension, pause_reasons, refusal};
 pub use status::{CaseStatus, Conclusion, Stage};

@@ -7,12 +7,11 @@ use jiff::{SignedDuration, Timestamp, civil::Date};
 pub use super::{
     clock::{CaseClock, ClockKey, ClockState, Limit, PauseReason, PauseRecord},
     error::TransitionError,
+    outcome::{OutMessage, Outcome, Recipient},
 };
 use crate::{
     domain::{
         case::{
-            event::CaseEvent,
-            input::SplitPart,
             number::{CaseNumber, QueryCode},
             status::{CaseStatus, Conclusion},
         },
@@ -61,6 +60,8 @@ pub struct Overlay {
     pub repeat_of: Option<CaseNumber>,
     /// The case it was merged into.
     pub parent: Option<CaseNumber>,
+    /// That case was answered or closed: there is something to rate.
+    pub parent_answered: bool,
     /// The cases merged into it.
     pub merged_children: u32,
     /// The case it was split from.
@@ -403,8 +404,16 @@ pub struct Case {
     pub lapsed: bool,
     /// Refusal code and path.
     pub refusal: Option<(crate::domain::kinds::Diversion, String)>,
+    /// Who refused the case (T03).
+    pub refused_by: Option<OfficerId>,
+    /// The enterprise objected to a refusal: another one is the dispatcher's.
+    pub objected: bool,
     /// Opinions given in the approval chain.
     pub approvals: u8,
+    /// Who gave them.
+    pub approvers: Vec<OfficerId>,
+    /// Everybody who ever drafted or signed a reply: none of them verifies the case (invariant 8).
+    pub wrote: Vec<OfficerId>,
     /// Extensions granted.
     pub extensions: u8,
     /// Urges counted, and when the last one was.
@@ -442,43 +451,6 @@ pub struct Responsible {
     pub unit: Option<String>,
     /// The person, where one is named.
     pub person: Option<OfficerId>,
-}
-
-/// Who a message goes to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Recipient {
-    /// The enterprise.
-    Enterprise,
-    /// Everybody of a unit who holds the party's role.
-    Unit(String),
-    /// The centre.
-    Centre,
-    /// One officer.
-    Officer(OfficerId),
-}
-
-/// A message to be sent after the change is stored.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OutMessage {
-    /// Who gets it.
-    pub to: Recipient,
-    /// Kind of event, a stable word for templates and webhooks.
-    pub kind: &'static str,
-    /// The text in Chinese.
-    pub text: String,
-}
-
-/// What an action leads to. Nothing is done yet.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Outcome {
-    /// The case after it.
-    pub case: Case,
-    /// What happened, in order.
-    pub events: Vec<CaseEvent>,
-    /// Who is told.
-    pub messages: Vec<OutMessage>,
-    /// Parts to be filed as cases of their own (T45).
-    pub parts: Vec<SplitPart>,
 }
 
 impl Case {
@@ -549,6 +521,13 @@ impl Case {
         self.number.with_round(self.round)
     }
 
+    /// Keeps who had a hand in a reply, also when the reply itself is given back.
+    pub(super) fn note_author(&mut self, officer: OfficerId) {
+        if !self.wrote.contains(&officer) {
+            self.wrote.push(officer);
+        }
+    }
+
     /// Cancels the tasks that are still open: the case ended on another road.
     pub(super) fn cancel_tasks(&mut self, at: Timestamp) {
         for task in self.tasks.iter_mut().filter(|task| task.state == TaskState::Open) {
@@ -563,6 +542,18 @@ impl Case {
             .iter()
             .map(|pause| pause.ended_at.unwrap_or(now).duration_since(pause.from))
             .fold(SignedDuration::ZERO, |sum, one| sum + one)
+    }
+
+    /// What the centre is asked to decide about it at the moment, in a word for lists; the second extension is the
+    /// supervisor's.
+    pub const fn asked(&self) -> Option<&'static str> {
+        if self.overlay.extension.is_some() {
+            Some(if self.extensions == 0 { "extension" } else { "second_extension" })
+        } else if self.overlay.pause_asked.is_some() {
+            Some("pause")
+        } else {
+            None
+        }
     }
 
     /// The overlays in words, for lists and pages.

@@ -1,9 +1,10 @@
 //! What happens beside the main state: pausing, extending, withdrawing, supervising, urging, adding (T23, T24, T43–T50).
 
-use jiff::civil::Date;
+use jiff::{Timestamp, civil::Date};
 
 use super::apply::{Guard, Step, need, need_some};
 use crate::domain::{
+    access::Role,
     case::{
         action::Party,
         event::EventKind,
@@ -80,6 +81,10 @@ impl Step<'_> {
                 None
             }
         };
+        let over = self.case.clock(ClockKey::K5).is_some_and(|clock| clock.is_overdue(now));
+        if over && reason != PauseReason::P4 {
+            return Err(TransitionError::Field { field: "reason", message: "已超期，不能再暂停" });
+        }
         let explanation =
             if explanation.trim().is_empty() { asked.unwrap_or_default() } else { explanation.trim().to_owned() };
         need("explanation", &explanation)?;
@@ -115,31 +120,54 @@ impl Step<'_> {
             ],
         );
         self.tell_enterprise("clock_paused");
+        if centre {
+            self.tell_unit("clock_paused", &format!("已暂停计时（{}）", reason.label()));
+        }
         Ok(())
     }
 
     pub(super) fn resume(&mut self, note: Option<&str>) -> Guard {
-        let Some(pause) = self.case.open_pause().cloned() else { return Err(TransitionError::Paused(false)) };
         let status = self.case.status;
         self.go(status)?;
+        let Some(pause) = self.case.open_pause().cloned() else { return self.refuse_pause(note) };
+        let mut at = self.now();
         if self.is(Party::Timer) {
-            match pause.until {
-                Some(until) => self.not_before(until)?,
-                None => return Err(TransitionError::Paused(true)),
-            }
+            at = pause.until.ok_or(TransitionError::Paused(true))?;
+            self.not_before(at)?;
         }
-        self.end_pause(note)
+        self.end_pause(note, at)
     }
 
-    fn end_pause(&mut self, note: Option<&str>) -> Guard {
-        let now = self.now();
+    /// The centre does not agree to the pause that was asked for.
+    fn refuse_pause(&mut self, note: Option<&str>) -> Guard {
+        if self.case.overlay.pause_asked.take().is_none() {
+            return Err(TransitionError::Paused(false));
+        }
+        let note = note.map(str::trim).unwrap_or_default().to_owned();
+        self.record(EventKind::PauseRefused, &[("note", &note, false)]);
+        let text = if note.is_empty() {
+            "中心不同意暂停计时".to_owned()
+        } else {
+            format!("中心不同意暂停计时：{note}")
+        };
+        self.tell_unit("pause_refused", &text);
+        Ok(())
+    }
+
+    /// Ends the pause as of `at`: a timer that comes late gives nobody more time.
+    fn end_pause(&mut self, note: Option<&str>, at: Timestamp) -> Guard {
         if let Some(pause) = self.case.pauses.iter_mut().find(|pause| pause.ended_at.is_none()) {
-            pause.ended_at = Some(now);
+            pause.ended_at = Some(at);
         }
         let due = self.case.recompute_policy_clock(self.env)?;
         let due = self.words(due);
-        self.record(EventKind::Resumed, &[("due", &due, true), ("note", note.unwrap_or_default(), false)]);
+        let moment = self.moment(at);
+        self.record(
+            EventKind::Resumed,
+            &[("due", &due, true), ("note", note.unwrap_or_default(), false), ("moment", &moment, false)],
+        );
         self.tell_enterprise("clock_resumed");
+        self.tell_unit("clock_resumed", &format!("恢复计时，答复时限：{due}"));
         Ok(())
     }
 
@@ -156,7 +184,14 @@ impl Step<'_> {
         self.case.start_stack_clock(ClockKey::K11, "centre", Budget::working_hours(4), env)?;
         self.record(EventKind::ExtensionRequested, &[("days", &days.to_string(), true), ("reason", &reason, true)]);
         self.tell_enterprise("extension_requested");
-        self.tell_centre("extension_requested", "有延期申请待审；4个工作小时内不答复视为不同意");
+        let text = "有延期申请待审；4个工作小时内不答复视为不同意";
+        if self.case.extensions >= 1 {
+            // The second one is the supervisor's to grant.
+            let text = format!("【{}】{text}", self.case.display_number());
+            self.tell(Recipient::Roles(&[Role::Supervisor]), "extension_requested", text);
+        } else {
+            self.tell_centre("extension_requested", text);
+        }
         self.case.overlay.extension = Some(ExtensionRequest { days, reason, by, at: now });
         Ok(())
     }
@@ -188,19 +223,21 @@ impl Step<'_> {
     }
 
     pub(super) fn refuse_extension(&mut self, reason: &str) -> Guard {
-        let now = self.now();
+        let mut at = self.now();
         if self.is(Party::Timer)
             && let Some(due) = self.case.clock(ClockKey::K11).and_then(|clock| clock.due_at)
         {
             self.not_before(due)?;
+            at = due;
         }
         let status = self.case.status;
         self.go(status)?;
         self.case.overlay.extension = None;
-        self.case.stop_clock(ClockKey::K11, now);
+        self.case.stop_clock(ClockKey::K11, at);
         let reason = if reason.trim().is_empty() { "逾期未审，视为不同意" } else { reason.trim() };
         let reason = reason.to_owned();
-        self.record(EventKind::ExtensionRefused, &[("reason", &reason, false)]);
+        let moment = self.moment(at);
+        self.record(EventKind::ExtensionRefused, &[("reason", &reason, false), ("moment", &moment, false)]);
         self.tell_enterprise("extension_refused");
         self.tell_unit("extension_refused", &format!("延期未获同意：{reason}"));
         Ok(())
@@ -214,6 +251,7 @@ impl Step<'_> {
         self.case.cancel_tasks(now);
         self.case.conclusion = Some(Conclusion::WithdrawnByEnterprise);
         self.record(EventKind::Withdrawn, &[("reason", &reason, false)]);
+        self.tell_enterprise("case_withdrawn");
         self.tell_unit("case_withdrawn", "企业已撤回诉求");
         self.tell_centre("case_withdrawn", "企业撤回诉求，可抽查是否受到压力");
         Ok(())
@@ -261,8 +299,12 @@ impl Step<'_> {
         self.go(status)?;
         let now = self.now();
         self.case.overlay.supervised = None;
-        self.case.stop_clock(ClockKey::K12, now);
+        // Every letter has a clock of its own.
+        while self.case.clocks.iter().any(|clock| clock.key == ClockKey::K12 && clock.is_open()) {
+            self.case.stop_clock(ClockKey::K12, now);
+        }
         self.record(EventKind::SupervisionEnded, &[("result", &result, false)]);
+        self.tell_unit("supervision_ended", &format!("督办已结束：{result}"));
         Ok(())
     }
 
@@ -299,6 +341,8 @@ impl Step<'_> {
         self.record(EventKind::Escalated, &[("rung", &rung.to_string(), false), ("reason", reason, false)]);
         self.tell_enterprise("case_escalated");
         self.tell_unit("case_escalated", &format!("已提级：{reason}"));
+        let text = format!("【{}】已提级，请协调：{reason}", self.case.display_number());
+        self.tell(Recipient::Roles(&[Role::Leader]), "case_escalated", text);
     }
 
     pub(super) fn urge(&mut self, words: Option<&str>) -> Guard {
@@ -323,7 +367,8 @@ impl Step<'_> {
         self.record(EventKind::InfoAdded, &[("text", &text, false)]);
         let waiting = self.case.open_pause().is_some_and(|pause| pause.reason == PauseReason::P1);
         if waiting {
-            self.end_pause(Some("企业已补充"))?;
+            let now = self.now();
+            self.end_pause(Some("企业已补充"), now)?;
         }
         match self.case.responsible().unit {
             Some(unit) => {

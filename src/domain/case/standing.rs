@@ -18,7 +18,7 @@ use crate::domain::{
 };
 
 /// Days in which the enterprise may have a closed case taken up again (T41).
-const REOPEN_DAYS: i64 = 30;
+pub(super) const REOPEN_DAYS: i64 = 30;
 /// Working days in which the enterprise may object to a refusal (T04).
 const OBJECT_WORKDAYS: u32 = 10;
 /// Working days that lie between two urges (T49).
@@ -86,6 +86,7 @@ pub fn longest_extension(case: &Case, book: &SlaBook) -> u32 {
 fn independent(case: &Case, actor: &Actor) -> Guard {
     let Some(id) = actor.officer_id() else { return Ok(()) };
     let handled = case.handler == Some(id)
+        || case.wrote.contains(&id)
         || case.draft.as_ref().is_some_and(|draft| draft.author == id)
         || case.signature.as_ref().is_some_and(|s| s.drafter == id || s.signer == id);
     if handled {
@@ -121,6 +122,7 @@ impl Standing<'_> {
         use TransitionError as E;
         let case = self.case;
         match action {
+            A::Refuse => self.bar_second_refusal(),
             A::Object => self.window(ClockKey::K1, case.entered_at, OBJECT_WORKDAYS, "提出异议（10个工作日）"),
             A::RequestInfo => unless(case.info_asked, || E::OnlyOnce("受理前要求补充（须一次列全）")),
             A::SupplyInfo => unless(case.status == CaseStatus::Withdrawn && !case.lapsed, || E::NotAllowed {
@@ -131,9 +133,14 @@ impl Standing<'_> {
                 let needless = case.status == CaseStatus::Accepted && case.requirements.chain == 0;
                 unless(needless, || E::Field {
                     field: "action", message: "该口径没有报批程序，请直接分派"
-                })
+                })?;
+                // Discipline alone has a sealed case in its hands: there may be nobody else to ask.
+                let again = case.status == CaseStatus::PreApproval
+                    && !case.sealed
+                    && self.actor.officer_id().is_some_and(|id| case.approvers.contains(&id));
+                unless(again, || E::SameOfficer("您已签批，须由另一位领导签批"))
             }
-            A::Dispatch => unless(case.requirements.chain > case.approvals, || E::Field {
+            A::Dispatch | A::MarkOwnershipPending => unless(case.requirements.chain > case.approvals, || E::Field {
                 field: "action",
                 message: "该口径须先报批，请用“呈批”",
             }),
@@ -164,10 +171,14 @@ impl Standing<'_> {
             A::Confirm | A::AcceptPlan => self.independent_if_verifier(),
             A::ReportMilestone => unless(!self.has_open_milestone(), || E::NoSuchTask),
             A::UpholdRating | A::DismissRating => self.may_recheck(),
-            A::RequestClose => self.no_open_assists(),
+            A::RequestClose => {
+                self.no_open_assists()?;
+                unless(case.open_pause().is_some(), || E::Paused(true))?;
+                unless(self.has_open_milestone(), || E::CloseNeeds(vec!["方案的全部节点"]))
+            }
             A::ApproveClose => {
                 independent(case, self.actor)?;
-                let missing = missing_for_closing(case);
+                let missing = missing_for_closing(case, self.env.open_promises);
                 unless(!missing.is_empty(), || E::CloseNeeds(missing))
             }
             A::Reopen => self.bar_reopening(),
@@ -178,13 +189,15 @@ impl Standing<'_> {
                 message: "已是最高一级",
             }),
             A::Urge => self.bar_urge(),
+            A::Rate => {
+                let early = case.status == CaseStatus::Merged && !case.overlay.parent_answered;
+                unless(early, || E::NotAllowed { status: case.status, action })
+            }
             A::Submit
-            | A::Refuse
             | A::LapseInfo
             | A::Accept
             | A::AnswerOnSpot
             | A::RequestHandling
-            | A::MarkOwnershipPending
             | A::RuleOwnership
             | A::SignIn
             | A::DeemSigned
@@ -196,7 +209,6 @@ impl Standing<'_> {
             | A::AskAssist
             | A::Regrade
             | A::RejectDraft
-            | A::Rate
             | A::ConfirmSilently
             | A::Archive
             | A::Merge
@@ -222,6 +234,21 @@ impl Standing<'_> {
         self.window(ClockKey::K10, delivered, 1, "退单（派单后1个工作日内）")
     }
 
+    /// T04: a refusal that the enterprise objected to is repeated by a dispatcher who did not refuse it before.
+    fn bar_second_refusal(&self) -> Guard {
+        let case = self.case;
+        if !case.objected {
+            return Ok(());
+        }
+        unless(!self.is(Party::Dispatcher), || TransitionError::Forbidden {
+            status: case.status,
+            action: CaseAction::Refuse,
+            parties: &[Party::Dispatcher],
+        })?;
+        let same = self.actor.officer_id().is_some_and(|id| case.refused_by == Some(id));
+        unless(same, || TransitionError::SameOfficer("企业已提出异议，须由另一位分派人员复核"))
+    }
+
     fn bar_pause(&self) -> Guard {
         let case = self.case;
         unless(case.open_pause().is_some(), || TransitionError::Paused(true))?;
@@ -229,13 +256,22 @@ impl Standing<'_> {
         unless(!running, || TransitionError::Field {
             field: "reason", message: "答复时钟没有在走，不能暂停"
         })?;
+        let over = case.clock(ClockKey::K5).is_some_and(|clock| clock.is_overdue(self.now()));
+        unless(over && !self.is(Party::Dispatcher), || TransitionError::Field {
+            field: "reason",
+            message: "已超期，不能再暂停",
+        })?;
         unless(pause_reasons(case, self.actor).is_empty(), || {
             TransitionError::OnlyOnce("待企业补充的暂停（须一次列全）")
         })
     }
 
     fn bar_resume(&self) -> Guard {
-        let Some(pause) = self.case.open_pause() else { return Err(TransitionError::Paused(false)) };
+        let Some(pause) = self.case.open_pause() else {
+            // The centre answers a request for a pause with it: the clock goes on.
+            let refuses = self.case.overlay.pause_asked.is_some() && self.is(Party::Dispatcher);
+            return unless(!refuses, || TransitionError::Paused(false));
+        };
         let theirs = matches!(pause.reason, PauseReason::P1 | PauseReason::P3);
         unless(self.is(Party::Enterprise) && !theirs, || TransitionError::Field {
             field: "action",
@@ -255,7 +291,9 @@ impl Standing<'_> {
         unless(rectifying, || NoExtension("整改期间不能延期"))?;
         unless(case.open_pause().is_some(), || TransitionError::Paused(true))?;
         unless(case.overlay.extension.is_some(), || TransitionError::OnlyOnce("同时提出的延期申请"))?;
-        let most = if case.overlay.escalated.is_some() { 2 } else { 1 };
+        let profile = self.env.book.profile(&case.requirements.profile);
+        let most = profile.map_or(1, |profile| profile.extension.max_times);
+        let most = if case.overlay.escalated.is_some() { most.saturating_add(1) } else { most };
         unless(case.extensions >= most, || NoExtension("已延期过；第二次须先提级并由督办同意"))?;
         let due = case.clock(ClockKey::K5).and_then(|clock| clock.due_at);
         unless(due.is_none_or(|due| self.now() > due), || NoExtension("已超期，延期不能补救"))?;
@@ -284,10 +322,7 @@ impl Standing<'_> {
         } else {
             independent(case, self.actor)?;
         }
-        unless(case.lead_unit.is_none(), || TransitionError::Field {
-            field: "action",
-            message: "当场答复的件没有承办单位，请提交新诉求",
-        })
+        Ok(())
     }
 
     fn bar_urge(&self) -> Guard {
@@ -325,7 +360,7 @@ impl Standing<'_> {
 }
 
 /// What the policy still asks for before the case may be closed (invariants 10 and 15).
-fn missing_for_closing(case: &Case) -> Vec<&'static str> {
+fn missing_for_closing(case: &Case, open_promises: usize) -> Vec<&'static str> {
     let mut missing = Vec::new();
     if case.requirements.submitter_confirm && case.confirmation.is_none() {
         missing.push("企业确认");
@@ -334,7 +369,10 @@ fn missing_for_closing(case: &Case) -> Vec<&'static str> {
         missing.push("办理结论");
     }
     if case.tasks.iter().any(|task| task.state == TaskState::Open) {
-        missing.push("未完成的协办、承诺或节点");
+        missing.push("未完成的协办或节点");
+    }
+    if open_promises > 0 {
+        missing.push("未兑现的承诺");
     }
     if case.open_pause().is_some() {
         missing.push("结束暂停");

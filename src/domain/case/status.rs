@@ -162,7 +162,7 @@ impl CaseStatus {
             Self::Rectifying => "正在重新办理",
             Self::ClosingReview => "服务中心核实中",
             Self::Closed => "已办结",
-            Self::Archived => "已办结并归档，可下载",
+            Self::Archived => "已办结并归档，可在本页打印留存",
             Self::Withdrawn => "您已撤回",
             Self::Merged => "与同一事项合并办理，进度同步",
             Self::Transferred => "已转由其他机关或途径办理，去向见说明",

@@ -14,6 +14,7 @@ use crate::domain::{
     sla::{OfficeHours, Schedule, SlaBook, WorkCalendar},
 };
 
+mod ends;
 mod ladder;
 mod windows;
 
@@ -39,7 +40,6 @@ struct Cast {
     leader: Actor,
     assisting: Actor,
     supervisor: Actor,
-    boss: Actor,
     discipline: Actor,
 }
 
@@ -53,7 +53,6 @@ fn cast() -> Cast {
         leader: officer(6, &[(Role::UnitLeader, "zjj")]),
         assisting: officer(7, &[(Role::Handler, "xfdd")]),
         supervisor: officer(8, &[(Role::Supervisor, "")]),
-        boss: officer(9, &[(Role::Leader, "")]),
         discipline: officer(10, &[(Role::Discipline, "")]),
     }
 }
@@ -67,6 +66,8 @@ struct Story {
     events: Vec<CaseEvent>,
     messages: Vec<OutMessage>,
     tasks: u128,
+    promises: usize,
+    accused: Vec<String>,
 }
 
 fn world() -> (Schedule, SlaBook) {
@@ -142,6 +143,8 @@ impl Story {
             events: Vec::new(),
             messages: Vec::new(),
             tasks: 1_000,
+            promises: 0,
+            accused: Vec::new(),
         };
         let outcome = story.env(|env| register(new, &Actor::Enterprise, env)).expect("registers");
         story.take(outcome);
@@ -161,6 +164,8 @@ impl Story {
             default_policy: self.policy,
             now: self.now,
             unit_name: &unit_name,
+            accused: &self.accused,
+            open_promises: self.promises,
             task_ids: &ids,
         })
     }
@@ -287,6 +292,8 @@ fn blank(schedule: &Schedule, book: &SlaBook) -> Case {
         default_policy: "fujian",
         now: at("2026-01-05T09:00:00"),
         unit_name: &|_: &str| None,
+        accused: &[],
+        open_promises: 0,
         task_ids: &[],
     };
     register(new_case(CaseType::Coordination), &Actor::Enterprise, &env).expect("registers").case
@@ -993,10 +1000,16 @@ fn the_approval_chain_comes_before_the_dispatch() {
     story.refuses(&cast.dispatcher, &dispatch("zjj"), "case.field");
     let endorse = || ActionInput::Endorse { opinion: "同意".to_owned(), lead: None, assists: Vec::new() };
     story.act(&cast.dispatcher, endorse()).is(CaseStatus::PreApproval);
-    for _ in 1..story.case.requirements.chain {
-        story.act(&cast.boss, endorse()).is(CaseStatus::PreApproval);
+    let bosses: Vec<Actor> =
+        (0..story.case.requirements.chain).map(|n| officer(60 + u128::from(n), &[(Role::Leader, "")])).collect();
+    let (last, others) = bosses.split_last().expect("a chain");
+    for boss in others {
+        story.act(boss, endorse()).is(CaseStatus::PreApproval);
+        story.refuses(boss, &endorse(), "case.same_officer");
+        let clock = story.case.clock(ClockKey::K2).expect("K2");
+        assert_eq!((clock.owner.as_str(), clock.due_at), ("leader", Some(at("2026-11-03T17:30:00"))));
     }
-    story.act(&cast.boss, endorse()).is(CaseStatus::Dispatched);
+    story.act(last, endorse()).is(CaseStatus::Dispatched);
 }
 
 #[test]
@@ -1021,7 +1034,7 @@ fn merging_and_splitting_keep_their_rules() {
         .expect("splits");
     assert_eq!(outcome.parts.len(), 2);
     story.act(&cast.dispatcher, merge(&other, true)).is(CaseStatus::Merged);
-    story.act(&Actor::Enterprise, rate(5)).is(CaseStatus::Merged);
+    story.refuses(&Actor::Enterprise, &rate(5), "case.transition_not_allowed");
 }
 
 #[test]

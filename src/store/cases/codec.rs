@@ -53,6 +53,8 @@ struct OverlayDto {
     leader_assigned: bool,
     repeat_of: Option<String>,
     parent: Option<String>,
+    #[serde(default)]
+    parent_answered: bool,
     merged_children: u32,
     split_from: Option<String>,
 }
@@ -225,7 +227,15 @@ struct CaseDto {
     info_asked: bool,
     lapsed: bool,
     refusal: Option<(String, String)>,
+    #[serde(default)]
+    refused_by: Option<String>,
+    #[serde(default)]
+    objected: bool,
     approvals: u8,
+    #[serde(default)]
+    approvers: Vec<String>,
+    #[serde(default)]
+    wrote: Vec<String>,
     extensions: u8,
     urges: u32,
     urged_at: Option<Ms>,
@@ -324,6 +334,7 @@ pub(super) fn encode(case: &Case) -> String {
             leader_assigned: case.overlay.leader_assigned,
             repeat_of: case.overlay.repeat_of.as_ref().map(text),
             parent: case.overlay.parent.as_ref().map(text),
+            parent_answered: case.overlay.parent_answered,
             merged_children: case.overlay.merged_children,
             split_from: case.overlay.split_from.as_ref().map(text),
         },
@@ -425,7 +436,11 @@ pub(super) fn encode(case: &Case) -> String {
         info_asked: case.info_asked,
         lapsed: case.lapsed,
         refusal: case.refusal.as_ref().map(|(code, path)| (text(code), path.clone())),
+        refused_by: case.refused_by.map(text),
+        objected: case.objected,
         approvals: case.approvals,
+        approvers: case.approvers.iter().map(text).collect(),
+        wrote: case.wrote.iter().map(text).collect(),
         extensions: case.extensions,
         urges: case.urges,
         urged_at: opt_ms(case.urged_at),

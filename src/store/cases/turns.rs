@@ -35,6 +35,8 @@ pub enum Turn<'a> {
         /// Who handles them.
         handler: Option<OfficerId>,
     },
+    /// Open cases about which the centre is asked to decide this.
+    Decide(&'a str),
     /// Open cases in which the unit has been asked to assist and has not answered.
     Asked(&'a str),
 }
@@ -53,6 +55,7 @@ struct Walks {
     led: &'static str,
     free: &'static str,
     own: &'static str,
+    decide: &'static str,
     asked: &'static str,
 }
 
@@ -71,6 +74,7 @@ macro_rules! walks {
                 "c.sort_due"
             ),
             own: page_sql!($columns, "cases c", "c.open AND c.handler = $18 AND c.lead_unit || '' = $17", "c.sort_due"),
+            decide: page_sql!($columns, "cases c", "c.open AND c.asked = $17", "c.sort_due"),
             asked: page_sql!(
                 $columns,
                 "(SELECT DISTINCT k.case_id FROM case_tasks k WHERE k.unit = $17 AND k.state = 'open' \
@@ -135,7 +139,7 @@ where
 {
     let own = match turn {
         Turn::In(status) | Turn::Led { status, .. } => Some(*status),
-        Turn::Asked(_) => filter.status,
+        Turn::Asked(_) | Turn::Decide(_) => filter.status,
     };
     if filter.status.is_some_and(|wanted| own != Some(wanted)) {
         return Ok(Vec::new());
@@ -152,6 +156,7 @@ where
             found.extend(page.read(tx, walks.own, &[unit, &handler.to_string()]).await?);
             Ok(found)
         }
+        Turn::Decide(what) => page.read(tx, walks.decide, &[what]).await,
         Turn::Asked(unit) => page.read(tx, walks.asked, &[unit]).await,
     }
 }

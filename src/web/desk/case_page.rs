@@ -300,6 +300,12 @@ fn event_view(content: &Content, event: &CaseEvent) -> EventView {
         ("text", "内容"),
         ("words", "企业的话"),
         ("call_record", "通话记录"),
+        ("items", "清单"),
+        ("explanation", "给企业的说明"),
+        ("candidates", "候选单位"),
+        ("proposed_unit", "建议单位"),
+        ("conclusion", "结论"),
+        ("moment", "应为"),
         ("facts", "事实"),
         ("rectify", "整改要求"),
         ("finding", "复核结论"),
@@ -317,6 +323,8 @@ fn event_view(content: &Content, event: &CaseEvent) -> EventView {
         .iter()
         .filter_map(|(key, label)| {
             let value = event.fact(key)?;
+            let unit = (*key == "proposed_unit").then(|| name(value));
+            let value = unit.as_deref().unwrap_or(value);
             (!value.is_empty() && !shown.contains(value)).then(|| format!("{label}：{value}"))
         })
         .collect();

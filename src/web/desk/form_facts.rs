@@ -49,6 +49,8 @@ pub struct FormFacts {
     pub return_to: String,
     /// Reasons for which this officer may stop the clock now.
     pub pauses: Vec<PauseReason>,
+    /// What a unit asked a pause for, until the centre decides.
+    pub pause_asked: String,
     /// Tomorrow, `YYYY-MM-DD`.
     pub tomorrow: String,
     /// Longest extension, in working days.
@@ -150,6 +152,7 @@ fn facts(content: &Content, file: &CaseFile, officer: &Officer, accounts: &[Acco
         present_lead: case.lead_unit.clone().unwrap_or_default(),
         return_to: case.returns.last().map(|request| request.proposed_unit.clone()).unwrap_or_default(),
         pauses: file.pause_reasons.clone(),
+        pause_asked: case.overlay.pause_asked.clone().unwrap_or_default(),
         tomorrow: content.schedule.civil(file.now).date().tomorrow().map(|day| day.to_string()).unwrap_or_default(),
         extension_limit: file.longest_extension,
         rung: case.overlay.escalated.unwrap_or(0),

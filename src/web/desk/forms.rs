@@ -6,7 +6,7 @@ pub use super::field::{Field, Tone};
 use super::form_facts::{FormFacts, from_pairs};
 use crate::{
     domain::{
-        case::{CaseAction, Conclusion, ContactMethod, LAYERS, ReplyRefusal, ReturnReason},
+        case::{CaseAction, Conclusion, ContactMethod, LAYERS, ReplyRefusal, ReturnReason, TransferWay},
         kinds::{CaseType, Complexity, Diversion, Urgency},
     },
     web::view::Choice,
@@ -301,7 +301,9 @@ pub fn action_form(action: CaseAction, facts: &FormFacts) -> Option<ActionForm> 
                     "理由",
                     facts.pauses.iter().map(|reason| Choice::new(reason.as_str(), reason.label())).collect(),
                 ),
-                Field::area("explanation", "给企业看的说明").hint("待企业补充的，一次列全缺什么"),
+                Field::area("explanation", "给企业看的说明")
+                    .with(&facts.pause_asked)
+                    .hint("待企业补充的，一次列全缺什么"),
                 Field::line_option("document", "证明文件").needed_for("reason", &["P2", "P3"]),
                 Field::date_option("until_on", "最迟到哪天恢复").needed_for("reason", &["P2"]).from(&facts.tomorrow),
             ],
@@ -310,7 +312,11 @@ pub fn action_form(action: CaseAction, facts: &FormFacts) -> Option<ActionForm> 
             Tone::Plain,
             true,
             "恢复计时",
-            "答复时钟继续，企业会看到新的办结时间。".into(),
+            if facts.pause_asked.is_empty() {
+                "答复时钟继续，企业会看到新的办结时间。".into()
+            } else {
+                "不同意暂停，答复时钟照常走，承办单位会收到您的说明。".into()
+            },
             vec![Field::note("note", "说明")],
         ),
         A::RequestExtension => (
@@ -482,7 +488,12 @@ pub fn action_form(action: CaseAction, facts: &FormFacts) -> Option<ActionForm> 
             false,
             "转出",
             format!("案件离开本平台，{firm}会看到转到哪里和对方的编号。"),
-            vec![Field::line("to", "转到哪里"), Field::line("receipt", "对方回执编号"), Field::area("reason", "理由")],
+            vec![
+                Field::line("to", "转到哪里"),
+                Field::choose("way", "方式", choices!(TransferWay, "external")),
+                Field::line_option("receipt", "对方回执编号").needed_for("way", &["external"]),
+                Field::area("reason", "理由"),
+            ],
         ),
         A::Supervise => (
             Tone::Plain,

@@ -165,3 +165,107 @@ fn closing_is_offered_when_nothing_is_missing_any_more() {
         ActionInput::Confirm { solved: true, words: None, call_record: Some("11月2日 10:00 李经理".to_owned()) };
     story.act(&cast.verifier, call).act(&cast.verifier, approve()).is(CaseStatus::Closed);
 }
+
+/// The length of a clock when it was started last.
+fn length(story: &Story, key: ClockKey) -> String {
+    match story.case.clock(key).map(|clock| clock.limit) {
+        Some(Limit::Budget(budget)) => crate::domain::sla::Within::Budget(budget).to_string(),
+        Some(Limit::Until(at)) => story.env(|env| env.in_words(at)),
+        Some(Limit::Open) | None => String::new(),
+    }
+}
+
+#[test]
+fn every_clock_has_the_length_of_the_book() {
+    let cast = cast();
+    let mut story = Story::fujian("2026-11-02T09:00:00");
+    assert_eq!(length(&story, ClockKey::K1), "30wm");
+    story.accepted();
+    assert_eq!(length(&story, ClockKey::K2), "4wh");
+    story.act(&cast.dispatcher, dispatch("fgj"));
+    assert_eq!((length(&story, ClockKey::K3), length(&story, ClockKey::K4)), ("4wh".to_owned(), "1wd".to_owned()));
+    let give_back = ActionInput::RequestReturn {
+        reason: ReturnReason::NotOurDuty,
+        basis: "不属本单位三定职责".to_owned(),
+        proposed_unit: "zjj".to_owned(),
+    };
+    story.act(&officer(20, &[(Role::UnitLeader, "fgj")]), give_back);
+    assert_eq!(length(&story, ClockKey::K10), "4wh");
+    let grant = ActionInput::GrantReturn { lead: "zjj".to_owned(), assists: Vec::new(), note: None };
+    story.at("2026-11-02T15:00:00").act(&cast.dispatcher, grant);
+    let k4 = story.case.clock(ClockKey::K4).expect("K4 of the new unit");
+    assert_eq!((k4.owner.as_str(), k4.due_at), ("zjj", Some(at("2026-11-03T17:30:00"))));
+    story.act(&cast.clerk, sign_in()).act(&cast.handler, contact(ContactOutcome::Reached));
+    let reason = "消防检测机构须重新出具喷淋系统检测报告，预计三个工作日后取得，再组织联合验收".to_owned();
+    story.act(&cast.leader, ActionInput::RequestExtension { days: 3, reason });
+    assert_eq!(length(&story, ClockKey::K11), "4wh");
+    story.act(&cast.supervisor, ActionInput::Supervise { level: 1, letter: "请加快".to_owned() });
+    assert_eq!(length(&story, ClockKey::K12), "2wd");
+    story.act(&cast.handler, draft());
+    assert_eq!(story.case.clock(ClockKey::K6).and_then(|clock| clock.due_at), Some(story.due()));
+    story.act(&cast.leader, ActionInput::SignOff);
+    assert_eq!(length(&story, ClockKey::K7), "2wd");
+    story.act(&cast.verifier, ActionInput::ReleaseReply { note: None });
+    assert_eq!(length(&story, ClockKey::K8), "5wd");
+    story.act(&Actor::Enterprise, rate(1));
+    assert_eq!(length(&story, ClockKey::K9), "3wd");
+    let uphold = ActionInput::UpholdRating { facts: "属实".to_owned(), rectify: "整改".to_owned() };
+    story.act(&cast.supervisor, uphold);
+    assert_eq!(length(&story, ClockKey::K9), "5wd");
+}
+
+#[test]
+fn the_lengths_of_the_book_are_what_counts() {
+    use crate::domain::sla::{Budget, Within};
+    let cast = cast();
+    let wd = |n| Within::Budget(Budget::working_days(n));
+    let mut story = Story::fujian("2026-11-02T09:00:00");
+    for clock in &mut story.book.stack {
+        match clock.key.as_str() {
+            "K3" => clock.hard = Some(wd(2)),
+            "K9" => clock.hard = Some(wd(4)),
+            _ => {}
+        }
+    }
+    for profile in story.book.profiles.iter_mut().filter(|profile| profile.name == "fujian") {
+        for limit in profile.limits.iter_mut().filter(|limit| limit.key == "rectify") {
+            limit.within = wd(7);
+        }
+        profile.silent_confirm.after = wd(6);
+        profile.silent_confirm.reminders = 1;
+        profile.extension.max_times = 2;
+    }
+    story.accepted().act(&cast.dispatcher, dispatch("zjj"));
+    let timers = story.env(|env| timed_actions(&story.case, env)).expect("timers");
+    assert_eq!(timers[0].at, at("2026-11-04T17:30:00"), "deemed signed after two working days");
+    story.act(&cast.clerk, sign_in()).act(&cast.handler, contact(ContactOutcome::Reached));
+    let reason = "消防检测机构须重新出具喷淋系统检测报告，预计三个工作日后取得，再组织联合验收";
+    for _ in 0..2 {
+        story.act(&cast.leader, ActionInput::RequestExtension { days: 1, reason: reason.to_owned() });
+        let who = if story.case.extensions == 0 { &cast.dispatcher } else { &cast.supervisor };
+        story.act(who, ActionInput::GrantExtension { days: None });
+    }
+    story.act(&cast.handler, draft()).act(&cast.leader, ActionInput::SignOff);
+    story.act(&cast.verifier, ActionInput::ReleaseReply { note: None });
+    assert_eq!(length(&story, ClockKey::K8), "6wd");
+    let reminded = story.env(|env| reminders(&story.case, env));
+    assert_eq!(reminded.iter().filter(|(r, _)| matches!(r, Reminder::Enterprise(_))).count(), 1);
+    story.act(&Actor::Enterprise, rate(1));
+    assert_eq!(length(&story, ClockKey::K9), "4wd");
+    story.act(&cast.supervisor, ActionInput::UpholdRating { facts: "属实".to_owned(), rectify: "整改".to_owned() });
+    assert_eq!(length(&story, ClockKey::K9), "7wd");
+}
+
+#[test]
+fn a_policy_that_expires_leaves_running_cases_alone() {
+    let cast = cast();
+    let in_fujian = || NewCase { region: "350100".to_owned(), ..new_case(CaseType::Coordination) };
+    let mut story = Story::begin("xiangshan", in_fujian(), "2027-12-30T09:00:00");
+    story.accepted();
+    let due = story.due();
+    let mut later = Story::begin("xiangshan", in_fujian(), "2028-01-04T09:00:00");
+    later.accepted();
+    assert_eq!(later.case.requirements.profile, "xiangshan", "an expired policy takes up nothing new");
+    story.at("2028-01-04T09:00:00").act(&cast.dispatcher, dispatch("zjj"));
+    assert_eq!((story.due(), story.case.requirements.profile.as_str()), (due, "fujian"));
+}
