@@ -138,9 +138,9 @@ async fn fire_batch(app: &App) -> Result<(usize, Summary), AppError> {
             match (work.fire(&timer, &setting), Step::read(&timer.step)) {
                 (Fired::Done, step) => {
                     if matches!(step, Some(Step::Rung(_))) {
-                        summary.warned += 1
+                        summary.warned += 1;
                     } else {
-                        summary.acted += 1
+                        summary.acted += 1;
                     }
                     outcomes.push((timer, "done".to_owned()));
                 }

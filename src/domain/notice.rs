@@ -25,13 +25,12 @@ impl NoticeKind {
             // Every new case is in the list of the centre; a notice for each would bury the others.
             "case_submitted" => return None,
             "deadline_missed" => Self::Overdue,
-            "deadline_warned" | "due_recomputed" => Self::DueSoon,
+            "deadline_warned" | "due_recomputed" | "call_asked" => Self::DueSoon,
             "case_dispatched" | "case_deemed_signed" | "case_transferred_out" | "handler_assigned" => Self::Assigned,
             "reply_drafted" => Self::ToSign,
             "assist_asked" | "assist_answered" => Self::Assist,
             "return_requested" | "return_refused" | "reply_refused" | "draft_rejected" | "close_refused"
             | "rating_upheld" | "recheck_opened" | "case_reopened" | "refusal_objected" => Self::Returned,
-            "call_asked" => Self::DueSoon,
             "case_supervised" | "supervision_ended" | "case_escalated" | "case_urged" => Self::Supervised,
             _ => Self::News,
         })

@@ -168,13 +168,13 @@ pub async fn receive(app: &App, account: &WechatAccount, push: &Push, cut: Cut) 
             Ok(reply)
         }
         What::Media { .. } => Box::pin(file(app, account, push, cut)).await,
-        What::Click { key } => match entry(app, account, key) {
-            Some(words) => say(app, account, push, &words, cut).await,
-            None => {
-                tracing::warn!(wechat.account = %account, wechat.key = %key, "a menu key stands for nothing");
-                Ok(Reply::Nothing)
+        What::Click { key } => {
+            if let Some(words) = entry(app, account, key) {
+                return say(app, account, push, &words, cut).await;
             }
-        },
+            tracing::warn!(wechat.account = %account, wechat.key = %key, "a menu key stands for nothing");
+            Ok(Reply::Nothing)
+        }
         // Boxed: they are rare, and every message would carry their room.
         What::Subscribe { .. }
         | What::Unsubscribe
@@ -219,13 +219,11 @@ async fn file(app: &App, account: &WechatAccount, push: &Push, cut: Cut) -> Resu
         });
         return Ok(Reply::Nothing);
     }
-    match in_time {
-        Ok(joined) => answered(app, joined, cut).await,
-        Err(_) => {
-            typing::late(app, account, &push.from);
-            late(job, budget(app, account)).await
-        }
+    if let Ok(joined) = in_time {
+        return answered(app, joined, cut).await;
     }
+    typing::late(app, account, &push.from);
+    late(job, budget(app, account)).await
 }
 
 /// What a user did without words.

@@ -36,7 +36,6 @@ mod words;
 use std::fmt::Write as _;
 
 pub use asking::{GENERATED_LABEL, tells_of_conduct};
-pub use asking::GENERATED_LABEL;
 pub use case_words::{acted, confirm_buttons};
 pub use draft::{
     Amount, AnsweredBefore, CaseDraft, Contact, Evidence, FieldChange, FiledCase, KnownCase, ProgressView,
