@@ -24,7 +24,7 @@ use crate::{
         prompts::{self, Output, PromptSet},
         retrieval::Index,
         routing::RoutingTable,
-        rules::{CompileEnv, Diagnostic, Level, RuleSet, SourceFile, TopicInfo, compile},
+        rules::{CompileEnv, Diagnostic, ExampleEnv, Level, RuleSet, SourceFile, TopicInfo, compile},
         sla::{OfficeHours, Schedule, Season, Session, SlaBook, WorkCalendar},
         taxonomy::{TableError, Taxonomy},
     },
@@ -115,7 +115,7 @@ pub struct Built {
 /// `Read`.
 pub fn read_dir(dir: &Path) -> Result<Vec<SourceFile>, ContentError> {
     let mut files = Vec::new();
-    collect(dir, dir, "toml", &mut files)?;
+    collect(dir, dir, 0, "toml", &mut files)?;
     files.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(files)
 }
@@ -126,7 +126,7 @@ pub fn read_dir(dir: &Path) -> Result<Vec<SourceFile>, ContentError> {
 /// `Read`.
 pub fn read_prompts(dir: &Path) -> Result<Vec<SourceFile>, ContentError> {
     let mut files = Vec::new();
-    collect(dir, dir, "md", &mut files)?;
+    collect(dir, dir, 0, "md", &mut files)?;
     files.retain(|file| prompts::is_prompt_file(&file.path));
     for file in &mut files {
         file.path.insert_str(0, PROMPTS);
@@ -135,7 +135,27 @@ pub fn read_prompts(dir: &Path) -> Result<Vec<SourceFile>, ContentError> {
     Ok(files)
 }
 
-fn collect(root: &Path, dir: &Path, wanted: &str, files: &mut Vec<SourceFile>) -> Result<(), ContentError> {
+/// Folders within folders that are looked into; linked folders can go in a circle.
+const DEPTH: usize = 8;
+
+/// Why a file cannot be read, for people.
+fn unreadable(error: &std::io::Error) -> String {
+    if error.kind() == std::io::ErrorKind::PermissionDenied {
+        "没有读取权限".to_owned()
+    } else if error.kind() == std::io::ErrorKind::NotFound {
+        "文件不见了（链接指向的文件不存在）".to_owned()
+    } else {
+        format!("读取失败（{error}）")
+    }
+}
+
+fn collect(
+    root: &Path,
+    dir: &Path,
+    depth: usize,
+    wanted: &str,
+    files: &mut Vec<SourceFile>,
+) -> Result<(), ContentError> {
     let fail = |path: &Path| {
         let path = path.display().to_string();
         move |source| ContentError::Read { path, source }
@@ -147,11 +167,15 @@ fn collect(root: &Path, dir: &Path, wanted: &str, files: &mut Vec<SourceFile>) -
             continue;
         }
         if path.is_dir() {
-            collect(root, &path, wanted, files)?;
+            if depth < DEPTH {
+                collect(root, &path, depth + 1, wanted, files)?;
+            }
         } else if path.extension().is_some_and(|ending| ending == wanted) {
-            let text = std::fs::read_to_string(&path).map_err(fail(&path))?;
             let relative = path.strip_prefix(root).unwrap_or(&path).to_string_lossy().replace('\\', "/");
-            files.push(SourceFile { path: relative, text });
+            files.push(match std::fs::read(&path) {
+                Ok(bytes) => SourceFile::from_bytes(relative, bytes),
+                Err(error) => SourceFile::unreadable(relative, &unreadable(&error)),
+            });
         }
     }
     Ok(())
@@ -242,6 +266,11 @@ pub fn build(files: &[SourceFile], time: &TimeConfig, now: Timestamp, origin: Or
             return Built { content: None, diagnostics };
         }
     };
+    // What cannot be read is reported where it belongs and is missing from there on.
+    diagnostics.extend(files.iter().filter(|f| !is_rule_file(&f.path)).filter_map(SourceFile::fault));
+    let read: Vec<SourceFile> =
+        files.iter().filter(|f| is_rule_file(&f.path) || f.fault().is_none()).cloned().collect();
+    let read = read.as_slice();
     let shipped = shipped_files();
     let pick = |files: &'_ [SourceFile], wanted: &dyn Fn(&str) -> bool| -> Vec<(String, String)> {
         files.iter().filter(|f| wanted(&f.path)).map(|f| (f.path.clone(), f.text.clone())).collect()
@@ -251,20 +280,20 @@ pub fn build(files: &[SourceFile], time: &TimeConfig, now: Timestamp, origin: Or
     };
 
     let calendar_files = |path: &str| path.starts_with("calendar/");
-    let calendar = WorkCalendar::parse(&pick(files, &calendar_files)).unwrap_or_else(|error| {
+    let calendar = WorkCalendar::parse(&pick(read, &calendar_files)).unwrap_or_else(|error| {
         diagnostics.push(finding(&error.path, error.line, error.column, error.message));
         WorkCalendar::shipped()
     });
     let policy_files = |path: &str| path.starts_with("sla/");
-    let book = SlaBook::parse(&pick(files, &policy_files)).unwrap_or_else(|error| {
+    let book = SlaBook::parse(&pick(read, &policy_files)).unwrap_or_else(|error| {
         diagnostics.push(finding(&error.path, error.line, error.column, error.message));
         SlaBook::shipped()
     });
-    let taxonomy = Taxonomy::parse("taxonomy.toml", &text_of(files, "taxonomy.toml")).unwrap_or_else(|errors| {
+    let taxonomy = Taxonomy::parse("taxonomy.toml", &text_of(read, "taxonomy.toml")).unwrap_or_else(|errors| {
         diagnostics.extend(errors.into_iter().map(table_finding));
         Taxonomy::parse("taxonomy.toml", &text_of(&shipped, "taxonomy.toml")).unwrap_or_default()
     });
-    let routing = RoutingTable::parse("routing.toml", &text_of(files, "routing.toml"), &taxonomy);
+    let routing = RoutingTable::parse("routing.toml", &text_of(read, "routing.toml"), &taxonomy);
     let routing = match routing {
         Ok(table) => table,
         Err(errors) => {
@@ -276,12 +305,12 @@ pub fn build(files: &[SourceFile], time: &TimeConfig, now: Timestamp, origin: Or
         }
     };
 
-    let prompts = read_set(files).unwrap_or_else(|found| {
+    let prompts = read_set(read).unwrap_or_else(|found| {
         diagnostics.extend(found);
         read_set(&shipped_prompts()).unwrap_or_default()
     });
 
-    let rule_files: Vec<SourceFile> = files.iter().filter(|f| is_rule_file(&f.path)).cloned().collect();
+    let rule_files: Vec<SourceFile> = read.iter().filter(|f| is_rule_file(&f.path)).cloned().collect();
     let compiled = compile(&rule_files, &compile_env(&taxonomy, &routing, now, &zone));
     diagnostics.extend(compiled.diagnostics);
     let errors = diagnostics.iter().any(|d| d.level == Level::Error);
@@ -302,6 +331,13 @@ pub fn build(files: &[SourceFile], time: &TimeConfig, now: Timestamp, origin: Or
         Some(_) | None => None,
     };
     Built { content, diagnostics }
+}
+
+/// The errors that only the examples show: a rule that does not win its own, a button that leads nowhere.
+pub fn example_errors(content: &Content, area: &str) -> Vec<Diagnostic> {
+    let today = content.schedule.civil(content.loaded_at).date();
+    let found = content.rules.lint_examples(&ExampleEnv { today, area: Some(area.to_owned()) });
+    errors_of(&found)
 }
 
 /// The prompts among the files; the shipped ones when there are none at all, as in sets that were kept before there
@@ -415,6 +451,8 @@ pub struct ContentStore {
     seen: std::sync::Mutex<[Option<u64>; 2]>,
     dirs: ContentConfig,
     time: TimeConfig,
+    /// Region in which the examples of the rules are told.
+    area: String,
 }
 
 impl ContentStore {
@@ -426,8 +464,8 @@ impl ContentStore {
         let dirs = config.content.clone();
         let time = config.time.clone();
         let seen = fingerprints(&dirs);
-        let (files, origin) = read_content(&dirs)?;
-        let built = build(&files, &time, now, origin, false);
+        let area = config.region.code.clone();
+        let (files, built) = read_and_build(&dirs, &time, &area, now);
         let mut status = ContentStatus { checked_at: Some(now), ..ContentStatus::default() };
         let content = if let Some(content) = built.content {
             keep(db, &content.hash, &files, now).await?;
@@ -438,9 +476,9 @@ impl ContentStore {
             report(&status.errors);
             match last_good(db, &time, now).await? {
                 Some(content) => content,
-                None => build(&files, &time, now, Origin::Partial, true)
-                    .content
-                    .ok_or(ContentError::Findings(built.diagnostics))?,
+                None => {
+                    without_the_faulty(&files, &time, &area, now).ok_or(ContentError::Findings(built.diagnostics))?
+                }
             }
         };
         Ok(Self {
@@ -449,6 +487,7 @@ impl ContentStore {
             seen: std::sync::Mutex::new(seen),
             dirs,
             time,
+            area,
         })
     }
 
@@ -460,6 +499,7 @@ impl ContentStore {
             seen: std::sync::Mutex::new([None; 2]),
             dirs: ContentConfig { rules_dir: String::new(), ..ContentConfig::default() },
             time: TimeConfig::default(),
+            area: String::new(),
         }
     }
 
@@ -489,15 +529,11 @@ impl ContentStore {
             }
             *seen = print;
         }
-        let (dirs, time) = (self.dirs.clone(), self.time.clone());
-        let work = tokio::task::spawn_blocking(move || -> Result<(Vec<SourceFile>, Built), ContentError> {
-            let (files, origin) = read_content(&dirs)?;
-            let built = build(&files, &time, now, origin, false);
-            Ok((files, built))
-        });
+        let (dirs, time, area) = (self.dirs.clone(), self.time.clone(), self.area.clone());
+        let work = tokio::task::spawn_blocking(move || read_and_build(&dirs, &time, &area, now));
         let (files, built) = work
             .await
-            .map_err(|error| ContentError::Read { path: self.dirs.rules_dir.clone(), source: error.into() })??;
+            .map_err(|error| ContentError::Read { path: self.dirs.rules_dir.clone(), source: error.into() })?;
         let mut status = ContentStatus { checked_at: Some(now), errors: Vec::new(), ..(*self.status()).clone() };
         let swapped = if let Some(content) = built.content {
             let changed = content.hash != self.load().hash;
@@ -517,6 +553,37 @@ impl ContentStore {
         self.status.store(Arc::new(status));
         Ok(swapped)
     }
+}
+
+/// Reads the folders and builds what is in them; a folder that cannot be read is a finding, and so are the examples
+/// that fail.
+fn read_and_build(dirs: &ContentConfig, time: &TimeConfig, area: &str, now: Timestamp) -> (Vec<SourceFile>, Built) {
+    let (files, origin) = read_content(dirs).unwrap_or_else(|error| {
+        let (path, reason) = match &error {
+            ContentError::Read { path, source } => (path.clone(), unreadable(source)),
+            ContentError::Findings(_) | ContentError::Store(_) => (dirs.rules_dir.clone(), error.to_string()),
+        };
+        (vec![SourceFile::unreadable(path, &reason)], Origin::Folder)
+    });
+    let mut built = build(&files, time, now, origin, false);
+    // The files inside the binary were examined when it was made.
+    if let Some(content) = built.content.as_ref().filter(|_| origin == Origin::Folder) {
+        let errors = example_errors(content, area);
+        if !errors.is_empty() {
+            built.content = None;
+            built.diagnostics.extend(errors);
+        }
+    }
+    (files, built)
+}
+
+/// What can be used of a folder when there was never a good set.
+fn without_the_faulty(files: &[SourceFile], time: &TimeConfig, area: &str, now: Timestamp) -> Option<Content> {
+    let mut content = build(files, time, now, Origin::Partial, true).content?;
+    let faulty = example_errors(&content, area).into_iter().filter_map(|error| error.rule).collect();
+    content.rules.silence(&faulty);
+    content.index = Index::build(&content.rules);
+    Some(content)
 }
 
 fn errors_of(diagnostics: &[Diagnostic]) -> Vec<Diagnostic> {
@@ -553,19 +620,40 @@ fn fingerprints(dirs: &ContentConfig) -> [Option<u64>; 2] {
     [fingerprint(Path::new(&dirs.rules_dir), "toml"), fingerprint(Path::new(&dirs.prompts_dir), "md")]
 }
 
+/// When a file last changed in any way, and which file it is: a copy that keeps the time of writing is noticed too.
+#[cfg(unix)]
+fn identity(meta: &std::fs::Metadata) -> (u128, u64) {
+    use std::os::unix::fs::MetadataExt as _;
+    let nanos = i128::from(meta.ctime()) * 1_000_000_000 + i128::from(meta.ctime_nsec());
+    (nanos.unsigned_abs(), meta.ino())
+}
+
+#[cfg(not(unix))]
+const fn identity(_: &std::fs::Metadata) -> (u128, u64) {
+    (0, 0)
+}
+
 /// A number that changes when a file of the folder is added, removed or written; `None` without the folder.
 fn fingerprint(dir: &Path, wanted: &str) -> Option<u64> {
     use std::hash::{DefaultHasher, Hash, Hasher};
-    fn walk(dir: &Path, wanted: &str, entries: &mut Vec<(PathBuf, u128, u64)>) {
+    fn walk(dir: &Path, depth: usize, wanted: &str, entries: &mut Vec<(PathBuf, [u128; 2], [u64; 2])>) {
         let Ok(list) = std::fs::read_dir(dir) else { return };
         for entry in list.flatten() {
             let path = entry.path();
-            let Ok(meta) = entry.metadata() else { continue };
+            // Links are followed, as when the files are read: a mounted folder is swapped behind one.
+            let Ok(meta) = std::fs::metadata(&path) else {
+                entries.push((path, [0; 2], [0; 2]));
+                continue;
+            };
+            let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
             if meta.is_dir() {
-                walk(&path, wanted, entries);
+                if !hidden && depth < DEPTH {
+                    walk(&path, depth + 1, wanted, entries);
+                }
             } else if path.extension().is_some_and(|ending| ending == wanted) {
                 let written = meta.modified().ok().and_then(|t| t.duration_since(UNIX_EPOCH).ok());
-                entries.push((path, written.map_or(0, |d| d.as_nanos()), meta.len()));
+                let (changed, number) = identity(&meta);
+                entries.push((path, [written.map_or(0, |d| d.as_nanos()), changed], [meta.len(), number]));
             }
         }
     }
@@ -573,7 +661,7 @@ fn fingerprint(dir: &Path, wanted: &str) -> Option<u64> {
         return None;
     }
     let mut entries = Vec::new();
-    walk(dir, wanted, &mut entries);
+    walk(dir, 0, wanted, &mut entries);
     entries.sort();
     let mut hasher = DefaultHasher::new();
     entries.hash(&mut hasher);
@@ -581,164 +669,4 @@ fn fingerprint(dir: &Path, wanted: &str) -> Option<u64> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const GOOD: &str = r#"schema = 1
-[[rule]]
-id = "cmd-human"
-title = "转人工"
-status = "active"
-kind = "command"
-command = "human"
-owner = "中心"
-[rule.when]
-any = ["转人工", "人工客服", "找真人"]
-max_chars = 30
-[rule.tests]
-match = ["转人工", "我要人工客服", "帮我找真人"]
-not_match = [{ text = "人工费怎么算", expect = "none" }]
-"#;
-
-    fn config(dir: &Path) -> Config {
-        let mut config = Config::default();
-        config.content.rules_dir = dir.display().to_string();
-        config.content.prompts_dir = dir.join("none").display().to_string();
-        config
-    }
-
-    /// A folder with the shipped tables and one rule file.
-    fn folder(rule_file: &str) -> tempfile::TempDir {
-        let dir = tempfile::tempdir().expect("temp dir");
-        fill(dir.path(), rule_file);
-        dir
-    }
-
-    fn fill(dir: &Path, rule_file: &str) {
-        for file in shipped_files().iter().filter(|f| !is_rule_file(&f.path)) {
-            let path = dir.join(&file.path);
-            std::fs::create_dir_all(path.parent().expect("a parent")).expect("folders");
-            std::fs::write(path, &file.text).expect("written");
-        }
-        std::fs::write(dir.join("a.toml"), rule_file).expect("written");
-    }
-
-    fn at(second: i64) -> Timestamp {
-        Timestamp::from_second(1_795_000_000 + second).expect("in range")
-    }
-
-    crate::store_test! {
-        async fn a_broken_folder_is_refused_as_a_whole_and_the_last_good_set_stays(db: Db) {
-            let dir = folder(GOOD);
-            let store = ContentStore::open(&config(dir.path()), &db, at(0)).await.unwrap();
-            let good = store.load().hash.clone();
-            assert_eq!((store.load().origin, store.load().rules.rules().len()), (Origin::Folder, 1));
-
-            std::fs::write(dir.path().join("a.toml"), GOOD.replace("title = \"转人工\"", "title = “转人工”")).unwrap();
-            assert!(!store.refresh(&db, at(1)).await.unwrap());
-            assert_eq!(store.load().hash, good);
-            let status = store.status();
-            assert_eq!((status.refused, status.errors.len()), (1, 1), "{:?}", status.errors);
-            assert_eq!((status.errors[0].file.as_str(), status.errors[0].line), ("a.toml", 4));
-
-            let restarted = ContentStore::open(&config(dir.path()), &db, at(2)).await.unwrap();
-            assert_eq!((restarted.load().origin, restarted.load().rules.rules().len()), (Origin::LastGood, 1));
-
-            std::fs::write(dir.path().join("a.toml"), GOOD.replace("找真人", "找活人")).unwrap();
-            assert!(store.refresh(&db, at(3)).await.unwrap());
-            assert_ne!(store.load().hash, good);
-            assert!(store.status().errors.is_empty());
-        }
-    }
-
-    crate::store_test! {
-        async fn the_index_of_titles_is_rebuilt_with_every_swap(db: Db) {
-            let dir = folder(GOOD);
-            let store = ContentStore::open(&config(dir.path()), &db, at(0)).await.unwrap();
-            let found = || {
-                let filter = crate::domain::retrieval::Filter {
-                    today: jiff::civil::date(2026, 11, 25), region: Some("350000"), channel: None, drafts: false,
-                };
-                let hits = store.load().index.search("新招员工多久要参保", &filter, 3);
-                hits.iter().any(|hit| &*hit.rule_id == "social-new-hire")
-            };
-            assert!(!found());
-            for file in shipped_files().iter().filter(|file| is_rule_file(&file.path)) {
-                let path = dir.path().join(&file.path);
-                std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-                std::fs::write(path, &file.text).unwrap();
-            }
-            std::fs::remove_file(dir.path().join("a.toml")).unwrap();
-            assert!(store.refresh(&db, at(1)).await.unwrap(), "{:?}", store.status().errors);
-            assert!(found(), "the new title is found at once");
-            std::fs::remove_dir_all(dir.path()).unwrap();
-            fill(dir.path(), GOOD);
-            assert!(store.refresh(&db, at(2)).await.unwrap(), "{:?}", store.status().errors);
-            assert!(!found(), "the old one is not any more");
-        }
-    }
-
-    crate::store_test! {
-        async fn without_a_last_good_set_the_faulty_rules_are_left_out(db: Db) {
-            let dir = folder(GOOD);
-            std::fs::write(dir.path().join("b.toml"), "schema = 1\n[[rule]]\nid = “坏”\n").unwrap();
-            let store = ContentStore::open(&config(dir.path()), &db, at(0)).await.unwrap();
-            assert_eq!((store.load().origin, store.load().rules.rules().len()), (Origin::Partial, 1));
-            assert!(!store.status().errors.is_empty());
-        }
-    }
-
-    crate::store_test! {
-        async fn prompts_are_taken_up_and_refused_like_rules(db: Db) {
-            let dir = folder(GOOD);
-            let prompts = tempfile::tempdir().expect("temp dir");
-            for file in shipped_prompts() {
-                std::fs::write(prompts.path().join(file.path.trim_start_matches(PROMPTS)), &file.text).unwrap();
-            }
-            let mut config = config(dir.path());
-            config.content.prompts_dir = prompts.path().display().to_string();
-            let store = ContentStore::open(&config, &db, at(0)).await.unwrap();
-            let version = |store: &ContentStore| store.load().prompts.of("rewrite").map(|p| p.version.clone());
-            assert_eq!(version(&store).as_deref(), Some("1"));
-
-            let path = prompts.path().join("rewrite.md");
-            let good = std::fs::read_to_string(&path).unwrap();
-            std::fs::write(&path, good.replace("version = \"1\"", "version = \"12\"")).unwrap();
-            assert!(store.refresh(&db, at(1)).await.unwrap());
-            assert_eq!(version(&store).as_deref(), Some("12"));
-
-            std::fs::write(&path, good.replace("{{原文|json}}", "{{原文}} ")).unwrap();
-            assert!(!store.refresh(&db, at(2)).await.unwrap());
-            assert_eq!(version(&store).as_deref(), Some("12"));
-            let status = store.status();
-            let places: Vec<_> = status.errors.iter().map(|e| (e.code, e.file.as_str())).collect();
-            assert_eq!(places, [("P006", "prompts/rewrite.md")]);
-
-            // A restart over the broken folder serves the last good set, prompts included.
-            let restarted = ContentStore::open(&config, &db, at(3)).await.unwrap();
-            assert_eq!((restarted.load().origin, version(&restarted).as_deref()), (Origin::LastGood, Some("12")));
-
-            let schema = std::fs::read_to_string(prompts.path().join("title.md")).unwrap();
-            std::fs::write(prompts.path().join("title.md"), schema.replace("\"type\": \"object\",", "\"type\": object,")).unwrap();
-            std::fs::write(&path, &good).unwrap();
-            assert!(!store.refresh(&db, at(4)).await.unwrap());
-            assert_eq!(store.status().errors.iter().map(|e| e.code).collect::<Vec<_>>(), ["P008"]);
-        }
-    }
-
-    #[test]
-    fn sets_without_prompts_have_the_shipped_ones() {
-        let built = build(&shipped_files(), &TimeConfig::default(), at(0), Origin::Shipped, false);
-        let content = built.content.expect("the shipped content loads");
-        assert_eq!(content.prompts.all().count(), shipped_prompts().len());
-    }
-
-    #[test]
-    fn the_shipped_content_has_no_errors() {
-        let built = build(&shipped_files(), &TimeConfig::default(), at(0), Origin::Shipped, false);
-        let errors: Vec<String> =
-            built.diagnostics.iter().filter(|d| d.level == Level::Error).map(ToString::to_string).collect();
-        assert!(errors.is_empty(), "{}", errors.join("\n"));
-        assert!(built.content.is_some());
-    }
-}
+mod tests;

@@ -44,6 +44,7 @@ use crate::{
         access::{Permission, Role},
         dialogue::{ConversationState, Knowledge as _, Shipped},
         ids::{ConversationId, OfficerId, SuggestionId},
+        promise,
     },
     store::{
         StoreError, Tx, cases,
@@ -482,7 +483,7 @@ pub async fn send(app: &App, officer: &Officer, id: ConversationId, outgoing: &O
             at: now.as_millisecond(),
         };
         store(&mut tx, app, &row, std::slice::from_ref(&message)).await?;
-        let promise = promise_in(text).then(|| promise_due(app, now));
+        let promise = promise::is_made_in(text).then(|| promise_due(app, now));
         if let Some(due) = promise {
             let promise = NewPromise {
                 id: app.ids.uuid(now).to_string(),
@@ -519,39 +520,6 @@ fn unit_name(app: &App, slug: &str) -> String {
         return "服务中心".to_owned();
     }
     content.routing.units().short_name(slug)
-}
-
-/// Whether the words commit somebody to something (“会有人联系您”); such a message becomes a dated task.
-fn promise_in(text: &str) -> bool {
-    const PROMISES: &[&str] = &[
-        "会联系您",
-        "会有人联系",
-        "会跟您联系",
-        "会与您联系",
-        "给您回电",
-        "给您回复",
-        "会回复您",
-        "会答复您",
-        "回电话给您",
-        "再联系您",
-        "再回复您",
-        "再答复您",
-        "尽快联系您",
-        "尽快回复您",
-        "上门找您",
-        "会上门",
-        "会通知您",
-        "打电话给您",
-        "给您打电话",
-        "会给您",
-    ];
-    const NEGATED: &[&str] = &["不", "不会", "没法", "无法", "不能", "是否"];
-    PROMISES.iter().any(|p| {
-        text.find(p).is_some_and(|at| {
-            let before = text.get(..at).unwrap_or_default();
-            !NEGATED.iter().any(|n| before.ends_with(n))
-        })
-    })
 }
 
 fn promise_due(app: &App, now: Timestamp) -> Timestamp {
@@ -621,10 +589,10 @@ mod tests {
     #[test]
     fn commitments_are_recognised_and_refusals_are_not() {
         for yes in ["明天上午会有人联系您", "我核实后给您回复", "请放心，会通知您结果"] {
-            assert!(promise_in(yes), "{yes}");
+            assert!(promise::is_made_in(yes), "{yes}");
         }
         for no in ["请您联系税务局", "我们不会给您打电话要验证码", "已经解决"] {
-            assert!(!promise_in(no), "{no}");
+            assert!(!promise::is_made_in(no), "{no}");
         }
     }
 }

@@ -10,9 +10,10 @@ use serde::{Deserialize, Serialize};
 use crate::domain::{
     dialogue::{
         AnsweredBefore, Awaiting, CaseForm, ConversationState, DialogueState, Facts, FieldKey, FieldSource, FieldValue,
-        FormMatter, FormProposal, LastAnswer, ProposedItem, RouteProposal, TopicScore, Undecided,
+        FormMatter, FormProposal, LastAnswer, ProposedItem, RouteProposal, RuleAsk, TopicScore, Undecided,
     },
     kinds::{CaseType, Urgency},
+    rules::OnFail,
 };
 
 /// Version of the shape; grows when a field changes its meaning.
@@ -85,6 +86,8 @@ struct AwaitingJson {
     text: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     options: Vec<(String, String)>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    matters: Vec<u32>,
 }
 
 impl AwaitingJson {
@@ -155,6 +158,19 @@ struct FormJson {
     rule_set_hash: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     proposal: Option<ProposalJson>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    asks: Vec<AskJson>,
+}
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+struct AskJson {
+    slot: String,
+    kind: String,
+    ask: String,
+    retry: u8,
+    on_fail: String,
+    put: u8,
 }
 
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -210,6 +226,12 @@ struct RouteJson {
     joint: bool,
     profile: Option<String>,
     place_basis: Option<String>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    sensitive: bool,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    guidance: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tags: Vec<String>,
     reason: String,
     step: String,
 }
@@ -231,7 +253,9 @@ impl From<&DialogueState> for StateJson {
                     AwaitingJson { text: hint.map(|h| h.as_str().to_owned()), ..AwaitingJson::kind("matter") }
                 }
                 Awaiting::Form => AwaitingJson::kind("form"),
-                Awaiting::Duplicate { number } => AwaitingJson::text("duplicate", number),
+                Awaiting::Duplicate { number, matters } => {
+                    AwaitingJson { matters: matters.clone(), ..AwaitingJson::text("duplicate", number) }
+                }
                 Awaiting::ProgressNumber { number } => AwaitingJson::text("progress_number", number),
                 Awaiting::CaseOffer => AwaitingJson::kind("case_offer"),
                 Awaiting::CancelForm => AwaitingJson::kind("cancel_form"),
@@ -289,7 +313,7 @@ impl From<StateJson> for DialogueState {
                 "choice" => Awaiting::Choice { options: s.awaiting.options, question: text },
                 "matter" => Awaiting::Matter { hint: text.parse().ok() },
                 "form" => Awaiting::Form,
-                "duplicate" => Awaiting::Duplicate { number: text },
+                "duplicate" => Awaiting::Duplicate { number: text, matters: s.awaiting.matters },
                 "progress_number" => Awaiting::ProgressNumber { number: text },
                 "case_offer" => Awaiting::CaseOffer,
                 "cancel_form" => Awaiting::CancelForm,
@@ -369,6 +393,18 @@ impl From<&CaseForm> for FormJson {
                 open_topic: p.undecided.topic,
                 items: p.items.iter().map(|i| (i.key.as_str().to_owned(), i.value.clone(), i.accepted)).collect(),
             }),
+            asks: f
+                .asks
+                .iter()
+                .map(|a| AskJson {
+                    slot: a.slot.clone(),
+                    kind: a.kind.clone(),
+                    ask: a.ask.clone(),
+                    retry: a.retry,
+                    on_fail: a.on_fail.as_str().to_owned(),
+                    put: a.put,
+                })
+                .collect(),
         }
     }
 }
@@ -405,6 +441,18 @@ impl From<FormJson> for CaseForm {
                     .filter_map(|(key, value, accepted)| Some(ProposedItem { key: key.parse().ok()?, value, accepted }))
                     .collect(),
             }),
+            asks: f
+                .asks
+                .into_iter()
+                .map(|a| RuleAsk {
+                    slot: a.slot,
+                    kind: a.kind,
+                    ask: a.ask,
+                    retry: a.retry,
+                    on_fail: a.on_fail.parse().unwrap_or(OnFail::Handoff),
+                    put: a.put,
+                })
+                .collect(),
         }
     }
 }
@@ -432,6 +480,9 @@ impl From<&FormMatter> for MatterJson {
                 joint: m.route.joint,
                 profile: m.route.profile.clone(),
                 place_basis: m.route.place_basis.clone(),
+                sensitive: m.route.sensitive,
+                guidance: m.route.guidance.clone(),
+                tags: m.route.tags.clone(),
                 reason: m.route.reason.clone(),
                 step: m.route.step.clone(),
             },
@@ -466,6 +517,9 @@ impl From<MatterJson> for FormMatter {
                 joint: m.route.joint,
                 profile: m.route.profile,
                 place_basis: m.route.place_basis,
+                sensitive: m.route.sensitive,
+                guidance: m.route.guidance,
+                tags: m.route.tags,
                 reason: m.route.reason,
                 step: m.route.step,
             },
@@ -529,6 +583,14 @@ mod tests {
                 submitted: false,
                 answered_before: Some(AnsweredBefore { rule_id: "r".into(), version: "v".into() }),
                 rule_set_hash: "h".into(),
+                asks: vec![RuleAsk {
+                    slot: "uscc".into(),
+                    kind: "统一社会信用代码".into(),
+                    ask: "请提供统一社会信用代码".into(),
+                    retry: 2,
+                    on_fail: OnFail::Skip,
+                    put: 1,
+                }],
                 proposal: Some(FormProposal {
                     ticket: 3,
                     awaited: true,
@@ -571,7 +633,7 @@ mod tests {
             Awaiting::Region { question: "q".into() },
             Awaiting::Matter { hint: Some(CaseType::Suggestion) },
             Awaiting::Matter { hint: None },
-            Awaiting::Duplicate { number: "n".into() },
+            Awaiting::Duplicate { number: "n".into(), matters: vec![2] },
             Awaiting::ProgressNumber { number: String::new() },
             Awaiting::ProgressNumber { number: "ZT20261125-0001X".into() },
             Awaiting::CaseOffer,

@@ -16,17 +16,19 @@ use super::{
 use crate::{
     domain::{
         case::{
-            ActionInput, Actor, Case, CaseNumber, CaseParty, CaseStatus, NewCase, QueryCode, SplitPart,
-            TransitionError, register,
+            ActionInput, Actor, Case, CaseNumber, CaseParty, CaseStatus, NewCase, ProposedTopic, QueryCode, RouteFacts,
+            SplitPart, TransitionError, register,
         },
         dialogue::{CaseDraft, Contact, Evidence, FiledCase, KnownCase, OpenCasesOf, RouteProposal},
-        ids::{CaseId, ConversationId},
+        ids::{AttachmentId, CaseId, ConversationId},
         kinds::{CaseType, Channel, Urgency},
         routing::{self, RouteQuery},
-        rules, text,
+        rules,
+        taxonomy::{Category, PlaceBasis},
+        text,
     },
     store::{
-        Tx, cases,
+        Tx, attachments, cases,
         idempotency::{self, FirstAnswer},
     },
 };
@@ -115,7 +117,7 @@ pub(super) fn accused(content: &Content, case: &Case, case_type: CaseType, now: 
 fn recused(content: &Content, case_type: CaseType, objects: &[String], object: Option<&String>) -> Vec<String> {
     let units = content.routing.units();
     let mut slugs = BTreeSet::new();
-    let named = objects.iter().chain(object.filter(|_| case_type.accuses()));
+    let named = objects.iter().chain(object.filter(|_| case_type.names_the_accused()));
     for name in named {
         if let Some(unit) = units.find(name) {
             slugs.extend(units.kin(&unit.slug));
@@ -135,11 +137,36 @@ fn recused(content: &Content, case_type: CaseType, objects: &[String], object: O
         .collect()
 }
 
+/// What is kept of the proposal beside the lead unit.
+fn route_facts(route: &RouteProposal, draft: &CaseDraft) -> RouteFacts {
+    let label = |slug: &Option<String>, label: fn(&str) -> Option<&'static str>| {
+        slug.as_deref().map(|slug| label(slug).unwrap_or(slug).to_owned())
+    };
+    RouteFacts {
+        topic: draft.topic.clone(),
+        board: route.board.clone(),
+        category: label(&route.category, |slug| slug.parse::<Category>().ok().map(Category::label)),
+        joint: route.joint,
+        place_basis: label(&route.place_basis, |slug| slug.parse::<PlaceBasis>().ok().map(PlaceBasis::label)),
+        profile: route.profile.clone(),
+        guidance: route.guidance.clone(),
+        tags: route.tags.clone(),
+        topics: draft
+            .topics
+            .iter()
+            .map(|t| ProposedTopic { topic: t.topic.clone(), score: t.score, words: t.words.clone() })
+            .collect(),
+        rules: draft.evidence.rules.clone(),
+        confidence: (draft.evidence.confidence.clamp(0.0, 1.0) * 100.0).round() as u8,
+    }
+}
+
 fn proposal(content: &Content, draft: &CaseDraft, today: jiff::civil::Date) -> RouteProposal {
     if !draft.route.lead.is_empty() {
         return draft.route.clone();
     }
-    let objects: Vec<String> = draft.objects.clone();
+    // Whatever the type, the unit that the enterprise names as the one it complains of must stand back.
+    let objects: Vec<String> = draft.objects.iter().chain(&draft.object).cloned().collect();
     let query = RouteQuery {
         case_type: draft.case_type,
         topic: draft.topic.as_deref(),
@@ -155,9 +182,16 @@ fn proposal(content: &Content, draft: &CaseDraft, today: jiff::civil::Date) -> R
         lead: route.lead,
         lead_name: route.lead_name,
         assists: route.assists.into_iter().map(|unit| (unit.slug, unit.name)).collect(),
+        board: (!route.board.is_empty()).then_some(route.board),
+        category: Some(route.category.as_str().to_owned()),
+        joint: route.joint,
+        profile: route.profile,
+        place_basis: Some(route.place_basis.as_str().to_owned()),
+        sensitive: route.sensitive,
+        guidance: route.guidance,
+        tags: Vec::new(),
         reason: route.reason,
         step: route.step.to_owned(),
-        ..RouteProposal::default()
     }
 }
 
@@ -198,12 +232,16 @@ fn new_case(
             uscc: if draft.anonymous { None } else { draft.uscc.clone() },
             contact_name: if draft.anonymous { String::new() } else { contact.name.clone().unwrap_or_default() },
             contact_phone: if draft.anonymous { String::new() } else { reach.cloned().unwrap_or_default() },
-            confidential: draft.confidential || draft.sensitive || draft.case_type == CaseType::Conduct,
+            confidential: draft.confidential
+                || draft.sensitive
+                || route.sensitive
+                || draft.case_type == CaseType::Conduct,
             proxy: match actor {
                 Actor::Proxy { name } => Some(name.clone()),
                 Actor::Enterprise | Actor::Officer(_) | Actor::Bot | Actor::Timer => None,
             },
         },
+        proposal: route_facts(&route, draft),
         proposed_lead: (!route.lead.is_empty() && !recused.contains(&route.lead)).then_some(route.lead),
         proposed_assists: route
             .assists
@@ -271,6 +309,16 @@ pub(super) async fn file_part(
             confidential: parent.party.confidential || part.case_type == CaseType::Conduct,
             ..parent.party.clone()
         },
+        proposal: RouteFacts {
+            topic: part.topic.clone(),
+            board: (!route.board.is_empty()).then_some(route.board),
+            category: Some(route.category.label().to_owned()),
+            joint: route.joint,
+            place_basis: Some(route.place_basis.label().to_owned()),
+            profile: route.profile,
+            guidance: route.guidance,
+            ..RouteFacts::default()
+        },
         proposed_lead: (!recused.contains(&route.lead)).then_some(route.lead),
         proposed_assists: route
             .assists
@@ -315,11 +363,26 @@ pub(super) async fn file_part(
 ///
 /// # Errors
 /// `NotFound`, `Conflict` when the case does not run any more, `Store`.
-pub async fn append_to_case(tx: &mut Tx, app: &App, number: &str, words: &str) -> Result<Filed, AppError> {
+pub async fn append_to_case(
+    tx: &mut Tx,
+    app: &App,
+    conversation: ConversationId,
+    number: &str,
+    words: &str,
+    files: &[String],
+) -> Result<Filed, AppError> {
     let setting = Setting::new(app, case_save::now_ms(app));
     let number: CaseNumber = number.parse().map_err(|_| AppError::NotFound)?;
     let case = cases::find_by_number(tx, &number).await?.ok_or(AppError::NotFound)?;
     let mut filed = Filed::default();
+    // The files beside a case are those of the conversation it came out of.
+    if let Some(home) = case.conversation.filter(|home| *home != conversation) {
+        for file in files {
+            let id: AttachmentId = file.parse().map_err(|_| AppError::NotFound)?;
+            let copy = AttachmentId::from_uuid(app.ids.uuid(setting.now()));
+            attachments::copy_to(tx, conversation, id, home, copy).await?;
+        }
+    }
     let input = ActionInput::AddInfo { text: words.to_owned() };
     let case = apply_in(tx, app, &setting, &case, &Actor::Enterprise, &input, None, &mut filed.after).await?;
     filed.cases.push(receipt(setting.content(), &case, setting.now()));
@@ -327,7 +390,7 @@ pub async fn append_to_case(tx: &mut Tx, app: &App, number: &str, words: &str) -
 }
 
 /// Open cases of a conversation and of the enterprise that is named: what the dialogue compares a new matter with.
-/// Only those of the conversation, or with the same phone, are the visitor's own to see.
+/// Only those of the conversation, or with the same contact, are the visitor's own to see.
 ///
 /// # Errors
 /// `Store`.
@@ -337,18 +400,36 @@ pub async fn known_cases(
     of: &OpenCasesOf,
 ) -> Result<Vec<KnownCase>, AppError> {
     let mine = cases::of_person(tx, conversation).await?;
+    let contact = of.phone.as_deref().map(reach).filter(|contact| !contact.is_empty());
     let mut known: Vec<KnownCase> =
         mine.iter().filter(|case| case.status.is_open()).map(|case| known_case(case, true)).collect();
-    if let Some(enterprise) = of.enterprise.as_deref().filter(|name| !name.is_empty()) {
-        for case in cases::open_of_enterprise(tx, enterprise, of.uscc.as_deref()).await? {
+    let enterprise = of.enterprise.as_deref().map(str::trim).unwrap_or_default();
+    let uscc = of.uscc.as_deref().filter(|code| text::uscc_is_valid(code));
+    if !enterprise.is_empty() || uscc.is_some() {
+        for case in cases::open_of_enterprise(tx, &spellings(enterprise), uscc).await? {
             if known.iter().any(|other| other.number == case.display_number()) {
                 continue;
             }
-            let own = of.phone.as_ref().is_some_and(|phone| !phone.is_empty() && *phone == case.party.contact_phone);
-            known.push(known_case(&case, own));
+            let own = contact.is_some_and(|contact| contact == reach(&case.party.contact_phone));
+            // Who asked for secrecy is not told of, not even to the own enterprise.
+            if own || !case.party.confidential {
+                known.push(known_case(&case, own));
+            }
         }
     }
     Ok(known)
+}
+
+/// A way to reach somebody as it is compared: the form says 微信 x, the case has x.
+fn reach(written: &str) -> &str {
+    written.strip_prefix("微信").unwrap_or(written).trim()
+}
+
+/// The ways in which the brackets of a name are written.
+fn spellings(name: &str) -> [String; 3] {
+    let wide = name.replace('(', "（").replace(')', "）");
+    let narrow = name.replace('（', "(").replace('）', ")");
+    [name.to_owned(), wide, narrow]
 }
 
 fn known_case(case: &Case, own: bool) -> KnownCase {

@@ -173,11 +173,18 @@ pub fn decision_json(record: &DecisionRecord) -> String {
         to: usize,
     }
     #[derive(serde::Serialize)]
+    struct Miss<'a> {
+        rule: &'a str,
+        reason: &'a str,
+    }
+    #[derive(serde::Serialize)]
     struct Decision<'a> {
         step: &'a str,
         rules: &'a [String],
         spans: Vec<Span<'a>>,
         near: &'a [String],
+        near_misses: Vec<Miss<'a>>,
+        shadow: &'a [String],
         rule_set_hash: &'a str,
         r#type: Option<&'a str>,
         topic: Option<&'a str>,
@@ -191,6 +198,8 @@ pub fn decision_json(record: &DecisionRecord) -> String {
         rules: &record.rules,
         spans: record.spans.iter().map(|(rule, from, to)| Span { rule, from: *from, to: *to }).collect(),
         near: &record.near,
+        near_misses: record.missed.iter().map(|(rule, reason)| Miss { rule, reason }).collect(),
+        shadow: &record.shadow,
         rule_set_hash: &record.rule_set_hash,
         r#type: record.case_type.map(CaseType::as_str),
         topic: record.topic.as_deref(),

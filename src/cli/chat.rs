@@ -16,6 +16,7 @@ use crate::{
     domain::{
         dialogue::{CaseDraft, DialogueState, Effect, Input, Reply, Shipped, TurnEnv, turn},
         kinds::Channel,
+        rules::Level,
     },
     ports::Clock as _,
 };
@@ -43,6 +44,12 @@ pub fn run(args: &Args, global: &Global) -> anyhow::Result<ExitCode> {
     let now = SystemClock.now();
     let (files, origin) = content::read_content(&config.content)?;
     let built = content::build(&files, &config.time, now, origin, true);
+    if let Some(error) = built.diagnostics.iter().find(|d| d.level == Level::Error) {
+        writeln!(
+            std::io::stderr().lock(),
+            "警告：规则文件有错误，出错的部分没有参加：{error}（zhitong rules check 看全部）"
+        )?;
+    }
     let content = built.content.context("规则无法载入，请先运行 zhitong rules check")?;
     let region = match args.region.as_deref() {
         Some("none") => None,

@@ -54,6 +54,7 @@ const MAX_LINE_BYTES: usize = 1 << 20;
 /// When the configuration or the rules cannot be read, or the output is closed.
 pub fn run(args: &Args, global: &Global) -> anyhow::Result<ExitCode> {
     let loaded = load(global, args.rules.as_deref(), args.at)?;
+    loaded.warn()?;
     let region = args.region.clone().unwrap_or_else(|| loaded.region.clone());
     let mut out = BufWriter::new(std::io::stdout().lock());
     if let Some(text) = &args.text {

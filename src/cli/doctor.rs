@@ -211,7 +211,10 @@ fn rules(config: &Config, now: Timestamp, findings: &mut Findings) {
             "要修改规则时，把发行包的 rules/ 放到该目录",
         );
     }
-    let built = content::build(&files, &config.time, now, origin, false);
+    let mut built = content::build(&files, &config.time, now, origin, false);
+    if let Some(content) = &built.content {
+        built.diagnostics.extend(content::example_errors(content, &config.region.code));
+    }
     let of_prompts = |d: &&Diagnostic| d.level == Level::Error && d.code.starts_with('P');
     let wrong: Vec<&Diagnostic> = built.diagnostics.iter().filter(of_prompts).collect();
     if let Some(first) = wrong.first() {

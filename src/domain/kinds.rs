@@ -100,6 +100,11 @@ impl CaseType {
         matches!(self, Self::Complaint | Self::Report | Self::Conduct)
     }
 
+    /// Whether 涉及单位 in the form of this type is the one that is complained of.
+    pub const fn names_the_accused(self) -> bool {
+        self.accuses() || matches!(self, Self::Stuck | Self::RatingReview | Self::Arrears)
+    }
+
     /// The Fujian class of this type: everything that is neither 咨询 nor 建议 is 诉求 (DOMAIN 2.3 rule 5).
     pub const fn fujian_class(self) -> FujianClass {
         match self {

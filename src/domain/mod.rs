@@ -9,6 +9,7 @@ pub mod grounding;
 pub mod ids;
 pub mod kinds;
 pub mod notice;
+pub mod promise;
 pub mod prompts;
 pub mod retrieval;
 pub mod routing;

@@ -13,7 +13,7 @@ use crate::domain::kinds::{CaseType, Diversion, Urgency};
 use crate::domain::taxonomy::{Category, PlaceBasis, TableError, Taxonomy};
 use crate::domain::text::normalised;
 
-pub use algorithm::route;
+pub use algorithm::{route, stands_back};
 pub use units::{Level, Mention, SupervisePath, Unit, UnitKind, UnitSlug, Units};
 
 /// What is known of a matter when it is routed.

@@ -91,6 +91,31 @@ pub async fn find_any(tx: &mut Tx, id: AttachmentId) -> Result<Option<Attachment
     Ok(on_backend!(tx, |conn| sqlx::query_as(SQL).bind(id.to_string()).fetch_optional(conn).await?))
 }
 
+/// Puts a file of one conversation beside another as well; the bytes stay where they are.
+///
+/// # Errors
+/// `Database`.
+pub async fn copy_to(
+    tx: &mut Tx,
+    from: ConversationId,
+    id: AttachmentId,
+    to: ConversationId,
+    copy: AttachmentId,
+) -> Result<(), StoreError> {
+    const SQL: &str = "INSERT INTO attachments (id, conversation_id, name, mime, size, sha256, file, created_at) \
+        SELECT $4, $3, name, mime, size, sha256, file, created_at FROM attachments \
+        WHERE conversation_id = $1 AND id = $2";
+    on_backend!(tx, |conn| sqlx::query(SQL)
+        .bind(from.to_string())
+        .bind(id.to_string())
+        .bind(to.to_string())
+        .bind(copy.to_string())
+        .execute(conn)
+        .await
+        .map(|_| ()))?;
+    Ok(())
+}
+
 /// Bytes a conversation has sent since `since`.
 ///
 /// # Errors

@@ -399,12 +399,22 @@ pub async fn of_person(tx: &mut Tx, conversation: ConversationId) -> Result<Vec<
 ///
 /// # Errors
 /// `Database`, `Inconsistent`.
-pub async fn open_of_enterprise(tx: &mut Tx, enterprise: &str, uscc: Option<&str>) -> Result<Vec<Case>, StoreError> {
+pub async fn open_of_enterprise(
+    tx: &mut Tx,
+    spellings: &[String; 3],
+    uscc: Option<&str>,
+) -> Result<Vec<Case>, StoreError> {
     const SQL: &str = "SELECT id, number, query_code, version, original_words, detail FROM cases \
-        WHERE open AND NOT sealed AND ((enterprise <> '' AND enterprise = $1) OR (uscc IS NOT NULL AND uscc = $2)) \
-        ORDER BY number DESC LIMIT 30";
-    let rows: Vec<CaseRow> =
-        on_backend!(tx, |conn| sqlx::query_as(SQL).bind(enterprise).bind(uscc).fetch_all(conn).await?);
+        WHERE open AND NOT sealed AND ((enterprise <> '' AND enterprise IN ($1, $2, $3)) \
+        OR (uscc IS NOT NULL AND uscc = $4)) ORDER BY number DESC LIMIT 30";
+    let [first, second, third] = spellings;
+    let rows: Vec<CaseRow> = on_backend!(tx, |conn| sqlx::query_as(SQL)
+        .bind(first)
+        .bind(second)
+        .bind(third)
+        .bind(uscc)
+        .fetch_all(conn)
+        .await?);
     rows.into_iter().map(CaseRow::read).collect()
 }
 

@@ -76,8 +76,9 @@ pub async fn delete_conversations(
     const STILL: &str = "SELECT id, visitor_id FROM conversations WHERE id IN (SELECT value ->> 'id' FROM json_each($1)) \
         AND state = 'closed' AND changed_at < $2 \
         AND NOT EXISTS (SELECT 1 FROM cases WHERE cases.conversation_id = conversations.id)";
-    const FILES: &str =
-        "SELECT file FROM attachments WHERE conversation_id IN (SELECT value ->> 'id' FROM json_each($1))";
+    const FILES: &str = "SELECT file FROM attachments WHERE conversation_id IN (SELECT value ->> 'id' FROM json_each($1)) \
+        AND NOT EXISTS (SELECT 1 FROM attachments other WHERE other.file = attachments.file \
+            AND other.conversation_id NOT IN (SELECT value ->> 'id' FROM json_each($1)))";
     const GO: [&str; 21] = [
         "DELETE FROM attachments WHERE conversation_id IN (SELECT value ->> 'id' FROM json_each($1))",
         "DELETE FROM answer_feedback WHERE conversation_id IN (SELECT value ->> 'id' FROM json_each($1))",

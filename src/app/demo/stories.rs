@@ -567,6 +567,7 @@ impl Teller<'_> {
             proposed_lead: Some(spec.lead.to_owned()),
             proposed_assists: spec.assist.map(str::to_owned).into_iter().collect(),
             route_reason: "按派单表（演示）".to_owned(),
+            proposal: crate::domain::case::RouteFacts::default(),
             rule_version: self.app.content.load().hash.clone(),
             answered_by_rule: None,
             leader_assigned: false,

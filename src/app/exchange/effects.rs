@@ -77,14 +77,16 @@ pub(super) async fn file_cases(
     Ok(cases)
 }
 
-/// Adds words to an open case.
+/// Adds words and files to an open case.
 pub(super) async fn append_to_case(
     batch: &mut Batch<'_>,
     tx: &mut Tx,
+    conversation: ConversationId,
     number: &str,
     text: &str,
+    files: &[String],
 ) -> Result<(), AppError> {
-    let filed = intake::append_to_case(tx, batch.app, number, text).await?;
+    let filed = intake::append_to_case(tx, batch.app, conversation, number, text, files).await?;
     batch.filed.push(filed);
     Ok(())
 }

@@ -268,14 +268,8 @@ async fn one_message(
         return Ok(Plan::Refused(refused));
     }
     if conversation.state.mode == ConversationState::Closed {
-        // The visitor speaks again: a new episode, in which the bot remembers nothing of the old one.
-        conversation.state = DialogueState {
-            episode: conversation.state.episode + 1,
-            region: conversation.state.region.take(),
-            cases: std::mem::take(&mut conversation.state.cases),
-            tickets: conversation.state.tickets,
-            ..DialogueState::default()
-        };
+        // The visitor speaks again: a new episode, in which the bot knows who it is and nothing of the old matter.
+        conversation.state = std::mem::take(&mut conversation.state).opened_again();
         conversation.row.closed_at = None;
         conversation.row.fence += 1;
     }
@@ -327,9 +321,9 @@ async fn one_message(
                 replies.push(receipt);
                 filed.extend(cases);
             }
-            Effect::AppendToCase { number, text, .. } => {
+            Effect::AppendToCase { number, text, attachments } => {
                 write_so_far(batch, tx, conversation).await?;
-                effects::append_to_case(batch, tx, &number, &text).await?;
+                effects::append_to_case(batch, tx, sent.conversation, &number, &text, &attachments).await?;
                 reload(tx, conversation, sent.conversation).await?;
             }
             Effect::OnCase { number, act, words } => {

@@ -13,7 +13,7 @@ use crate::{
     config::Config,
     domain::{
         access::Role,
-        case::{CaseStatus, NewCase, OfficerStamp, QueryCode, register},
+        case::{CaseStatus, NewCase, OfficerStamp, QueryCode, RouteFacts, register},
         ids::OfficerId,
         kinds::{CaseType, Channel, Urgency},
         sla::{Schedule, WorkCalendar},
@@ -96,6 +96,7 @@ async fn file(app: &App, case_type: CaseType) -> CaseId {
         proposed_lead: None,
         proposed_assists: Vec::new(),
         route_reason: String::new(),
+        proposal: RouteFacts::default(),
         rule_version: String::new(),
         answered_by_rule: None,
         leader_assigned: false,

@@ -38,6 +38,8 @@ struct Report<'a> {
     errors: usize,
     warnings: usize,
     rule_set: &'a str,
+    /// Tables that the folder lacks: what refers to them was not checked.
+    missing_tables: Vec<&'static str>,
     findings: Vec<Finding<'a>>,
 }
 
@@ -90,6 +92,13 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<ExitCode> {
             if !shown.is_empty() {
                 writeln!(out)?;
             }
+            if !loaded.missing_tables.is_empty() {
+                writeln!(
+                    out,
+                    "目录里没有 {}：规则里的主题和单位代码没有核对（E016）",
+                    loaded.missing_tables.join("、")
+                )?;
+            }
             writeln!(
                 out,
                 "文件 {} 个，规则 {} 条：错误 {errors}，警告 {warnings}，提示 {}",
@@ -105,6 +114,7 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<ExitCode> {
                 errors,
                 warnings,
                 rule_set: loaded.set.hash(),
+                missing_tables: loaded.missing_tables.clone(),
                 findings: shown
                     .iter()
                     .map(|d| Finding {

@@ -136,6 +136,7 @@ fn fields(old: &Rule, new: &Rule) -> Vec<String> {
     words("all", &old.when.all, &new.when.all, &mut out);
     words("any", &old.when.any, &new.when.any, &mut out);
     words("none", &old.when.none, &new.when.none, &mut out);
+    words("none_near", &old.when.none_near, &new.when.none_near, &mut out);
     words("ignore", &old.when.ignore, &new.when.ignore, &mut out);
     words("regex", &old.when.regex, &new.when.regex, &mut out);
     let mut plain = |name: &str, a: String, b: String| {

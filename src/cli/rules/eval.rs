@@ -170,6 +170,7 @@ const fn wide(case_type: CaseType) -> &'static str {
 /// When the rules or the labelled messages cannot be read.
 pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<ExitCode> {
     let loaded = load(global, args.rules.as_deref(), None)?;
+    loaded.warn()?;
     if let Some(path) = &args.retrieval {
         return retrieval::run(path, &loaded, args.json, args.wrong);
     }
@@ -191,14 +192,17 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<ExitCode> {
     }
     // A file that uses 诉求 or 投诉举报 is labelled in wide classes; others use the thirteen types.
     let is_wide = rows.iter().any(|(_, t, _)| matches!(t.as_deref(), Some("诉求" | "投诉举报")));
-    // A label that hardly occurs says nothing and would weigh as much as the others in the macro average.
+    // A label that hardly occurs says nothing and weighs as much as the others in the macro average: a second figure
+    // leaves such labels out.
     let mut support: BTreeMap<String, usize> = BTreeMap::new();
     for label in rows.iter().filter_map(|(_, t, _)| t.clone()) {
         *support.entry(label).or_default() += 1;
     }
     let labelled: usize = support.values().sum();
-    let labels: BTreeSet<String> =
-        support.into_iter().filter(|(_, n)| n * 100 >= labelled).map(|(label, _)| label).collect();
+    let rare: BTreeSet<String> =
+        support.into_iter().filter(|(_, n)| n * 100 < labelled).map(|(label, _)| label).collect();
+    let mut common = Confusion::default();
+    let mut unknown_topics = 0;
     let mut types = Confusion::default();
     let mut topics = Confusion::default();
     let mut groups = Confusion::default();
@@ -207,26 +211,24 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<ExitCode> {
         let decision =
             loaded.set.decide(&Input { text, channel: Channel::Web, area: Some(&loaded.region), today: loaded.today });
         let matter = decision.matters.first();
-        if let Some(truth) = truth.as_ref().filter(|t| labels.contains(*t)) {
+        if let Some(label) = truth {
             let case_type = matter.map_or(CaseType::Coordination, |m| m.case_type);
-            let (truth, mut found) = if is_wide {
-                (truth.clone(), wide(case_type).to_owned())
+            let (truth, found) = if is_wide {
+                (label.clone(), wide(case_type).to_owned())
             } else {
-                let slug = truth.parse::<CaseType>().map_or_else(|_| truth.clone(), |t| t.label().to_owned());
+                let slug = label.parse::<CaseType>().map_or_else(|_| label.clone(), |t| t.label().to_owned());
                 (slug, case_type.label().to_owned())
             };
-            // A data set without 诉求 counts them as what they are nearest to.
-            if is_wide && !labels.contains(&found) && found == "诉求" {
-                found = "投诉举报".into();
+            if !rare.contains(label) {
+                common.add(&truth, &found);
             }
             if truth != found {
                 wrong.push((truth.clone(), found.clone(), text.clone()));
             }
             types.add(&truth, &found);
         }
-        if let Some(topic) =
-            topic.as_ref().filter(|t| t.chars().all(|c| c.is_ascii_uppercase() || c == '.' || c.is_ascii_digit()))
-        {
+        if let Some(topic) = topic {
+            unknown_topics += usize::from(!loaded.knows_topic(topic));
             let found = matter.and_then(|m| m.topic.clone()).unwrap_or_else(|| "无".into());
             let group = |code: &str| code.split('.').next().unwrap_or(code).to_owned();
             groups.add(&group(topic), &group(&found));
@@ -237,13 +239,21 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<ExitCode> {
     if args.json {
         let document = json!({
             "rows": rows.len(), "skipped": skipped, "rule_set": loaded.set.hash(),
-            "types": types.to_json(), "topics": topics.to_json(), "topic_groups": groups.to_json(),
+            "types": types.to_json(), "types_common": common.to_json(), "rare_labels": rare,
+            "unknown_topics": unknown_topics, "topics": topics.to_json(), "topic_groups": groups.to_json(),
         });
         serde_json::to_writer_pretty(&mut out, &document)?;
         writeln!(out)?;
     } else {
         types.print(&mut out, "类型")?;
         types.print_matrix(&mut out)?;
+        if !rare.is_empty() {
+            let rare: Vec<&str> = rare.iter().map(String::as_str).collect();
+            common.print(&mut out, &format!("类型（不计不到百分之一的{}）", rare.join("、")))?;
+        }
+        if unknown_topics > 0 {
+            writeln!(out, "标注的主题不在主题表里 {unknown_topics} 条，都算判错")?;
+        }
         if topics.total() > 0 {
             topics.print(&mut out, "主题")?;
             groups.print(&mut out, "主题组")?;

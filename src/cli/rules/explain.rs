@@ -52,6 +52,7 @@ pub(super) struct Args {
 /// When the rules cannot be read or the channel is unknown.
 pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<ExitCode> {
     let loaded = load(global, args.rules.as_deref(), args.at)?;
+    loaded.warn()?;
     let region = args.region.clone().unwrap_or_else(|| loaded.region.clone());
     let channel: Channel = args.channel.parse()?;
     let input = Input { text: &args.text, channel, area: Some(&region), today: loaded.today };

@@ -59,6 +59,9 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<ExitCode> {
         ids.dedup();
         ids
     };
+    // A file that cannot be parsed loses its examples without a rule to name.
+    let errors = loaded.errors();
+    let passed = report.failures.is_empty() && broken.is_empty() && errors.is_empty();
     let mut out = BufWriter::new(std::io::stdout().lock());
     if args.json {
         let failures: Vec<_> = report
@@ -74,7 +77,11 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<ExitCode> {
         let document = json!({
             "date": loaded.today.to_string(), "rules": report.rules, "match": report.positives,
             "not_match": report.negatives, "chat": report.chats, "out_of_force": report.out_of_force,
-            "skipped": report.skipped, "broken": broken, "seconds": seconds, "failures": failures,
+            "skipped": report.skipped, "broken": broken, "passed": passed, "seconds": seconds, "failures": failures,
+            "errors": errors.iter().map(|d| json!({
+                "code": d.code, "file": loaded.shown(&d.file), "line": d.line, "column": d.column, "rule": d.rule,
+                "message": d.message,
+            })).collect::<Vec<_>>(),
             "promotable": report.promotable.iter().map(|(rule, text, line)| json!({"rule": rule, "text": text, "line": line})).collect::<Vec<_>>(),
         });
         serde_json::to_writer_pretty(&mut out, &document)?;
@@ -94,7 +101,11 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<ExitCode> {
         for (rule, text, line) in &report.promotable {
             writeln!(out, "可以转正  {rule}  第 {line} 行 todo_match“{text}”已经匹配")?;
         }
-        if report.failures.is_empty() && broken.is_empty() {
+        for d in &errors {
+            let place = format!("{}:{}:{}", loaded.shown(&d.file), d.line, d.column);
+            writeln!(out, "规则文件有错误，里面的例子没有全部运行：{place} {} {}", d.code, d.message)?;
+        }
+        if passed {
             writeln!(out, "全部通过")?;
         } else {
             writeln!(out, "失败 {}", report.failures.len())?;
@@ -106,5 +117,5 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<ExitCode> {
         }
     }
     out.flush()?;
-    Ok(if report.failures.is_empty() && broken.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) })
+    Ok(if passed { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }

@@ -274,6 +274,7 @@ impl Case {
             topic: self.topic.as_deref(),
             channel: self.channel,
             region: (!self.region.is_empty()).then_some(self.region.as_str()),
+            row_profile: self.proposal.profile.as_deref().filter(|_| self.topic == self.proposal.topic),
             on: today,
         };
         let selection = env.book.select(&facts, env.default_policy)?;

@@ -86,7 +86,9 @@ impl Step<'_> {
         need("lead", &lead)?;
         self.send_to(&lead, assists)?;
         self.record(EventKind::Endorsed, &[("opinion", &opinion, false)]);
-        self.record(EventKind::Dispatched, &[("lead", &lead, true)]);
+        let proposed = self.case.proposed_lead.clone().unwrap_or_default();
+        let overrode = if proposed == lead { String::new() } else { proposed };
+        self.record(EventKind::Dispatched, &[("lead", &lead, true), ("overrode", &overrode, false)]);
         self.tell_enterprise("case_dispatched");
         self.tell_unit("case_dispatched", "领导已签批，请签收办理");
         Ok(())
@@ -121,6 +123,9 @@ impl Step<'_> {
         let names: Vec<String> = assists.iter().map(|unit| self.env.name_of(unit)).collect();
         let limit = self.case.clock(ClockKey::K5).and_then(|clock| clock.due_at);
         let due = self.words(limit);
+        // Officers can always override; that they did is kept.
+        let proposed = self.case.proposed_lead.clone().unwrap_or_default();
+        let overrode = if proposed == lead { String::new() } else { proposed };
         self.record(
             EventKind::Dispatched,
             &[
@@ -129,6 +134,7 @@ impl Step<'_> {
                 ("complexity", self.case.complexity.map_or("", Complexity::label), false),
                 ("due", &due, true),
                 ("note", note.unwrap_or_default(), false),
+                ("overrode", &overrode, false),
             ],
         );
         self.tell_enterprise("case_dispatched");

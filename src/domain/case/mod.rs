@@ -43,8 +43,8 @@ pub use merged::follow;
 pub use missing::{Told, missing};
 pub use model::{
     Case, CaseClock, CaseTask, ClockKey, ClockState, Closing, Confirmation, Draft, ExtensionRequest, FailedContacts,
-    Limit, OutMessage, Outcome, Overlay, Party as CaseParty, PauseReason, PauseRecord, Rating, Recipient, Requirements,
-    Responsible, ReturnRequest, Signature, TaskKind, TaskState, TransitionError,
+    Limit, OutMessage, Outcome, Overlay, Party as CaseParty, PauseReason, PauseRecord, ProposedTopic, Rating,
+    Recipient, Requirements, Responsible, ReturnRequest, RouteFacts, Signature, TaskKind, TaskState, TransitionError,
 };
 pub use number::{CaseNumber, InvalidNumber, QueryCode};
 pub use reminders::{Reminder, remind, reminders};

@@ -303,6 +303,45 @@ impl FailedContacts {
     }
 }
 
+/// What rules and dispatch table said about a case when it was filed (DOMAIN 4.2 steps 4 to 7): a proposal that the
+/// dispatcher judges by.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RouteFacts {
+    /// The topic that the proposal rests on; a profile counts only while the case has it.
+    pub topic: Option<String>,
+    /// Board (板块).
+    pub board: Option<String>,
+    /// Category of the lead, in Chinese.
+    pub category: Option<String>,
+    /// Several units must act together.
+    pub joint: bool,
+    /// Which place counts, in Chinese.
+    pub place_basis: Option<String>,
+    /// Policy that the row of the table names.
+    pub profile: Option<String>,
+    /// What the row tells the dispatcher.
+    pub guidance: String,
+    /// Marks that a rule puts on the case.
+    pub tags: Vec<String>,
+    /// The best topics with what spoke for them.
+    pub topics: Vec<ProposedTopic>,
+    /// Rules that fired.
+    pub rules: Vec<String>,
+    /// How sure the rules were, in percent.
+    pub confidence: u8,
+}
+
+/// A topic that came into question.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ProposedTopic {
+    /// Its code.
+    pub topic: String,
+    /// Sum of what spoke for it.
+    pub score: u32,
+    /// The words that did.
+    pub words: Vec<String>,
+}
+
 /// One case (诉求件).
 #[derive(Debug, Clone, PartialEq)]
 #[expect(clippy::struct_excessive_bools, reason = "each is an independent fact with a name of its own")]
@@ -359,6 +398,8 @@ pub struct Case {
     pub proposed_assists: Vec<String>,
     /// Why, in words for the dispatcher.
     pub route_reason: String,
+    /// What else the rules and the dispatch table said, for the dispatcher.
+    pub proposal: RouteFacts,
     /// Version of rules that decided, by content hash.
     pub rule_version: String,
     /// Id of the rule that had answered the matter before it was handled: a consultation like that has no extension

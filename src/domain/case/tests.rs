@@ -103,6 +103,7 @@ fn new_case(case_type: CaseType) -> NewCase {
         proposed_lead: Some("zjj".to_owned()),
         proposed_assists: Vec::new(),
         route_reason: "按派单表".to_owned(),
+        proposal: RouteFacts::default(),
         rule_version: "v1".to_owned(),
         answered_by_rule: None,
         leader_assigned: false,
@@ -863,6 +864,18 @@ fn the_xiangshan_clock_starts_with_the_delivery_and_has_no_extension() {
     story.at("2026-11-05T10:00:00").refuses(&cast.dispatcher, &simpler, "case.due_in_past");
     story.act(&cast.dispatcher, special(Some("城乡规划法第五十条"), day));
     assert_eq!(story.due(), at("2026-12-01T17:30:00"));
+}
+
+#[test]
+fn a_dispatch_to_another_unit_than_proposed_is_kept_as_such() {
+    let cast = cast();
+    for (lead, overrode) in [("zjj", None), ("fgj", Some("zjj"))] {
+        let mut story = Story::fujian("2026-11-23T09:00:00");
+        assert_eq!(story.case.proposed_lead.as_deref(), Some("zjj"));
+        story.accepted().act(&cast.dispatcher, dispatch(lead));
+        let sent = story.events.iter().rev().find(|event| event.kind == EventKind::Dispatched).expect("dispatched");
+        assert_eq!(sent.fact("overrode"), overrode, "{lead}");
+    }
 }
 
 #[test]

@@ -5,8 +5,10 @@ use std::fmt::Write as _;
 
 use super::{
     AnswerText, Awaiting, CaseForm, Effect, HandoffReason, LastAnswer, QuickReply, Reading, ReadingMatter, Reply,
+    RuleAsk,
     draft::AnsweredBefore,
     extract,
+    filling::MAX_MATTERS,
     ladder::{ENTRIES, MAX_ANSWERS, MAX_CLARIFICATIONS, STORY_CHARS, Turn, answer_reply, is_unknown, plain_matter},
     words,
 };
@@ -34,8 +36,7 @@ impl Turn<'_> {
         {
             return;
         }
-        if let Some(trigger) = self.rule_form(words) {
-            self.open_form(trigger.0, &trigger.1, None, "好的，请补充几项，工作人员据此核对后答复您。");
+        if self.rule_form(words) {
             return;
         }
         let mut matters = reading.matters;
@@ -180,20 +181,6 @@ impl Turn<'_> {
         last.quick_replies.retain(|q| seen.insert(q.text.clone()));
     }
 
-    /// A tapped button that opens the last rule's own form.
-    pub(super) fn rule_form(&mut self, words: &str) -> Option<(Vec<ReadingMatter>, String)> {
-        let last = self.state.last_answer.clone()?;
-        let region = self.region();
-        let answer = self.env.knowledge.answer(&last.rule_id, self.env.channel, region.as_deref(), self.env.today)?;
-        if answer.form_trigger.as_deref().map(words::bare) != Some(words::bare(words)) {
-            return None;
-        }
-        let mut matter = plain_matter(&last.question, last.case_type);
-        matter.topic = last.topic;
-        matter.rules = vec![last.rule_id];
-        Some((vec![matter], format!("{}\n{words}", last.question)))
-    }
-
     pub(super) fn expired(&mut self, rule_id: &str, words: &str) {
         self.step("human");
         self.remember_matter(words);
@@ -316,12 +303,7 @@ impl Turn<'_> {
 
     pub(super) fn region_told(&mut self, words: &str, question: &str) -> bool {
         let bare = words::bare(words);
-        let regions = self.env.knowledge.regions();
-        let short = |name: &str| name.trim_end_matches(['省', '市', '县', '区']).to_owned();
-        let found = regions
-            .iter()
-            .filter(|(code, name)| bare == *code || bare.contains(&short(name)))
-            .max_by_key(|(_, name)| name.chars().count());
+        let found = self.env.knowledge.place(&bare);
         let Some((code, name)) = found else {
             // A new question instead of a place: read it as one. A bare place we do not serve: say so once.
             if bare.chars().count() <= 8 && bare.ends_with(['省', '市', '县', '区']) {
@@ -337,8 +319,7 @@ impl Turn<'_> {
             }
             return false;
         };
-        self.state.region = Some(code.clone());
-        let name = name.clone();
+        self.state.region = Some(code);
         let reading = self.read(question);
         let answers = reading.matters.iter().any(|m| m.answer.is_some() && !m.needs_region);
         if !answers {
@@ -453,6 +434,43 @@ impl Turn<'_> {
         answered_before: Option<AnsweredBefore>,
         lead: &str,
     ) {
+        let lead = self.begin_form(matters, original, answered_before, lead);
+        self.ask_for_missing(&lead);
+        self.tell_of_urgency();
+    }
+
+    /// A form that begins with the questions of a rule.
+    pub(super) fn open_form_asking(
+        &mut self,
+        matters: Vec<ReadingMatter>,
+        original: &str,
+        asks: Vec<RuleAsk>,
+        lead: &str,
+    ) {
+        let lead = self.begin_form(matters, original, None, lead);
+        if let Some(form) = self.state.form.as_mut() {
+            form.asks = asks;
+        }
+        if !self.put_rule_ask(&lead) {
+            self.ask_for_missing(&lead);
+        }
+    }
+
+    fn tell_of_urgency(&mut self) {
+        let urgent = self.state.form.as_ref().is_some_and(|f| f.matters.iter().any(|m| m.urgency != Urgency::Normal));
+        if urgent && let Some(last) = self.replies.last_mut() {
+            last.text.push_str("\n情况紧急可以随时回复“转人工”。");
+        }
+    }
+
+    /// Puts the form together; gives back the sentence above its first question.
+    fn begin_form(
+        &mut self,
+        matters: Vec<ReadingMatter>,
+        original: &str,
+        answered_before: Option<AnsweredBefore>,
+        lead: &str,
+    ) -> String {
         self.step("case");
         let matters = if matters.is_empty() { vec![plain_matter(original, CaseType::Coordination)] } else { matters };
         let mut form = CaseForm {
@@ -463,9 +481,7 @@ impl Turn<'_> {
             ..CaseForm::default()
         };
         let region = self.region();
-        for matter in &matters {
-            form.add_matter(matter, region.as_deref(), self.env.knowledge);
-        }
+        let left = matters.iter().filter(|m| !form.add_matter(m, region.as_deref(), self.env.knowledge)).count();
         self.state.facts.absorb(extract::facts(original, self.env.today));
         form.take_facts(&self.state.facts, false);
         form.take_objects();
@@ -477,11 +493,10 @@ impl Turn<'_> {
         self.state.form = Some(form);
         self.state.awaiting = Awaiting::Form;
         self.ask_to_classify(&matters);
-        self.ask_for_missing(lead);
-        if matters.iter().any(|m| m.urgency != Urgency::Normal)
-            && let Some(last) = self.replies.last_mut()
-        {
-            last.text.push_str("\n情况紧急可以随时回复“转人工”。");
+        if left > 0 {
+            format!("{lead}一张登记单最多 {MAX_MATTERS} 件，还有 {left} 件没有列上，请提交这张以后再说一次。")
+        } else {
+            lead.to_owned()
         }
     }
 }

@@ -28,8 +28,8 @@ impl Turn<'_> {
             Own::Solved => return self.solved_if_asked(),
             Own::Unsolved => self.unsolved(),
             Own::AddToCase => {
-                let Awaiting::Duplicate { number } = awaiting else { return false };
-                self.add_to_case(&number);
+                let Awaiting::Duplicate { number, matters } = awaiting else { return false };
+                self.add_to_case(&number, &matters);
             }
             Own::FileAnother => {
                 if !matches!(awaiting, Awaiting::Duplicate { .. }) {

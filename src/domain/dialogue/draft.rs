@@ -123,6 +123,12 @@ pub struct RouteProposal {
     pub profile: Option<String>,
     /// Which place counts.
     pub place_basis: Option<String>,
+    /// The row seals the identity.
+    pub sensitive: bool,
+    /// What the row tells the dispatcher.
+    pub guidance: String,
+    /// Marks that a rule puts on the case.
+    pub tags: Vec<String>,
     /// Why, in Chinese; shown.
     pub reason: String,
     /// Step of the routing algorithm that decided.
@@ -196,7 +202,8 @@ pub struct KnownCase {
     pub topic: Option<String>,
     /// Chinese status.
     pub status_label: String,
-    /// Whether the visitor may be shown number and title (same conversation or same contact).
+    /// Whether the visitor may be shown what it is about (same conversation or same contact). Of another case of the
+    /// same enterprise only its number is told.
     pub own: bool,
 }
 

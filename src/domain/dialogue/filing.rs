@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::{
     Awaiting, Card, CaseForm, Effect, FieldKey, FieldSource, FieldValue, HandoffReason, KnownCase, MatterEdit,
-    MessageKind, Reading, Reply, demand, extract,
+    MessageKind, Reading, Reply, correcting, demand, extract,
     filling::{self, Around},
     form::MAX_QUESTIONS,
     ladder::{Turn, answer_reply},
@@ -24,10 +24,18 @@ const SURE: f32 = 0.4;
 /// And how many characters it must have: 天天来查 goes on about what was said before.
 const TELLING: usize = 7;
 
+/// Whatever is said while the form is open belongs to the enterprise's own words.
+pub(super) fn keep_words(form: &mut CaseForm, words: &str) {
+    if !form.original.is_empty() {
+        form.original.push('\n');
+    }
+    form.original.push_str(words.trim());
+}
+
 impl Turn<'_> {
     /// Text while a form is open. `false` only when there is no form.
     pub(super) fn form_words(&mut self, words: &str, reading: &Reading) -> bool {
-        let Some(mut form) = self.state.form.take() else { return false };
+        let Some(form) = self.state.form.take() else { return false };
         self.step("form");
         if extract::wants_anonymity(words) {
             self.state.form = Some(form);
@@ -43,10 +51,24 @@ impl Turn<'_> {
             self.show_form("好的。");
             return true;
         }
-        let corrections = filling::corrections(words);
-        if !corrections.is_empty() {
+        self.state.form = Some(form);
+        if self.rule_ask_told(words, reading) {
+            return true;
+        }
+        let Some(mut form) = self.state.form.take() else { return true };
+        let matter_change = correcting::matter_change(words);
+        let corrections = if matter_change.is_some() { Vec::new() } else { correcting::corrections(words) };
+        if matter_change.is_some() || !corrections.is_empty() {
             let mut done = Vec::new();
             let mut wrong = Vec::new();
+            if let Some(change) = &matter_change {
+                let label = change.to.label();
+                match form.correct_matter(change, self.env.today) {
+                    Ok(()) => done.push(label),
+                    Err(error) => wrong.push(format!("{label}没有改：{error}")),
+                }
+            }
+            keep_words(&mut form, words);
             for (key, value) in &corrections {
                 match form.type_in(*key, value, self.env.today) {
                     Ok(()) => done.push(key.label()),
@@ -73,6 +95,7 @@ impl Turn<'_> {
         let story = reading.matters.iter().any(|m| m.named || m.answer.is_some());
         if !changed.is_empty() && !story {
             let labels: Vec<&str> = changed.iter().map(|k| k.label()).collect();
+            keep_words(&mut form, words);
             self.state.form = Some(form);
             self.ask_for_missing(&format!("已记下{}。", labels.join("、")));
             return true;
@@ -85,6 +108,9 @@ impl Turn<'_> {
                 self.say(answer_reply(answer));
             }
             self.state.form = Some(form);
+            if self.put_rule_ask("登记单还在。") {
+                return true;
+            }
             self.say(Reply::say("登记单还在，没有提交前不会登记。可以接着补充，或回复“提交”“取消”。").with_buttons([
                 "提交",
                 "取消",
@@ -104,7 +130,8 @@ impl Turn<'_> {
         }
         let short = words.trim();
         let length = short.chars().count();
-        let plain = !short.contains(['？', '?', '吗', '呢']) && length <= 30;
+        // A name is one phrase; whoever tells in clauses tells what happened.
+        let plain = !short.contains(['？', '?', '吗', '呢', '，', ',', '。', '！', '；']) && length <= 30;
         if facts.contact_name.is_none() && missing.contains(&FieldKey::ContactName) {
             facts.contact_name =
                 short.split(|c: char| !c.is_alphabetic()).find(|part| extract::is_person_name(part)).map(str::to_owned);
@@ -146,8 +173,7 @@ impl Turn<'_> {
                 }
             }
         }
-        form.original.push('\n');
-        form.original.push_str(words);
+        keep_words(&mut form, words);
         if extract::wants_secrecy(words) {
             form.fields.insert(
                 FieldKey::Confidential,
@@ -348,38 +374,53 @@ impl Turn<'_> {
             return;
         }
         if !form.duplicate_cleared
-            && let Some(case) = self.similar_case()
+            && let Some((case, matters)) = self.similar_case()
         {
-            self.state.awaiting = Awaiting::Duplicate { number: case.number.clone() };
-            let reply = Reply {
-                kind: MessageKind::Card,
-                card: Some(Card::Duplicate { case: case.clone() }),
-                ..Reply::say(format!(
+            self.state.awaiting = Awaiting::Duplicate { number: case.number.clone(), matters };
+            let text = if case.own {
+                format!(
                     "您有一件类似的在办：{}（{}，{}）。要补充到这件，还是另提一件？",
                     case.number, case.title, case.status_label
-                ))
+                )
+            } else {
+                format!(
+                    "贵单位已有一件类似的在办：{}（{}）。要补充到这件，还是另提一件？",
+                    case.number, case.status_label
+                )
             };
+            let reply = Reply { kind: MessageKind::Card, card: Some(Card::Duplicate { case }), ..Reply::say(text) };
             self.say(reply.with_buttons(["补充到这件", "另提一件"]));
             return;
         }
         self.file();
     }
 
-    fn similar_case(&self) -> Option<KnownCase> {
+    /// The first open case that a matter of the form is like, and the numbers of all matters that are. What it is about
+    /// is left out when somebody else told it.
+    fn similar_case(&self) -> Option<(KnownCase, Vec<u32>)> {
         let form = self.state.form.as_ref()?;
-        self.env
-            .open_cases
-            .iter()
-            .filter(|c| c.own)
-            .find(|case| {
-                form.kept().any(|m| {
+        self.env.open_cases.iter().find_map(|case| {
+            let like: Vec<u32> = form
+                .kept()
+                .filter(|m| {
                     let alike =
                         demand::similarity(&m.demand, &case.demand).max(demand::similarity(&m.text, &case.demand));
                     let same_topic = m.topic.is_some() && m.topic == case.topic;
                     alike >= if same_topic { SAME_TOPIC_LIKENESS } else { OTHER_TOPIC_LIKENESS }
                 })
-            })
-            .cloned()
+                .map(|m| m.n)
+                .collect();
+            if like.is_empty() {
+                return None;
+            }
+            let mut shown = case.clone();
+            if !shown.own {
+                "贵单位的类似事项".clone_into(&mut shown.title);
+                shown.demand.clear();
+                shown.topic = None;
+            }
+            Some((shown, like))
+        })
     }
 
     fn file(&mut self) {
@@ -395,30 +436,58 @@ impl Turn<'_> {
         form.submitted = true;
         let reachable = drafts.iter().any(|d| d.contact.is_reachable());
         self.effects.push(Effect::FileCases(drafts));
+        self.promise_a_call(reachable, None);
+        self.state.awaiting = Awaiting::Nothing;
+    }
+
+    /// 补充到这件: the matters that are like the case go there, the others stay on the form.
+    pub(super) fn add_to_case(&mut self, number: &str, matters: &[u32]) {
+        self.step("case");
+        let Some(mut form) = self.state.form.take() else {
+            self.submitted_already();
+            return;
+        };
+        let like = |m: &super::FormMatter| matters.is_empty() || matters.contains(&m.n);
+        let rest = form.kept().filter(|m| !like(m)).count();
+        let text = if rest == 0 {
+            form.original.clone()
+        } else {
+            form.kept().filter(|m| like(m)).map(|m| m.text.as_str()).collect::<Vec<_>>().join("\n")
+        };
+        let reachable = form.value(FieldKey::ContactPhone).is_some();
+        self.effects.push(Effect::AppendToCase {
+            number: number.to_owned(),
+            text,
+            attachments: if rest == 0 {
+                std::mem::take(&mut self.state.attachments)
+            } else {
+                self.state.attachments.clone()
+            },
+        });
+        if rest == 0 {
+            self.promise_a_call(reachable, Some(number.to_owned()));
+            self.state.awaiting = Awaiting::Nothing;
+            self.say(Reply::event(format!("已补充到 {number}，办理单位能看到。")).with_buttons(["查进度"]));
+            return;
+        }
+        for matter in form.matters.iter_mut().filter(|m| m.keep) {
+            matter.keep = !(matters.is_empty() || matters.contains(&matter.n));
+        }
+        self.state.form = Some(form);
+        self.say(Reply::event(format!("已补充到 {number}，办理单位能看到。")));
+        self.show_form(&format!("还有 {rest} 件没有登记，请核对后回复“提交”。"));
+    }
+
+    /// A person was promised outside office hours: the task, once it is known about what.
+    fn promise_a_call(&mut self, reachable: bool, case: Option<String>) {
         if self.state.callback_promised && reachable {
             self.state.callback_promised = false;
             self.effects.push(Effect::Promise {
                 text: "工作人员上班后联系企业".to_owned(),
                 due: self.env.knowledge.promise_due(self.env.now),
-                case: None,
+                case,
             });
         }
-        self.state.awaiting = Awaiting::Nothing;
-    }
-
-    pub(super) fn add_to_case(&mut self, number: &str) {
-        self.step("case");
-        let Some(form) = self.state.form.take() else {
-            self.submitted_already();
-            return;
-        };
-        self.effects.push(Effect::AppendToCase {
-            number: number.to_owned(),
-            text: form.original,
-            attachments: std::mem::take(&mut self.state.attachments),
-        });
-        self.state.awaiting = Awaiting::Nothing;
-        self.say(Reply::event(format!("已补充到 {number}，办理单位能看到。")).with_buttons(["查进度"]));
     }
 
     pub(super) fn file_another(&mut self) {

@@ -6,6 +6,7 @@ use jiff::civil::Date;
 use regex::Regex;
 
 use super::{
+    correcting::{MatterChange, MatterValue},
     demand,
     draft::{Amount, CaseDraft, Contact, Evidence, FieldChange},
     extract,
@@ -139,6 +140,24 @@ impl CaseForm {
         checked.map(|_| ())
     }
 
+    /// Changes one matter as it was told in words; `Err` says why not.
+    pub(super) fn correct_matter(&mut self, change: &MatterChange, today: Date) -> Result<(), String> {
+        let several = self.kept().count() > 1;
+        let wanted = |m: &&mut FormMatter| m.keep && change.n.is_none_or(|n| m.n == n);
+        if change.n.is_none() && several {
+            return Err("登记单上有几件，请说明是第几件".to_owned());
+        }
+        let Some(matter) = self.matters.iter_mut().find(wanted) else {
+            return Err("登记单上没有这一件".to_owned());
+        };
+        match &change.to {
+            MatterValue::Demand(text) => matter.demand = check(FieldKey::Demand, text, today)?,
+            MatterValue::Type(case_type) => matter.case_type = *case_type,
+            MatterValue::Urgency(urgency) => matter.urgency = *urgency,
+        }
+        Ok(())
+    }
+
     /// Takes facts into fields; what was typed stays unless `replace`. Returns the fields that changed.
     pub(super) fn take_facts(&mut self, facts: &Facts, replace: bool) -> Vec<FieldKey> {
         let contact = facts
@@ -210,6 +229,7 @@ impl CaseForm {
             return false;
         }
         let n = self.matters.iter().map(|m| m.n).max().unwrap_or(0) + 1;
+        let source = self.answered_before.as_ref().map(|before| before.rule_id.clone());
         let drafted = demand::draft(matter.case_type, &matter.text);
         self.matters.push(FormMatter {
             n,
@@ -235,6 +255,10 @@ impl CaseForm {
             rules: matter.rules.clone(),
             confidence: matter.confidence,
         });
+        if let Some(added) = self.matters.last_mut() {
+            let proposal = std::mem::take(&mut added.route);
+            added.route = sent_by_rules(knowledge, source.as_deref(), added, proposal);
+        }
         if matter.sensitive || extract::wants_secrecy(&matter.text) {
             self.mark_confidential();
         }
@@ -323,7 +347,12 @@ impl CaseForm {
                     && !objects.contains(&object)
                     && matches!(
                         m.case_type,
-                        CaseType::Complaint | CaseType::Report | CaseType::Conduct | CaseType::Arrears
+                        CaseType::Complaint
+                            | CaseType::Report
+                            | CaseType::Conduct
+                            | CaseType::Arrears
+                            | CaseType::Stuck
+                            | CaseType::RatingReview
                     )
                 {
                     objects.push(object);
@@ -331,7 +360,17 @@ impl CaseForm {
                 let label = m.topic.as_deref().and_then(|t| around.knowledge.topic(t)).map(|t| t.label);
                 let changed = m.case_type != m.proposed.0 || m.topic != m.proposed.1 || objects != m.objects;
                 let route = if changed {
-                    around.knowledge.route(m.case_type, m.topic.as_deref(), &m.text, around.region, &objects, m.urgency)
+                    let source = self.answered_before.as_ref().map(|before| before.rule_id.as_str());
+                    let matter = FormMatter { objects: objects.clone(), ..(*m).clone() };
+                    let proposal = around.knowledge.route(
+                        m.case_type,
+                        m.topic.as_deref(),
+                        &m.text,
+                        around.region,
+                        &objects,
+                        m.urgency,
+                    );
+                    sent_by_rules(around.knowledge, source, &matter, proposal)
                 } else {
                     m.route.clone()
                 };
@@ -448,6 +487,19 @@ impl CaseForm {
     }
 }
 
+/// The route as the rule behind the matter wants it: the one whose answer had not solved it, else one that fired.
+fn sent_by_rules(
+    knowledge: &dyn Knowledge,
+    source: Option<&str>,
+    matter: &FormMatter,
+    proposal: super::RouteProposal,
+) -> super::RouteProposal {
+    let rules = source.into_iter().chain(matter.rules.iter().map(String::as_str));
+    rules.fold(proposal, |proposal, rule| {
+        if proposal.step == "rule" { proposal } else { knowledge.sent_by_rule(rule, matter, proposal) }
+    })
+}
+
 /// What a draft needs from outside the form.
 pub(super) struct Around<'a> {
     pub(super) knowledge: &'a dyn Knowledge,
@@ -461,6 +513,10 @@ pub(super) struct Around<'a> {
 pub(super) fn check(key: FieldKey, written: &str, today: Date) -> Result<String, String> {
     let text = extract::half_width(written.trim());
     let text = text.trim();
+    let emptied = matches!(text, "无" | "没有" | "暂无" | "不填" | "空" | "空着" | "不知道" | "删掉" | "删除" | "清空");
+    if emptied && !matches!(key, FieldKey::Demand | FieldKey::Confidential) {
+        return Ok(String::new());
+    }
     if text.is_empty() {
         return if key == FieldKey::Demand { Err("请写明诉求".to_owned()) } else { Ok(String::new()) };
     }
@@ -483,6 +539,9 @@ pub(super) fn check(key: FieldKey, written: &str, today: Date) -> Result<String,
             date.map(|d| d.to_string()).ok_or_else(|| "请填写已经过去的日期，例如 2026-09-05 或 9月5日".to_owned())
         }
         FieldKey::Amount => {
+            // 12,500元: the commas only group.
+            let text = text.replace([',', '，'], "");
+            let text = text.as_str();
             if let Some(amount) = number::amount(text) {
                 Ok(amount.text)
             } else if number::parse_han_number(text).is_some() {
@@ -520,54 +579,6 @@ pub(super) fn beside_facts(words: &str, facts: &Facts) -> Option<String> {
     (rest != words).then_some(rest)
 }
 
-/// A correction told in chat: which field, and the new value.
-pub(super) fn corrections(text: &str) -> Vec<(FieldKey, String)> {
-    static CORRECTION: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(
-            r"(企业名称?|公司名称?|公司名字|单位名称|店名|厂名|统一社会信用代码|信用代码|税号|联系人|姓名|名字|联系电话|联系方式|电话|手机号码?|手机|号码|邮箱|微信号?|事发地点|地点|地址|涉及单位|被投诉单位|欠款方|欠款单位|对方单位|发生日期|发生时间|日期|时间|涉及金额|金额|诉求|要求|保密)(?:(?:填|写|弄)?(?:错了?|不对|有误)[，,、 ]*)?(?:我?(?:要|想|应该|应|应当|请|帮我))?(?:改成|改为|换成|换为|更正为|更新为|修改为|改到|变更为|应为|应该是|是|为|：|:)[：: ]*([^，,。；;！!\n]{1,200})",
-        )
-        .expect("the pattern is a constant and compiles in the tests")
-    });
-    static WHOLE: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r"(诉求|要求)(?:改成|改为|换成|更正为|应该是|应为|：|:)[：: ]*(.{1,500})")
-            .expect("the pattern is a constant and compiles in the tests")
-    });
-    static NEGATED: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r"^(?:不是|不叫)[^，,]{1,60}[，,](?:而)?(?:是|叫|应该是|应为)(.{1,60})$")
-            .expect("the pattern is a constant and compiles in the tests")
-    });
-    if let Some(c) = WHOLE.captures(text)
-        && let Some(value) = c.get(2)
-    {
-        return vec![(FieldKey::Demand, value.as_str().trim().to_owned())];
-    }
-    let mut found = Vec::new();
-    for c in CORRECTION.captures_iter(text) {
-        let (Some(name), Some(value)) = (c.get(1), c.get(2)) else {
-            continue;
-        };
-        let key = match name.as_str() {
-            "企业名" | "企业名称" | "公司名" | "公司名称" | "公司名字" | "单位名称" | "店名" | "厂名" => {
-                FieldKey::Enterprise
-            }
-            "统一社会信用代码" | "信用代码" | "税号" => FieldKey::Uscc,
-            "联系人" | "姓名" | "名字" => FieldKey::ContactName,
-            "事发地点" | "地点" | "地址" => FieldKey::Place,
-            "涉及单位" | "被投诉单位" | "欠款方" | "欠款单位" | "对方单位" => FieldKey::Object,
-            "发生日期" | "发生时间" | "日期" | "时间" => FieldKey::HappenedOn,
-            "涉及金额" | "金额" => FieldKey::Amount,
-            "诉求" | "要求" => FieldKey::Demand,
-            "保密" => FieldKey::Confidential,
-            _ => FieldKey::ContactPhone,
-        };
-        let value = value.as_str().trim();
-        let value = NEGATED.captures(value).and_then(|n| n.get(1)).map_or(value, |m| m.as_str());
-        let value = if name.as_str().starts_with("微信") { format!("微信 {value}") } else { value.to_owned() };
-        found.push((key, value));
-    }
-    found
-}
-
 /// `去掉第2件`, `第二件不要了`: the number of the matter to drop.
 pub(super) fn dropped_matter(text: &str) -> Option<u32> {
     static DROP: LazyLock<Regex> = LazyLock::new(|| {
@@ -586,25 +597,6 @@ fn parse_small(text: &str) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn corrections_name_a_field_and_a_value() {
-        for (text, expected) in [
-            ("电话改成13900139000", vec![(FieldKey::ContactPhone, "13900139000")]),
-            ("电话写错了，应该是13900139000", vec![(FieldKey::ContactPhone, "13900139000")]),
-            (
-                "联系人换成周敏，电话改为 0591-87654321",
-                vec![(FieldKey::ContactName, "周敏"), (FieldKey::ContactPhone, "0591-87654321")],
-            ),
-            ("公司名称应为福州鑫达模具厂", vec![(FieldKey::Enterprise, "福州鑫达模具厂")]),
-            ("金额是3万元", vec![(FieldKey::Amount, "3万元")]),
-            ("诉求改成：请尽快拨付第二批技改补助，谢谢", vec![(FieldKey::Demand, "请尽快拨付第二批技改补助，谢谢")]),
-            ("补贴没到账", vec![]),
-        ] {
-            let expected: Vec<(FieldKey, String)> = expected.into_iter().map(|(k, v)| (k, v.to_owned())).collect();
-            assert_eq!(corrections(text), expected, "{text}");
-        }
-    }
 
     #[test]
     fn a_wrong_value_says_what_is_wrong() {

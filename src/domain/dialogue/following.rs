@@ -128,11 +128,7 @@ impl Turn<'_> {
     }
 
     fn is_a_served_place(&self, bare: &str) -> bool {
-        let short = |name: &str| name.trim_end_matches(['省', '市', '县', '区']).to_owned();
-        self.env.knowledge.regions().iter().any(|(_, name)| {
-            bare.trim_start_matches('在').trim_start_matches('我').trim_end_matches('的') == name
-                || bare.contains(&short(name))
-        })
+        self.env.knowledge.place(bare).is_some()
     }
 }
 

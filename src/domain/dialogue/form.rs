@@ -7,7 +7,10 @@ use super::{
     proposing::FormProposal,
 };
 use crate::{
-    domain::kinds::{CaseType, Urgency},
+    domain::{
+        kinds::{CaseType, Urgency},
+        rules::OnFail,
+    },
     vocabulary,
 };
 
@@ -112,4 +115,23 @@ pub struct CaseForm {
     pub rule_set_hash: String,
     /// What a model was asked about it, and what it proposes.
     pub proposal: Option<FormProposal>,
+    /// The questions of the rule that opened it, in order; those that are dealt with are gone.
+    pub asks: Vec<RuleAsk>,
+}
+
+/// A question that a rule declares for its form (`[[rule.form.ask]]`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RuleAsk {
+    /// What the answer is called.
+    pub slot: String,
+    /// What kind of value it must be.
+    pub kind: String,
+    /// The question as it is put.
+    pub ask: String,
+    /// How often it may be put again.
+    pub retry: u8,
+    /// What happens then.
+    pub on_fail: OnFail,
+    /// How often it was put.
+    pub put: u8,
 }

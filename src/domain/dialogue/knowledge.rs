@@ -3,13 +3,19 @@
 //! A trait, so that the ladder can be tested with a handful of scripted readings and does not depend on
 //! how rules are stored or matched.
 
+use std::sync::Arc;
+
 use jiff::{Timestamp, civil::Date};
 
 use super::{
     draft::{RouteProposal, TopicScore},
+    form::FormMatter,
     message::Citation,
 };
-use crate::domain::kinds::{CaseType, Channel, Command, Diversion, Urgency};
+use crate::domain::{
+    kinds::{CaseType, Channel, Command, Diversion, Urgency},
+    rules::Form,
+};
 
 /// The knowledge of the gateway as the dialogue sees it.
 pub trait Knowledge: Send + Sync {
@@ -46,6 +52,13 @@ pub trait Knowledge: Send + Sync {
         urgency: Urgency,
     ) -> RouteProposal;
 
+    /// Where the rule that answered sends the matter (`[rule.route]`), put over the proposal of the table; the proposal
+    /// itself when the rule says nothing or its unit must stand back.
+    fn sent_by_rule(&self, rule_id: &str, matter: &FormMatter, proposal: RouteProposal) -> RouteProposal {
+        let _ = (rule_id, matter);
+        proposal
+    }
+
     /// A topic by its code.
     fn topic(&self, code: &str) -> Option<TopicInfo>;
 
@@ -72,6 +85,15 @@ pub trait Knowledge: Send + Sync {
 
     /// Regions a visitor can choose from: code and name.
     fn regions(&self) -> Vec<(String, String)>;
+
+    /// The served region that the words name: code and name.
+    fn place(&self, words: &str) -> Option<(String, String)> {
+        let short = |name: &str| name.trim_end_matches(['省', '市', '县', '区']).to_owned();
+        self.regions()
+            .into_iter()
+            .filter(|(code, name)| words == *code || words.contains(&short(name)))
+            .max_by_key(|(_, name)| name.chars().count())
+    }
 }
 
 /// An answer that may be meant.
@@ -120,8 +142,12 @@ pub struct Reading {
     pub sensitive: bool,
     /// Matched spans: rule, start, end.
     pub spans: Vec<(String, usize, usize)>,
-    /// Near misses.
+    /// Rules that come into question beside the answer.
     pub near: Vec<String>,
+    /// Rules that nearly fired, each with what it lacked.
+    pub missed: Vec<(String, String)>,
+    /// Rules on trial that fired.
+    pub shadow: Vec<String>,
 }
 
 /// One matter of a message.
@@ -196,6 +222,8 @@ pub struct AnswerText {
     pub region: Option<String>,
     /// Topic.
     pub topic: Option<String>,
-    /// Text of the button that opens a form, if the rule has one.
-    pub form_trigger: Option<String>,
+    /// The rule's own questions, if it has any.
+    pub form: Option<Arc<Form>>,
+    /// It is given although a form is open.
+    pub interrupts_form: bool,
 }

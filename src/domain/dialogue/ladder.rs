@@ -6,7 +6,10 @@ use super::{
     TurnOutcome, Undecided, extract,
     words::{self, Own},
 };
-use crate::domain::kinds::{CaseType, Diversion, Urgency};
+use crate::domain::{
+    kinds::{CaseType, Diversion, Urgency},
+    promise,
+};
 
 /// Clarifications asked in a row before a person or a case is offered.
 pub(super) const MAX_CLARIFICATIONS: u8 = 2;
@@ -18,6 +21,8 @@ pub(super) const MAX_ANSWERS: usize = 3;
 pub(super) const STORY_CHARS: usize = 20;
 /// Characters up to which a message may be nothing but an introduction.
 const INTRODUCTION_CHARS: usize = 40;
+/// Characters up to which words can be the answer to what a form asked.
+const ANSWER_CHARS: usize = 30;
 /// The four entries (DOMAIN A32).
 pub(super) const ENTRIES: [&str; 4] = ["咨询政策", "反映问题", "提建议", "查进度"];
 
@@ -76,7 +81,7 @@ impl<'a> Turn<'a> {
                 }
             }
             ConversationState::Closed => {
-                self.open_again();
+                self.state = std::mem::take(&mut self.state).opened_again();
                 self.with_the_bot(input);
             }
             ConversationState::Bot | ConversationState::Collecting => self.with_the_bot(input),
@@ -86,6 +91,7 @@ impl<'a> Turn<'a> {
 
     pub(super) fn finish(mut self) -> TurnOutcome {
         self.settle();
+        self.keep_promises();
         self.settle_proposal();
         self.mark_form();
         TurnOutcome { state: self.state, replies: self.replies, effects: self.effects, record: self.record }
@@ -100,6 +106,27 @@ impl<'a> Turn<'a> {
         }
         if sensitive {
             self.effects.push(Effect::Flag { flag: "sensitive" });
+        }
+    }
+
+    /// A rule that says “会有人联系您” commits the house: a dated task, unless somebody was called at once.
+    fn keep_promises(&mut self) {
+        let called = |e: &Effect| {
+            matches!(
+                e,
+                Effect::PageDuty { .. } | Effect::RequestHuman { .. } | Effect::Promise { .. } | Effect::FileCases(_)
+            )
+        };
+        if self.effects.iter().any(called) {
+            return;
+        }
+        let made = self.replies.iter().filter(|reply| reply.rule_id.is_some() && !reply.generated);
+        if let Some(words) = made.filter_map(|reply| promise::sentence_of(&reply.text)).next() {
+            self.effects.push(Effect::Promise {
+                text: words.to_owned(),
+                due: self.env.knowledge.promise_due(self.env.now),
+                case: None,
+            });
         }
     }
 
@@ -137,6 +164,8 @@ impl<'a> Turn<'a> {
         record.diversion = reading.diversion;
         record.spans.clone_from(&reading.spans);
         record.near.clone_from(&reading.near);
+        record.missed.clone_from(&reading.missed);
+        record.shadow.clone_from(&reading.shadow);
         if let Some(first) = reading.matters.first() {
             record.case_type = Some(first.case_type);
             record.topic.clone_from(&first.topic);
@@ -272,28 +301,6 @@ impl<'a> Turn<'a> {
         self.state.callback_promised = false;
     }
 
-    pub(super) fn open_again(&mut self) {
-        let old = std::mem::take(&mut self.state);
-        // Context does not cross the boundary; who the enterprise is, its region and its cases do.
-        self.state = DialogueState {
-            mode: ConversationState::Bot,
-            episode: old.episode.saturating_add(1),
-            tickets: old.tickets,
-            region: old.region,
-            cases: old.cases,
-            facts: super::Facts {
-                enterprise: old.facts.enterprise,
-                uscc: old.facts.uscc,
-                contact_name: old.facts.contact_name,
-                contact_phone: old.facts.contact_phone,
-                contact_email: old.facts.contact_email,
-                contact_wechat: old.facts.contact_wechat,
-                ..super::Facts::default()
-            },
-            ..DialogueState::default()
-        };
-    }
-
     // ---- the bot has it --------------------------------------------------------------------------------
 
     pub(super) fn with_the_bot(&mut self, input: &Input) {
@@ -399,7 +406,10 @@ impl<'a> Turn<'a> {
         if self.none_of_them(words) || self.command(words, &reading) {
             return;
         }
-        // 3. The active form.
+        // 3. The active form, unless a rule says that it goes first.
+        if self.interrupts_the_form(words, &reading) {
+            return;
+        }
         if self.state.form.is_some() && self.form_words(words, &reading) {
             return;
         }
@@ -443,6 +453,36 @@ impl<'a> Turn<'a> {
         }
         // 5. Rules, clarification, case.
         self.matters(words, reading, None);
+    }
+
+    /// A rule with `interrupts_form` is answered although a form is open; then the form asks again, once.
+    fn interrupts_the_form(&mut self, words: &str, reading: &Reading) -> bool {
+        if !reading.interrupts_form || reading.command.is_some() {
+            return false;
+        }
+        // 小区物业 can be the answer to what the form asked; a name or a number is one whatever words stand beside it.
+        let asked = self.state.form.as_ref().is_some_and(|form| form.asking.is_some() || !form.asks.is_empty());
+        let short = words.chars().count() <= ANSWER_CHARS
+            && !words.contains(['，', ',', '。'])
+            && !super::answering::asks(words);
+        let told = !extract::facts(words, self.env.today).is_empty()
+            || !super::correcting::corrections(words).is_empty()
+            || (asked && short && reading.diversion != Some(Diversion::Abuse));
+        if told {
+            return false;
+        }
+        let answers =
+            reading.matters.iter().filter_map(|m| m.answer.as_ref().filter(|a| a.interrupts_form && !m.needs_region));
+        let said: Vec<Reply> = reading.reply.iter().chain(answers).take(MAX_ANSWERS).map(answer_reply).collect();
+        let Some(form) = self.state.form.as_mut().filter(|_| !said.is_empty()) else { return false };
+        // What was said is part of the story all the same.
+        super::filing::keep_words(form, words);
+        for reply in said {
+            self.say(reply);
+        }
+        self.show_form("登记单还在，没有提交前不会登记；您刚才说的也记下了。");
+        self.step("rules");
+        true
     }
 
     /// 我叫林建国: who is speaking, and nothing to file yet. What the bot had asked stays asked.
@@ -525,6 +565,10 @@ impl<'a> Turn<'a> {
         let told = reading.reply.as_ref().is_some_and(|answer| answer.text.contains("值班"));
         if !told {
             self.say(Reply::event("已通知值班人员。您可以继续在这里补充情况。").with_buttons(["转人工"]));
+        }
+        if self.state.form.is_some() && self.state.mode != ConversationState::Queued {
+            self.show_form("登记单还在，脱险以后可以接着填。");
+            self.step("safety");
         }
     }
 

@@ -520,8 +520,12 @@ pub struct DecisionRecord {
     pub rules: Vec<String>,
     /// Matched spans in the original text: rule, start, end (bytes).
     pub spans: Vec<(String, usize, usize)>,
-    /// Rules that nearly matched.
+    /// Rules that come into question beside the answer.
     pub near: Vec<String>,
+    /// Rules that nearly fired, each with what it lacked.
+    pub missed: Vec<(String, String)>,
+    /// Rules on trial that fired; they changed nothing.
+    pub shadow: Vec<String>,
     /// Content hash of the rule set.
     pub rule_set_hash: String,
     /// Proposed type of the first matter.

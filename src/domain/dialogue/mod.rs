@@ -7,13 +7,14 @@
 //! inside the transaction that stores the messages.
 //!
 //! Invariants: nothing is filed without an explicit 提交; at most [`form::MAX_QUESTIONS`] questions are
-//! asked for one form; once a person owns the conversation the bot says nothing; a commitment in a reply
+//! asked for one form, besides those that a rule declares itself; once a person owns the conversation the bot says nothing; a commitment in a reply
 //! always comes with a [`Effect::Promise`].
 
 mod answering;
 mod asking;
 mod case_words;
 mod commands;
+mod correcting;
 mod demand;
 pub mod draft;
 pub mod extract;
@@ -27,6 +28,7 @@ pub mod message;
 mod nearest;
 mod number;
 mod proposing;
+mod rule_asks;
 #[cfg(test)]
 mod scripts;
 pub mod shipped;
@@ -41,7 +43,7 @@ pub use draft::{
     Amount, AnsweredBefore, CaseDraft, Contact, Evidence, FieldChange, FiledCase, KnownCase, ProgressView,
     RouteProposal, TopicScore,
 };
-pub use form::{CaseForm, FieldKey, FieldSource, FieldValue, FormMatter};
+pub use form::{CaseForm, FieldKey, FieldSource, FieldValue, FormMatter, RuleAsk};
 pub use knowledge::{AnswerText, Knowledge, Reading, ReadingMatter, Suggestion, TopicInfo, Undecided};
 pub use message::{
     Card, CaseAct, Citation, ConversationState, DecisionRecord, Effect, FormCard, FormCardField, FormCardMatter,

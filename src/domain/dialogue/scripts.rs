@@ -50,7 +50,8 @@ fn answer(id: &str, text: &str) -> AnswerText {
         awaiting_recheck: false,
         region: None,
         topic: None,
-        form_trigger: None,
+        form: None,
+        interrupts_form: false,
     }
 }
 
@@ -325,7 +326,7 @@ fn unsolved_becomes_a_form_without_retyping() {
     assert_eq!(draft.enterprise.as_deref(), Some("福州鑫达模具厂"));
     assert_eq!(draft.contact.phone.as_deref(), Some("13800138000"));
     assert_eq!(draft.contact.name.as_deref(), Some("陈志强"));
-    assert_eq!(draft.original, "我们是福州鑫达模具厂，稳岗返还还要申请吗");
+    assert_eq!(draft.original, "我们是福州鑫达模具厂，稳岗返还还要申请吗\n陈志强 13800138000");
     assert_eq!(draft.answered_before.as_ref().map(|a| a.rule_id.as_str()), Some("a-wengang"));
     assert_eq!(talk.state.mode, ConversationState::Bot);
     talk.expect("提交", &["已经登记过了", "ZT20261125-0001X"]);

@@ -8,6 +8,7 @@ use jiff::{Timestamp, ToSpan, civil::Date};
 
 use super::{
     draft::{RouteProposal, TopicScore},
+    form::FormMatter,
     knowledge::{AnswerText, Knowledge, Reading, ReadingMatter, Suggestion, TopicInfo, Undecided},
     message::Citation,
 };
@@ -18,28 +19,8 @@ use crate::domain::{
     rules::{AnswerHit, AnswerMode, Input, Matter, Rule, RuleKind, RuleSet, Status},
     sla::{Schedule, chinese_date, due_in_words},
     taxonomy::Taxonomy,
-    text::find_personal,
+    text::{find_personal, normalised},
 };
-
-/// Regions that rule files may be limited to, as people call them.
-const REGION_NAMES: &[(&str, &str)] = &[
-    ("350000", "福建省"),
-    ("350100", "福州市"),
-    ("350128", "平潭县"),
-    ("350200", "厦门市"),
-    ("350300", "莆田市"),
-    ("350400", "三明市"),
-    ("350500", "泉州市"),
-    ("350600", "漳州市"),
-    ("350700", "南平市"),
-    ("350800", "龙岩市"),
-    ("350900", "宁德市"),
-    ("330000", "浙江省"),
-    ("330200", "宁波市"),
-    ("330225", "象山县"),
-    ("320000", "江苏省"),
-    ("321300", "宿迁市"),
-];
 
 /// Rules, taxonomy, routing and office hours of one content version.
 #[derive(Clone, Copy)]
@@ -99,9 +80,10 @@ impl<'a> Shipped<'a> {
             citations: hit.citations.iter().map(|c| cited(c, hit.verified_on)).collect(),
             quick_replies: hit.quick_replies.clone(),
             awaiting_recheck: hit.awaiting_recheck,
-            region: rule.and_then(region_of),
+            region: rule.and_then(|rule| self.region_of(rule)),
             topic: rule.and_then(|r| r.topic.clone()),
-            form_trigger: hit.form.as_ref().and_then(|f| f.trigger.clone()),
+            form: hit.form.clone(),
+            interrupts_form: rule.is_some_and(|r| r.interrupts_form),
         }
     }
 
@@ -138,6 +120,12 @@ impl<'a> Shipped<'a> {
         }
     }
 
+    /// The regions that a rule is limited to, in words.
+    fn region_of(&self, rule: &Rule) -> Option<String> {
+        let names: Vec<&str> = rule.areas.iter().filter_map(|code| self.rules.region_name(code)).collect();
+        (!names.is_empty()).then(|| names.join("、"))
+    }
+
     /// Active answer rules that are limited to regions.
     fn regional_rules(&self) -> impl Iterator<Item = &Rule> {
         self.rules
@@ -145,15 +133,6 @@ impl<'a> Shipped<'a> {
             .iter()
             .filter(|r| r.status == Status::Active && r.kind == RuleKind::Answer && !r.areas.is_empty())
     }
-}
-
-fn region_name(code: &str) -> Option<String> {
-    REGION_NAMES.iter().find(|(known, _)| *known == code).map(|(_, name)| (*name).to_owned())
-}
-
-fn region_of(rule: &Rule) -> Option<String> {
-    let names: Vec<String> = rule.areas.iter().filter_map(|code| region_name(code)).collect();
-    (!names.is_empty()).then(|| names.join("、"))
 }
 
 /// A source as people read it, with the day on which it was checked.
@@ -186,7 +165,7 @@ fn covers(area: &str, code: &str) -> bool {
 
 impl Knowledge for Shipped<'_> {
     fn read(&self, text: &str, channel: Channel, area: Option<&str>, today: Date) -> Reading {
-        let decision = self.rules.decide(&Input { text, channel, area, today });
+        let (decision, record) = self.rules.decide_on_record(&Input { text, channel, area, today });
         let fired = |want: &dyn Fn(&Rule) -> bool| decision.rules.iter().filter_map(|id| self.rules.rule(id)).any(want);
         // 过激言语 is a call for a person that is marked sensitive; 轻生 is a sensitive emergency.
         let threat =
@@ -198,12 +177,9 @@ impl Knowledge for Shipped<'_> {
             self.look_elsewhere(&mut matters, text, channel, today);
         }
         Reading {
-            spans: matters
-                .iter()
-                .filter_map(|m| m.topics.first())
-                .flat_map(|t| t.words.iter())
-                .filter_map(|word| text.find(word.as_str()).map(|at| (word.clone(), at, at + word.len())))
-                .collect(),
+            spans: record.spans,
+            missed: record.near,
+            shadow: decision.shadow,
             near: matters.iter().flat_map(|m| m.clarify.iter().map(|c| c.0.clone())).collect(),
             reply: decision.reply.as_ref().map(|hit| self.answer_text(hit)),
             command: decision.command,
@@ -233,9 +209,10 @@ impl Knowledge for Shipped<'_> {
             citations: rule.citations.iter().map(|c| cited(c, rule.verified_on)).collect(),
             quick_replies: answer.quick_replies.clone(),
             awaiting_recheck: rule.awaiting_recheck,
-            region: region_of(rule),
+            region: self.region_of(rule),
             topic: rule.topic.clone(),
-            form_trigger: rule.form.as_ref().and_then(|f| f.trigger.clone()),
+            form: rule.form.clone(),
+            interrupts_form: rule.interrupts_form,
         })
     }
 
@@ -298,9 +275,42 @@ impl Knowledge for Shipped<'_> {
             joint: route.joint,
             profile: route.profile,
             place_basis: Some(route.place_basis.as_str().to_owned()),
+            sensitive: route.sensitive,
+            guidance: route.guidance,
+            tags: Vec::new(),
             reason: route.reason,
             step: route.step.to_owned(),
         }
+    }
+
+    fn sent_by_rule(&self, rule_id: &str, matter: &FormMatter, proposal: RouteProposal) -> RouteProposal {
+        let Some(rule) = self.rules.rule(rule_id).filter(|rule| rule.kind == RuleKind::Answer) else { return proposal };
+        let mut proposal = RouteProposal { tags: rule.route.tags.clone(), ..proposal };
+        let Some(unit) = rule.route.department.as_deref().and_then(|name| self.routing.units().find(name)) else {
+            return proposal;
+        };
+        let slug = self.routing.units().current(&unit.slug, self.today).to_owned();
+        let query = RouteQuery {
+            case_type: matter.case_type,
+            topic: matter.topic.as_deref(),
+            text: &matter.text,
+            region: None,
+            objects: &matter.objects,
+            urgency: matter.urgency,
+            diversion: None,
+            today: self.today,
+        };
+        // Conduct goes to who supervises, whatever a rule about the matter says.
+        if slug == proposal.lead || proposal.step == "special" || routing::stands_back(self.routing, &query, &slug) {
+            return proposal;
+        }
+        let name = self.routing.units().short_name(&slug);
+        let hours = rule.route.sla_hours.map_or_else(String::new, |hours| format!("，要求 {hours} 小时内处理"));
+        proposal.reason = format!("规则“{}”指定由{name}办理{hours}；派单表原拟：{}", rule.title, proposal.reason);
+        proposal.assists.retain(|(assist, _)| *assist != slug);
+        "rule".clone_into(&mut proposal.step);
+        (proposal.lead, proposal.lead_name) = (slug, name);
+        proposal
     }
 
     fn topic(&self, code: &str) -> Option<TopicInfo> {
@@ -347,14 +357,29 @@ impl Knowledge for Shipped<'_> {
     }
 
     fn region_name(&self, code: &str) -> Option<String> {
-        region_name(code)
+        self.rules.region_name(code).map(str::to_owned)
+    }
+
+    fn place(&self, words: &str) -> Option<(String, String)> {
+        // 福州 lies where the rules of 福建省 hold: it is an answer to the question for the region as well.
+        let served =
+            |code: &str| self.regional_rules().flat_map(|r| &r.areas).any(|area| covers(area, code) || area == code);
+        let said = normalised(words);
+        // 福建南平: the narrower one is meant.
+        let code = self
+            .rules
+            .regions_in(&said)
+            .into_iter()
+            .filter(|code| served(code))
+            .max_by_key(|code| code.trim_end_matches('0').len())?;
+        Some((code.to_owned(), self.rules.region_name(code)?.to_owned()))
     }
 
     fn regions(&self) -> Vec<(String, String)> {
         let mut codes: Vec<&str> = self.regional_rules().flat_map(|r| r.areas.iter().map(String::as_str)).collect();
         codes.sort_unstable();
         codes.dedup();
-        codes.into_iter().filter_map(|code| Some((code.to_owned(), region_name(code)?))).collect()
+        codes.into_iter().filter_map(|code| Some((code.to_owned(), self.rules.region_name(code)?.to_owned()))).collect()
     }
 }
 

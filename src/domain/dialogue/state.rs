@@ -67,6 +67,29 @@ impl Default for DialogueState {
 }
 
 impl DialogueState {
+    /// The state of a closed conversation in which the visitor speaks again: context does not cross the boundary, but
+    /// who the enterprise is, its region and its cases do.
+    #[must_use]
+    pub fn opened_again(self) -> Self {
+        Self {
+            mode: ConversationState::Bot,
+            episode: self.episode.saturating_add(1),
+            tickets: self.tickets,
+            region: self.region,
+            cases: self.cases,
+            facts: Facts {
+                enterprise: self.facts.enterprise,
+                uscc: self.facts.uscc,
+                contact_name: self.facts.contact_name,
+                contact_phone: self.facts.contact_phone,
+                contact_email: self.facts.contact_email,
+                contact_wechat: self.facts.contact_wechat,
+                ..Facts::default()
+            },
+            ..Self::default()
+        }
+    }
+
     /// The case number that was told and still lacks its query code; empty if there is none.
     pub(super) fn awaited_number(&self) -> &str {
         match &self.awaiting {
@@ -147,6 +170,8 @@ pub enum Awaiting {
     Duplicate {
         /// Number of the open case.
         number: String,
+        /// Numbers of the matters that are like it; the others stay on the form.
+        matters: Vec<u32>,
     },
     /// Case number and query code.
     ProgressNumber {

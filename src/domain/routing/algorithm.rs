@@ -64,6 +64,12 @@ impl Special {
     }
 }
 
+/// Whether a unit must stand back from a matter.
+pub fn stands_back(table: &RoutingTable, q: &RouteQuery<'_>, slug: &str) -> bool {
+    let plain = normalised(q.text);
+    barred(table, &RouteQuery { text: &plain, ..q.clone() }).contains(slug)
+}
+
 /// Every unit that must stand back: the objects, the organs named in a complaint, and their kin.
 fn barred(table: &RoutingTable, q: &RouteQuery<'_>) -> BTreeSet<UnitSlug> {
     let mut named: BTreeSet<UnitSlug> = BTreeSet::new();
@@ -82,12 +88,57 @@ fn barred(table: &RoutingTable, q: &RouteQuery<'_>) -> BTreeSet<UnitSlug> {
             }
         }
     }
+    // A report mostly names another organ as witness or addressee: there only one that is blamed in the same breath.
+    if q.case_type == CaseType::Report {
+        let blamed = table.units.mentions(q.text).into_iter().filter(|m| !asked_for(q.text, m) && is_blamed(q.text, m));
+        named.extend(blamed.map(|mention| mention.slug));
+    }
     let mut barred = BTreeSet::new();
     for slug in &named {
         barred.extend(table.units.kin(slug));
         barred.extend(table.units.kin(table.units.current(slug, q.today)));
     }
     barred
+}
+
+/// Whether words of blame stand in the same clause as the organ: 消防的人收了红包, 环保来查张口就要钱.
+fn is_blamed(text: &str, mention: &Mention) -> bool {
+    const BLAME: &[&str] = &[
+        "收钱",
+        "收了",
+        "红包",
+        "好处",
+        "要钱",
+        "索要",
+        "吃拿卡要",
+        "乱收",
+        "乱罚",
+        "不作为",
+        "包庇",
+        "刁难",
+        "推诿",
+        "串通",
+        "徇私",
+        "打招呼",
+        "通风报信",
+        "不管",
+        "敷衍",
+        "索贿",
+        "受贿",
+        "卡着",
+        "请客",
+        "送礼",
+        "暗示",
+        "威胁",
+        "骂",
+        "勾结",
+        "纵容",
+    ];
+    let ends = ['，', ',', '。', '；', ';', '！', '!', '？', '?', '\n'];
+    let before = text.get(..mention.range.start).unwrap_or_default();
+    let after = text.get(mention.range.end..).unwrap_or_default();
+    let clause = |part: Option<&str>| part.is_some_and(|part| BLAME.iter().any(|word| part.contains(word)));
+    clause(before.rsplit(ends).next()) || clause(after.split(ends).next())
 }
 
 /// Whether the organ is named as the one that should act (“请税务局查一下”, “归住建局管”), not as the object.

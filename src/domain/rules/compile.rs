@@ -17,6 +17,7 @@ use super::{
     lint::{self, Expanded},
     matcher::{MatcherBuilder, Slot},
     model::{Rule, RuleKind, Status},
+    regions::Regions,
     set::{Parts, RuleSet, Topic},
     source::{FileText, nearest},
 };
@@ -29,6 +30,52 @@ pub struct SourceFile {
     pub path: String,
     /// Its text.
     pub text: String,
+}
+
+/// What the text of a file that could not be read begins with; no TOML begins like this.
+const UNREADABLE: char = '\0';
+
+impl SourceFile {
+    /// A file that is there and cannot be read, with the reason in Chinese: it is a finding like any other.
+    pub fn unreadable(path: String, reason: &str) -> Self {
+        Self { path, text: format!("{UNREADABLE}{reason}") }
+    }
+
+    /// A file from its bytes; one that is not UTF-8 is unreadable.
+    pub fn from_bytes(path: String, bytes: Vec<u8>) -> Self {
+        match String::from_utf8(bytes) {
+            // Editors of Windows put a mark in front of the text.
+            Ok(text) => {
+                let text = match text.strip_prefix('\u{feff}') {
+                    Some(rest) => rest.to_owned(),
+                    None => text,
+                };
+                Self { path, text }
+            }
+            Err(error) => {
+                let at = error.utf8_error().valid_up_to();
+                let good = error.as_bytes().get(..at).unwrap_or_default();
+                let line = good.iter().filter(|&&b| b == b'\n').count() + 1;
+                Self::unreadable(path, &format!("第 {line} 行起不是 UTF-8 编码（可能存成了 ANSI/GBK），请另存为 UTF-8"))
+            }
+        }
+    }
+
+    /// The finding about a file that could not be read.
+    pub fn fault(&self) -> Option<Diagnostic> {
+        let reason = self.text.strip_prefix(UNREADABLE)?;
+        let line = reason.strip_prefix("第 ").and_then(|rest| rest.split(' ').next()).and_then(|n| n.parse().ok());
+        Some(Diagnostic {
+            code: "E001",
+            level: Level::Error,
+            file: self.path.clone(),
+            line: line.unwrap_or(1),
+            column: 1,
+            rule: None,
+            message: format!("文件读不出来：{reason}"),
+            help: None,
+        })
+    }
 }
 
 /// What the rules need to know about a topic.
@@ -97,14 +144,16 @@ pub(super) const REGEX_SIZE_LIMIT: usize = 256 * 1024;
 pub fn compile(files: &[SourceFile], env: &CompileEnv) -> Compiled {
     let mut files: Vec<&SourceFile> = files.iter().filter(|file| is_rule_file(&file.path)).collect();
     files.sort_by(|a, b| a.path.cmp(&b.path));
+    let mut diagnostics: Vec<Diagnostic> = files.iter().filter_map(|file| file.fault()).collect();
+    files.retain(|file| file.fault().is_none());
     let texts: Vec<FileText<'_>> = files.iter().map(|file| FileText::new(&file.path, &file.text)).collect();
-    let mut diagnostics = Vec::new();
     let mut raw = RawFile::default();
     for (number, text) in texts.iter().enumerate() {
         let found = read(number, text, &mut diagnostics);
         raw.rules.extend(found.rules);
         raw.groups.extend(found.groups);
         raw.lessons.extend(found.lessons);
+        raw.regions.extend(found.regions);
     }
     let groups = Groups::resolve(&raw.groups, &texts, &mut diagnostics);
     let mut rules = Vec::with_capacity(raw.rules.len());
@@ -118,8 +167,8 @@ pub fn compile(files: &[SourceFile], env: &CompileEnv) -> Compiled {
     lint::lessons(&raw.lessons, &texts, env, &mut diagnostics);
     let allowing: HashMap<&str, &[String]> = rules
         .iter()
-        .filter(|(rule, _)| !rule.allow.is_empty())
-        .map(|(rule, _)| (rule.rule.id.as_str(), rule.allow.as_slice()))
+        .filter(|(raw, _)| !raw.rule.allow.is_empty())
+        .map(|(raw, _)| (raw.rule.id.as_str(), raw.rule.allow.as_slice()))
         .collect();
     diagnostics.retain(|d| !is_allowed(d, &allowing, env));
     let failed: BTreeSet<(&str, usize)> = diagnostics
@@ -137,7 +186,7 @@ pub fn compile(files: &[SourceFile], env: &CompileEnv) -> Compiled {
             usable.push((rule, expanded));
         }
     }
-    let set = build(usable, &raw.lessons, env, content_hash(&files));
+    let set = build(usable, &raw.lessons, Regions::of(&raw.regions), env, content_hash(&files));
     diagnostics.sort_by(|a, b| (&a.file, a.line, a.column, a.code).cmp(&(&b.file, b.line, b.column, b.code)));
     diagnostics.dedup();
     match set {
@@ -170,11 +219,7 @@ fn is_allowed(d: &Diagnostic, allowing: &HashMap<&str, &[String]>, env: &Compile
         return false;
     }
     let Some(allow) = d.rule.as_deref().and_then(|id| allowing.get(id)) else { return false };
-    allow.iter().any(|entry| {
-        let Some((code, reason)) = entry.split_once([':', '：']) else { return false };
-        let until = reason.rsplit([',', '，']).next().and_then(|date| date.trim().parse::<Date>().ok());
-        code.trim() == d.code && until.is_some_and(|until| env.today <= until)
-    })
+    allow.iter().any(|entry| lint::allowance(entry).is_some_and(|(code, until)| code == d.code && env.today <= until))
 }
 
 /// SHA-256 over paths and texts, independent of the order in which the loader found the files.
@@ -289,6 +334,7 @@ impl Groups {
             ("all", &when.all, &mut expanded.all),
             ("any", &when.any, &mut expanded.any),
             ("none", &when.none, &mut expanded.none),
+            ("none_near", &when.none_near, &mut expanded.none_near),
             ("ignore", &when.ignore, &mut expanded.ignore),
         ] {
             for (n, item) in items.iter().enumerate() {
@@ -337,6 +383,7 @@ fn view(word: &str, han: bool) -> String {
 fn build(
     usable: Vec<(RawRule, Expanded)>,
     lessons: &[RawLesson],
+    regions: Regions,
     env: &CompileEnv,
     hash: String,
 ) -> Result<RuleSet, aho_corasick::BuildError> {
@@ -347,7 +394,7 @@ fn build(
         .map(|name| text::normalised(name))
         .filter(|name| name.chars().count() >= 2)
         .collect();
-    let mut builder = MatcherBuilder::new(organs.iter().map(String::as_str));
+    let mut builder = MatcherBuilder::new(organs.iter().map(String::as_str), regions.words());
     let mut topics = Topics { env, known: Vec::new(), groups: Vec::new() };
     let mut rules = Vec::with_capacity(usable.len());
     let mut conditions = Vec::with_capacity(usable.len());
@@ -375,6 +422,7 @@ fn build(
             all: slots(&expanded.all),
             any: slots(&expanded.any),
             none: slots(&expanded.none),
+            none_near: slots(&expanded.none_near),
             ignore: slots(&expanded.ignore),
             regex,
             scope: rule.when.scope,
@@ -410,7 +458,17 @@ fn build(
         (builder.build(), likeness.join().unwrap_or_default())
     });
     let (likeness, type_likeness) = likeness;
-    Ok(RuleSet::new(Parts { rules, conditions, rule_topics, topics, matcher: matcher?, likeness, type_likeness, hash }))
+    Ok(RuleSet::new(Parts {
+        rules,
+        conditions,
+        rule_topics,
+        topics,
+        matcher: matcher?,
+        likeness,
+        type_likeness,
+        regions,
+        hash,
+    }))
 }
 
 /// The topics that rules and examples speak of, numbered as they turn up.

@@ -11,7 +11,7 @@ use super::{
     model::{Rule, RuleKind, Status},
     set::{RuleSet, speaks_of_topics},
     split::{CLEAR, Evidence, Part, opens_anew, split},
-    words::{PLACES, Sign},
+    words::Sign,
 };
 use crate::domain::{
     kinds::{CaseType, Diversion, Urgency},
@@ -76,7 +76,7 @@ impl RuleSet {
     }
 
     pub(super) fn decide_scanned(&self, input: &Input<'_>, scratch: &Scratch) -> Decision {
-        let setting = setting(input, scratch);
+        let setting = self.setting(input, scratch);
         let whole = Stretch::whole(scratch);
         let mut decision = Decision {
             matters: Vec::new(),
@@ -415,6 +415,7 @@ impl RuleSet {
                 | RuleKind::Smalltalk => continue,
             }
             sensitive |= rule.sensitive;
+            decision.interrupts_form |= rule.interrupts_form;
             fired_rules.push(rule.id.clone());
         }
         let asks = asks_something(scratch, stretch);
@@ -422,6 +423,7 @@ impl RuleSet {
         let choice = choose(answers, complains);
         if let Some((rule, fired)) = &choice.winner {
             fired_rules.insert(0, rule.id.clone());
+            decision.interrupts_form |= rule.interrupts_form;
             sensitive |= rule.sensitive;
             urgency = urgency.max(rule.urgency.unwrap_or(Urgency::Normal));
             let topic = rule.topic.as_ref().and_then(|code| self.topics.iter().position(|t| &t.code == code));
@@ -536,6 +538,33 @@ impl RuleSet {
     }
 }
 
+impl RuleSet {
+    /// Where and when: regions named in the message count instead of the enterprise's own.
+    pub(super) fn setting(&self, input: &Input<'_>, scratch: &Scratch) -> Setting {
+        let mut named: Vec<String> = Vec::new();
+        for hit in scratch.signs(Sign::Place) {
+            let name = scratch.slice(hit.start, hit.end);
+            named.extend(self.regions.code(name).map(str::to_owned));
+        }
+        let mut areas: Vec<String> = input.area.map(str::to_owned).into_iter().collect();
+        if let Some(own) = input.area {
+            // A town of the own province narrows nothing; another province asks for other rules.
+            let near = |code: &String| {
+                let shorter = code.trim_end_matches("00");
+                own.starts_with(shorter) || code.starts_with(own.trim_end_matches("00"))
+            };
+            if named.iter().any(|code| !near(code)) {
+                areas = named;
+            } else {
+                areas.extend(named);
+            }
+        } else {
+            areas = named;
+        }
+        Setting { today: input.today, channel: input.channel, areas }
+    }
+}
+
 /// What the rules that fired on a part say.
 struct Weighed<'a> {
     votes: Votes,
@@ -569,33 +598,6 @@ fn announces_several(scratch: &Scratch) -> bool {
     !scratch.items.is_empty()
         || scratch.signs(Sign::Marker).next().is_some()
         || scratch.signs(Sign::Several).next().is_some()
-}
-
-/// Where and when: regions named in the message count instead of the enterprise's own.
-pub(super) fn setting(input: &Input<'_>, scratch: &Scratch) -> Setting {
-    let mut named: Vec<String> = Vec::new();
-    for hit in scratch.signs(Sign::Place) {
-        let name = scratch.slice(hit.start, hit.end);
-        if let Some((_, code)) = PLACES.iter().find(|(place, _)| *place == name) {
-            named.push((*code).to_owned());
-        }
-    }
-    let mut areas: Vec<String> = input.area.map(str::to_owned).into_iter().collect();
-    if let Some(own) = input.area {
-        // A town of the own province narrows nothing; another province asks for other rules.
-        let near = |code: &String| {
-            let shorter = code.trim_end_matches("00");
-            own.starts_with(shorter) || code.starts_with(own.trim_end_matches("00"))
-        };
-        if named.iter().any(|code| !near(code)) {
-            areas = named;
-        } else {
-            areas.extend(named);
-        }
-    } else {
-        areas = named;
-    }
-    Setting { today: input.today, channel: input.channel, areas }
 }
 
 /// Whether anything in the stretch is a question. “怎么还不/凭什么” are no questions.
@@ -696,13 +698,12 @@ fn choose(mut fired: Vec<(&Rule, Fired)>, complains: bool) -> Choice<'_> {
         _ => None,
     };
     fired.retain(|(_, hit)| !hit.expired);
+    let mut held = Vec::new();
     if complains {
         // Someone who complains gets a case and not a lecture; the titles stay on offer.
-        let (kept, held): (Vec<_>, Vec<_>) =
-            fired.into_iter().partition(|(rule, _)| rule.case_type != Some(CaseType::Consultation));
-        let clarify = held.iter().take(3).map(|(rule, _)| (rule.id.clone(), rule.title.clone())).collect();
-        return Choice { winner: kept.into_iter().next(), clarify, expired };
+        (fired, held) = fired.into_iter().partition(|(rule, _)| rule.case_type != Some(CaseType::Consultation));
     }
+    let title = |rule: &Rule| (rule.id.clone(), rule.title.clone());
     if let [(first, hit), rest @ ..] = fired.as_slice() {
         let tied: Vec<&Rule> = rest
             .iter()
@@ -711,10 +712,13 @@ fn choose(mut fired: Vec<(&Rule, Fired)>, complains: bool) -> Choice<'_> {
             .map(|(rule, _)| *rule)
             .collect();
         if !tied.is_empty() {
-            let clarify =
-                std::iter::once(*first).chain(tied).take(4).map(|rule| (rule.id.clone(), rule.title.clone())).collect();
+            let clarify = std::iter::once(*first).chain(tied).take(4).map(title).collect();
             return Choice { winner: None, clarify, expired };
         }
+    }
+    if complains {
+        let clarify = held.iter().take(3).map(|(rule, _)| title(rule)).collect();
+        return Choice { winner: fired.into_iter().next(), clarify, expired };
     }
     let winner = if expired.is_some() { None } else { fired.into_iter().next() };
     Choice { winner, clarify: Vec::new(), expired }

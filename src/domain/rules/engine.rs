@@ -3,6 +3,8 @@
 //! Order (RULES 2.1): ignored phrases are masked, then `none`, `all`, `any`, `regex`, negation, length, dates,
 //! channel and area. Cheap refusals are asked first; the outcome is the same.
 
+use std::borrow::Cow;
+
 use jiff::civil::Date;
 use regex::Regex;
 
@@ -11,6 +13,9 @@ use super::{
     model::{OnExpired, RuleKind, Scope},
 };
 use crate::domain::kinds::Channel;
+
+/// Characters up to which a clause only says when or whether the next one holds.
+const SHORT_CLAUSE: usize = 8;
 
 /// Windows of clauses that are tried per rule; more only come from floods.
 const WINDOWS: usize = 40;
@@ -22,6 +27,7 @@ pub(super) struct Conditions {
     pub(super) all: Box<[Slot]>,
     pub(super) any: Box<[Slot]>,
     pub(super) none: Box<[Slot]>,
+    pub(super) none_near: Box<[Slot]>,
     pub(super) ignore: Box<[Slot]>,
     pub(super) regex: Box<[Regex]>,
     pub(super) scope: Scope,
@@ -148,9 +154,11 @@ impl Conditions {
             return Err(Miss::NoneOfAny);
         }
         let masks = self.masks(scratch);
+        let dead = self.dead_clauses(scratch, &masks);
         let counts = |hit: &Hit| {
             stretch.holds(hit)
                 && (self.allow_negated || !hit.negated)
+                && !dead.contains(&hit.clause)
                 && !masks.iter().any(|&(start, end)| hit.start < end && start < hit.end)
         };
         let excluded = |from: u32, to: u32| {
@@ -169,15 +177,15 @@ impl Conditions {
             return Err(Miss::Excluded(n));
         }
         let fired = match self.scope {
-            Scope::Message => self.in_window(rule, scratch, (stretch.first, stretch.last), &live, &counts)?,
+            Scope::Message => self.in_window(rule, scratch, (stretch.first, stretch.last), &live, &masks, &counts)?,
             Scope::Clause if stretch.last - stretch.first <= 1 => {
-                let fired = self.in_window(rule, scratch, (stretch.first, stretch.last), &live, &counts)?;
+                let fired = self.in_window(rule, scratch, (stretch.first, stretch.last), &live, &masks, &counts)?;
                 if narrow && let Some(n) = excluded(stretch.start, stretch.end) {
                     return Err(Miss::Excluded(n));
                 }
                 fired
             }
-            Scope::Clause => self.in_clauses(rule, scratch, &live, &counts, &|from, to| {
+            Scope::Clause => self.in_clauses(rule, scratch, (stretch.first, &masks), &live, &counts, &|from, to| {
                 if narrow { excluded(from, to) } else { None }
             })?,
         };
@@ -203,6 +211,22 @@ impl Conditions {
             masks.extend(scratch.hits(slot).map(|hit| (hit.start, hit.end)));
         }
         masks
+    }
+
+    /// Clauses whose words do not count because of a word of `none_near`: its own, and the next one when it stands in
+    /// one of a few characters (去年，仓库着火).
+    fn dead_clauses(&self, scratch: &Scratch, masks: &[(u32, u32)]) -> Vec<u32> {
+        let mut dead = Vec::new();
+        for hit in self.none_near.iter().flat_map(|&slot| scratch.hits(slot)) {
+            if hit.denied || masks.iter().any(|&(start, end)| hit.start < end && start < hit.end) {
+                continue;
+            }
+            dead.push(hit.clause);
+            if scratch.clauses.get(hit.clause as usize).is_some_and(|c| c.chars <= SHORT_CLAUSE) {
+                dead.push(hit.clause + 1);
+            }
+        }
+        dead
     }
 
     fn in_force(&self, mut fired: Fired, setting: &Setting) -> Result<Fired, Miss> {
@@ -232,6 +256,7 @@ impl Conditions {
         &self,
         rule: u32,
         scratch: &Scratch,
+        (least, masks): (u32, &[(u32, u32)]),
         live: &[Slot],
         counts: &dyn Fn(&Hit) -> bool,
         excluded: &dyn Fn(u32, u32) -> Option<usize>,
@@ -253,8 +278,9 @@ impl Conditions {
                         continue;
                     }
                     tried.push(clause);
-                    let from = clause.saturating_sub(1);
-                    match self.in_window(rule, scratch, (from, clause + 1), live, counts) {
+                    // The clause before belongs to it only within the matter.
+                    let from = clause.saturating_sub(1).max(least.min(clause));
+                    match self.in_window(rule, scratch, (from, clause + 1), live, masks, counts) {
                         Ok(fired) => {
                             let window = Stretch::of(scratch, from, (clause + 1).min(scratch.clauses.len() as u32));
                             if let Some(n) = excluded(window.start, window.end) {
@@ -321,6 +347,7 @@ impl Conditions {
         scratch: &Scratch,
         (first, last): (u32, u32),
         live: &[Slot],
+        masks: &[(u32, u32)],
         counts: &dyn Fn(&Hit) -> bool,
     ) -> Result<Fired, Miss> {
         let inside = |hit: &&Hit| hit.clause >= first && hit.clause < last && counts(hit);
@@ -343,8 +370,8 @@ impl Conditions {
         }
         if !self.regex.is_empty() {
             let window = Stretch::of(scratch, first, last.min(scratch.clauses.len() as u32));
-            let text = scratch.slice(window.start, window.end);
-            if !self.regex.iter().any(|regex| regex.is_match(text)) {
+            let text = masked(scratch, &window, masks);
+            if !self.regex.iter().any(|regex| regex.is_match(&text)) {
                 return Err(Miss::Regex);
             }
         }
@@ -353,6 +380,16 @@ impl Conditions {
         let matched = spans.iter().map(|&(start, end)| scratch.slice(start, end).chars().count() as u32).sum();
         Ok(Fired { rule, matched, spans, expired: false })
     }
+}
+
+/// The words of a window, with blanks for what is ignored.
+fn masked<'s>(scratch: &'s Scratch, window: &Stretch, masks: &[(u32, u32)]) -> Cow<'s, str> {
+    let text = scratch.slice(window.start, window.end);
+    if !masks.iter().any(|&(start, end)| start < window.end && window.start < end) {
+        return Cow::Borrowed(text);
+    }
+    let hidden = |at: usize| masks.iter().any(|&(start, end)| (start..end).contains(&(window.start + at as u32)));
+    Cow::Owned(text.char_indices().map(|(at, c)| if hidden(at) { ' ' } else { c }).collect())
 }
 
 /// Joins overlapping ranges, so that no character counts twice. Ranges that only touch stay apart: they are

@@ -1,11 +1,11 @@
 //! Why a message was decided as it was: the decision together with what each rule saw of it.
 
-use std::fmt::Write as _;
+use std::{collections::BTreeSet, fmt::Write as _};
 
 use jiff::civil::Date;
 
 use super::{
-    decide::{setting, with_scratch},
+    decide::with_scratch,
     decision::{Decision, Input},
     engine::{Fired, Miss, Stretch},
     matcher::{Scratch, Slot},
@@ -17,7 +17,7 @@ use crate::domain::kinds::Channel;
 /// One condition of a rule and what it found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConditionTrace {
-    /// `all`, `any` or `none`.
+    /// `all`, `any`, `none` or `none_near`.
     pub field: &'static str,
     /// The condition as written, such as `@稳岗返还`; for `any` and `none` the one that occurred.
     pub written: String,
@@ -70,13 +70,37 @@ pub struct Explanation {
 /// Near misses that are shown at most.
 const NEAR_MISSES: usize = 12;
 
+/// Near misses that are kept with a message.
+const NEAR_MISSES_KEPT: usize = 5;
+
+/// Why a message was decided as it was, as stored with it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Record {
+    /// Rules that fired and where: id, first byte and first byte behind it, in the original text.
+    pub spans: Vec<(String, usize, usize)>,
+    /// Answers, commands and diversions that nearly fired, the nearest first: id and what stood in the way.
+    pub near: Vec<(String, String)>,
+}
+
+/// How far from firing a rule was: all its words, then all but where they stand, then some.
+const fn distance(miss: Miss) -> u8 {
+    match miss {
+        Miss::TooShort | Miss::TooLong | Miss::Channel | Miss::Area | Miss::NotYet | Miss::Expired => 0,
+        Miss::Excluded(_) => 1,
+        Miss::Apart | Miss::Regex => 2,
+        Miss::NoneOfAny => 3,
+        Miss::Missing(_) => 4,
+        Miss::NotLive => 5,
+    }
+}
+
 impl RuleSet {
     /// Decides a message and says why.
     pub fn explain(&self, input: &Input<'_>) -> Explanation {
         with_scratch(|scratch| {
             self.scan(input.text, scratch);
             let decision = self.decide_scanned(input, scratch);
-            let setting = setting(input, scratch);
+            let setting = self.setting(input, scratch);
             let parts = self.parts_of(scratch, &setting);
             let whole = Stretch::whole(scratch);
             let mut fired_rules = Vec::new();
@@ -122,12 +146,65 @@ impl RuleSet {
         })
     }
 
+    /// Decides a message and keeps, for the record, where the rules that fired matched and which ones nearly did.
+    pub fn decide_on_record(&self, input: &Input<'_>) -> (Decision, Record) {
+        with_scratch(|scratch| {
+            self.scan(input.text, scratch);
+            let decision = self.decide_scanned(input, scratch);
+            let record = self.record(input, scratch, &decision);
+            (decision, record)
+        })
+    }
+
+    fn record(&self, input: &Input<'_>, scratch: &Scratch, decision: &Decision) -> Record {
+        let setting = self.setting(input, scratch);
+        let whole = Stretch::whole(scratch);
+        let told: BTreeSet<&str> =
+            decision.rules.iter().chain(decision.matters.iter().flat_map(|m| &m.rules)).map(String::as_str).collect();
+        let mut stretches = vec![whole];
+        if decision.matters.len() > 1 {
+            for part in self.parts_of(scratch, &setting) {
+                stretches.push(part.stretch);
+                stretches.extend(part.preface);
+            }
+        }
+        let mut record = Record::default();
+        let mut missed: Vec<(u8, u32, Miss)> = Vec::new();
+        for &n in &scratch.triggered {
+            let (Some(rule), Some(conditions)) = (self.rules.get(n as usize), self.conditions.get(n as usize)) else {
+                continue;
+            };
+            let outcome = conditions.evaluate(n, scratch, &whole, &setting);
+            if told.contains(rule.id.as_str()) {
+                let fired = match outcome {
+                    Ok(fired) => Some(fired),
+                    Err(_) => stretches.iter().skip(1).find_map(|s| conditions.evaluate(n, scratch, s, &setting).ok()),
+                };
+                for (start, end) in fired.into_iter().flat_map(|fired| fired.spans) {
+                    let span = scratch.text.original_range(start as usize..end as usize);
+                    record.spans.push((rule.id.clone(), span.start, span.end));
+                }
+            } else if let (Err(miss), RuleKind::Answer | RuleKind::Diversion | RuleKind::Command) = (outcome, rule.kind)
+            {
+                missed.push((distance(miss), n, miss));
+            }
+        }
+        record.spans.sort_by(|a, b| (a.1, a.2, &a.0).cmp(&(b.1, b.2, &b.0)));
+        missed.sort_unstable_by_key(|&(far, n, _)| (far, n));
+        for &(_, n, miss) in missed.iter().take(NEAR_MISSES_KEPT) {
+            if let Some(rule) = self.rules.get(n as usize) {
+                record.near.push((rule.id.clone(), self.reason(rule, n as usize, miss, scratch)));
+            }
+        }
+        record
+    }
+
     /// What a message lacks for a rule, as a hint for its author.
     pub(super) fn lacking(&self, rule: &Rule, text: &str, area: Option<&str>, today: Date) -> Option<String> {
         with_scratch(|scratch| {
             self.scan(text, scratch);
             let input = Input { text, channel: rule.channels.first().copied().unwrap_or(Channel::Web), area, today };
-            let setting = setting(&input, scratch);
+            let setting = self.setting(&input, scratch);
             let n = self.rules.iter().position(|r| r.id == rule.id)?;
             let outcome = self.conditions.get(n)?.evaluate(n as u32, scratch, &Stretch::whole(scratch), &setting);
             match outcome {
@@ -210,14 +287,11 @@ impl RuleSet {
                 good: true,
             }));
         }
-        for (written, &slot) in rule.when.none.iter().zip(&conditions.none) {
+        let none = rule.when.none.iter().zip(&conditions.none).map(|pair| ("none", pair));
+        let near = rule.when.none_near.iter().zip(&conditions.none_near).map(|pair| ("none_near", pair));
+        for (field, (written, &slot)) in none.chain(near) {
             if let Some(found) = found(slot) {
-                traces.push(ConditionTrace {
-                    field: "none",
-                    written: written.clone(),
-                    found: Some(found),
-                    good: false,
-                });
+                traces.push(ConditionTrace { field, written: written.clone(), found: Some(found), good: false });
             }
         }
         traces
@@ -247,7 +321,7 @@ impl RuleSet {
                 let live =
                     self.conditions.get(n).and_then(|c| c.all.get(at)).is_some_and(|&slot| scratch.is_live(slot));
                 if live {
-                    format!("all {written} 被忽略、否定，或不在这件事里")
+                    format!("all {written} 被忽略、否定、被 none_near 挡住，或不在这件事里")
                 } else {
                     format!("还差 all {written}")
                 }

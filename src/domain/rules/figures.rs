@@ -8,34 +8,45 @@ const HOTLINES: &[&str] = &[
     "12389", "12329", "12360", "95598", "12305", "12318", "12381",
 ];
 
-/// Units that make a Chinese numeral a figure. 一次性 and 两个部门 are none.
-const UNITS: &[&str] = &[
-    "个工作日",
-    "工作日",
-    "个月",
-    "小时",
-    "分钟",
-    "周岁",
-    "万元",
-    "亿元",
-    "元",
-    "天",
-    "日内",
-    "日",
-    "年",
-    "倍",
-    "成",
-    "万",
-    "亿",
-    "%",
-    "亩",
-    "平方",
+/// Units that make a Chinese numeral a figure, each with what it is the same as. 一次性 and 两个部门 are none.
+const UNITS: &[(&str, &str)] = &[
+    ("个工作日", "工作日"),
+    ("工作日", "工作日"),
+    ("个自然日", "日"),
+    ("自然日", "日"),
+    ("个月", "个月"),
+    ("小时", "小时"),
+    ("分钟", "分钟"),
+    ("周岁", "周岁"),
+    ("万元", "万元"),
+    ("亿元", "亿元"),
+    ("元", "元"),
+    ("天", "日"),
+    ("日", "日"),
+    ("年", "年"),
+    ("倍", "倍"),
+    ("成", "成"),
+    ("万", "万"),
+    ("亿", "亿"),
+    ("%", "%"),
+    ("亩", "亩"),
+    ("平方", "平方"),
 ];
 
-/// The figures of a text as plain numbers: digits, and Chinese numerals with a unit or behind 百分之.
-pub(super) fn figures(text: &str) -> Vec<String> {
+/// What is counted in more than a manner of speaking only from three on: 一次, 两家.
+const COUNTED: &[(&str, &str)] = &[("次", "次"), ("人", "人"), ("名", "名"), ("家", "家"), ("户", "户"), ("件", "件")];
+
+/// A number with what it counts; the unit is empty where none follows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Figure {
+    pub(super) number: String,
+    pub(super) unit: &'static str,
+}
+
+/// The figures of a text: digits, and Chinese numerals with a unit or behind 百分之.
+pub(super) fn figures(text: &str) -> Vec<Figure> {
     let chars: Vec<char> = text.chars().map(fold_digit).collect();
-    let mut found: Vec<String> = Vec::new();
+    let mut found: Vec<Figure> = Vec::new();
     let mut n = 0;
     let mut line_start = true;
     while let Some(&c) = chars.get(n) {
@@ -51,8 +62,11 @@ pub(super) fn figures(text: &str) -> Vec<String> {
             let listed = line_start && matches!(chars.get(n), Some('.' | '、' | ')' | '）'));
             // GB2312 or A4 are names.
             let named = start.checked_sub(1).and_then(|p| chars.get(p)).is_some_and(char::is_ascii_alphabetic);
-            if !listed && !named && !HOTLINES.contains(&number.as_str()) {
-                push(&mut found, trim_zeros(&number));
+            let unit = if ends_with(&chars, start, "百分之") { "%" } else { unit_at(&chars, n, true) };
+            // A hotline counts nothing: 打12345, but 120日内.
+            let hotline = unit.is_empty() && HOTLINES.contains(&number.as_str());
+            if !listed && !named && !hotline {
+                push(&mut found, Figure { number: trim_zeros(&number), unit });
             }
             line_start = false;
             continue;
@@ -63,23 +77,18 @@ pub(super) fn figures(text: &str) -> Vec<String> {
                 n += 1;
             }
             let numeral = chars.get(start..n).unwrap_or_default();
-            let rest: String = chars.get(n..(n + 4).min(chars.len())).unwrap_or_default().iter().collect();
-            let before: String = chars.get(start.saturating_sub(3)..start).unwrap_or_default().iter().collect();
-            // 星期一, 第一条, 统一, 某一天 … are no figures.
-            let figure =
-                before == "分之" || before.ends_with("分之") || UNITS.iter().any(|unit| rest.starts_with(unit));
-            let ordinal = before.ends_with('第')
-                || before.ends_with("星期")
-                || before.ends_with('周')
-                || before.ends_with('同')
-                || before.ends_with('某')
-                || before.ends_with('每')
-                || before.ends_with('统');
-            if figure
+            let number = value(numeral);
+            let many = number.as_deref().and_then(|n| n.parse::<f32>().ok()).is_some_and(|n| n > 2.0);
+            let share = ends_with(&chars, start, "分之");
+            let unit = if ends_with(&chars, start, "百分之") { "%" } else { unit_at(&chars, n, many) };
+            // 星期一, 第一条, 统一, 某一天, 上一年度 are no figures, nor is 每一天.
+            let before = start.checked_sub(1).and_then(|p| chars.get(p)).copied().unwrap_or(' ');
+            let ordinal = "第期周同某统哪这那".contains(before) || ("每上下前后".contains(before) && numeral == ['一']);
+            if (share || !unit.is_empty())
                 && !ordinal
-                && let Some(value) = value(numeral)
+                && let Some(number) = number
             {
-                push(&mut found, value.to_string());
+                push(&mut found, Figure { number, unit });
             }
             line_start = false;
             continue;
@@ -90,36 +99,47 @@ pub(super) fn figures(text: &str) -> Vec<String> {
     found
 }
 
-/// Figures of the answer that none of its sources carries.
+/// Whether the characters before `at` are these.
+fn ends_with(chars: &[char], at: usize, words: &str) -> bool {
+    let before: String = chars.get(at.saturating_sub(words.chars().count())..at).unwrap_or_default().iter().collect();
+    before == words
+}
+
+/// The unit that follows, blanks between them or not.
+fn unit_at(chars: &[char], at: usize, counted: bool) -> &'static str {
+    let rest: String = chars.iter().skip(at).skip_while(|c| c.is_whitespace()).take(4).collect();
+    let counted: &[(&str, &str)] = if counted { COUNTED } else { &[] };
+    UNITS.iter().chain(counted).find(|(unit, _)| rest.starts_with(unit)).map_or("", |(_, same)| same)
+}
+
+/// Figures of the answer that the `supports` of none of its sources carry. A document's own title, number and article
+/// and the days from and until which it holds may be named as they are.
 pub(super) fn uncovered(text: &str, citations: &[Citation]) -> Vec<String> {
-    let wanted = figures(text);
+    let close = |text: &str| text.replace([' ', '\u{3000}'], "");
+    let mut rest = close(text);
+    for cite in citations {
+        let names = [Some(&cite.title), cite.doc_no.as_ref(), cite.clause.as_ref()];
+        for name in names.into_iter().flatten().filter(|name| !name.is_empty()) {
+            rest = rest.replace(close(name).as_str(), "，");
+        }
+        for date in [cite.effective_from, cite.effective_until].into_iter().flatten() {
+            rest = rest.replace(&format!("{}年{}月{}日", date.year(), date.month(), date.day()), "，");
+        }
+    }
+    let wanted = figures(&rest);
     if wanted.is_empty() {
         return Vec::new();
     }
-    let mut covered: Vec<String> = Vec::new();
-    for cite in citations {
-        for carrier in cite.supports.iter().chain([&cite.title]).chain(&cite.doc_no).chain(&cite.clause) {
-            covered.extend(figures(carrier));
-            covered.extend(bare_numerals(carrier));
-        }
-        for date in [cite.effective_from, cite.effective_until].into_iter().flatten() {
-            covered.extend([date.year().to_string(), date.month().to_string(), date.day().to_string()]);
-        }
-    }
-    wanted.into_iter().filter(|figure| !covered.contains(figure)).collect()
-}
-
-/// Every Chinese numeral of a support, with or without a unit.
-fn bare_numerals(text: &str) -> Vec<String> {
-    let chars: Vec<char> = text.chars().collect();
-    chars
-        .split(|c| !is_numeral(*c))
-        .filter(|run| !run.is_empty())
-        .filter_map(|run| value(run).map(|v| v.to_string()))
+    let covered: Vec<Figure> =
+        citations.iter().flat_map(|cite| &cite.supports).flat_map(|support| figures(support)).collect();
+    wanted
+        .into_iter()
+        .filter(|figure| !covered.contains(figure))
+        .map(|figure| format!("{}{}", figure.number, figure.unit))
         .collect()
 }
 
-fn push(found: &mut Vec<String>, figure: String) {
+fn push(found: &mut Vec<Figure>, figure: Figure) {
     if !found.contains(&figure) {
         found.push(figure);
     }
@@ -145,11 +165,35 @@ fn trim_zeros(number: &str) -> String {
 }
 
 const fn is_numeral(c: char) -> bool {
-    matches!(c, '〇' | '零' | '一' | '二' | '两' | '三' | '四' | '五' | '六' | '七' | '八' | '九' | '十' | '百' | '千')
+    matches!(
+        c,
+        '〇' | '零'
+            | '一'
+            | '二'
+            | '两'
+            | '三'
+            | '四'
+            | '五'
+            | '六'
+            | '七'
+            | '八'
+            | '九'
+            | '十'
+            | '百'
+            | '千'
+            | '半'
+    )
 }
 
 /// The value of a Chinese numeral below ten thousand; 二〇二六 is read digit by digit.
-fn value(numeral: &[char]) -> Option<u32> {
+fn value(numeral: &[char]) -> Option<String> {
+    if numeral == ['半'] {
+        return Some("0.5".to_owned());
+    }
+    whole(numeral).map(|value| value.to_string())
+}
+
+fn whole(numeral: &[char]) -> Option<u32> {
     let digit = |c: char| {
         "零一二三四五六七八九".chars().position(|d| d == c).map(|p| p as u32).or(match c {
             '〇' => Some(0),
@@ -198,8 +242,13 @@ mod tests {
             ("闽政办〔2025〕7号", &["2025", "7"]),
             ("第十九条、星期一", &[]),
             ("1,200.50元", &["1200.5"]),
+            ("每六个月、半小时、半年", &["6", "0.5"]),
+            ("查三次、五人以上", &["3", "5"]),
+            ("一次告知，两家都行，上一年度", &[]),
+            ("120日内、110个工作日、119万元、122天", &["120", "110", "119", "122"]),
         ] {
-            assert_eq!(figures(text), expected, "{text}");
+            let found: Vec<String> = figures(text).into_iter().map(|figure| figure.number).collect();
+            assert_eq!(found, expected, "{text}");
         }
     }
 
@@ -209,13 +258,25 @@ mod tests {
             title: "示例".into(),
             doc_no: Some("示例〔2026〕1号".into()),
             issuer: None,
-            clause: None,
+            clause: Some("第十条".into()),
             url: None,
-            effective_from: None,
+            effective_from: Some(jiff::civil::date(2026, 4, 1)),
             effective_until: None,
             supports: vec!["三十日".into(), "满 12 个月".into()],
         };
-        assert!(uncovered("30日内办结，须满12个月（〔2026〕1号）", std::slice::from_ref(&cite)).is_empty());
-        assert_eq!(uncovered("45日内办结", &[cite]), ["45"]);
+        let cite = std::slice::from_ref(&cite);
+        for (text, missing) in [
+            ("30日内办结，须满12个月（示例〔2026〕1号）", &[][..]),
+            ("30天内办结", &[]),
+            ("45日内办结", &["45日"]),
+            // The figure of a clause, of a number or of another unit carries nothing.
+            ("10日内办结（第十条）", &["10日"]),
+            ("1个工作日办结", &["1工作日"]),
+            ("补贴12%", &["12%"]),
+            ("30个工作日办结", &["30工作日"]),
+            ("2026年4月1日起施行", &[]),
+        ] {
+            assert_eq!(uncovered(text, cite), missing, "{text}");
+        }
     }
 }

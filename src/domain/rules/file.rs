@@ -34,7 +34,6 @@ pub(super) type Spots = BTreeMap<String, usize>;
 pub(super) struct RawRule {
     pub(super) rule: Rule,
     pub(super) vars: BTreeMap<String, String>,
-    pub(super) allow: Vec<String>,
     pub(super) spots: Spots,
     pub(super) at: usize,
     /// Number of its file.
@@ -73,9 +72,17 @@ pub(super) struct RawLesson {
     pub(super) file: usize,
 }
 
+/// A region as written: its code, its name, and what else it is called.
+#[derive(Debug)]
+pub(super) struct RawRegion {
+    pub(super) code: String,
+    pub(super) names: Vec<String>,
+}
+
 /// What a file holds.
 #[derive(Debug, Default)]
 pub(super) struct RawFile {
+    pub(super) regions: Vec<RawRegion>,
     pub(super) rules: Vec<RawRule>,
     pub(super) groups: Vec<RawGroup>,
     pub(super) lessons: Vec<RawLesson>,
@@ -139,7 +146,7 @@ fn read_table(
     {
         section.complain("E002", "schema", "schema 只认 1", None);
     }
-    section.only(&["schema", "groups", "rule", "example"]);
+    section.only(&["schema", "groups", "regions", "rule", "example"]);
     if let Some((key, value)) = entry(table, "groups") {
         let Some(groups) = value.get_ref().as_table() else {
             out.push(file.finding("E002", Level::Error, base + key.span().start, "groups 要写成 [groups] 一节", None));
@@ -167,6 +174,19 @@ fn read_table(
                 .map(|(n, word)| (word, spots.get(&format!("{name}[{n}]")).copied().unwrap_or(at)))
                 .collect();
             raw.groups.push(RawGroup { name: name.to_owned(), members, at, file: number });
+        }
+    }
+    if let Some((key, value)) = entry(table, "regions") {
+        if let Some(regions) = value.get_ref().as_table() {
+            read_regions(file, base, regions, raw, out);
+        } else {
+            out.push(file.finding(
+                "E002",
+                Level::Error,
+                base + key.span().start,
+                "regions 要写成 [regions] 一节",
+                None,
+            ));
         }
     }
     if let Some((key, lessons)) = entry(table, "example") {
@@ -200,6 +220,47 @@ fn read_table(
             out.push(file.finding("E002", Level::Error, at, "规则要写成 [[rule]] 一节", None));
         }
     }
+}
+
+/// Reads `[regions]`: `"350000" = ["福建省", "福建"]`, the name to show first.
+fn read_regions(file: &FileText<'_>, base: usize, regions: &DeTable<'_>, raw: &mut RawFile, out: &mut Vec<Diagnostic>) {
+    for name in regions.keys() {
+        let at = base + name.span().start;
+        let code: &str = name.get_ref();
+        let mut spots = Spots::new();
+        let mut broken = false;
+        let mut section = Section {
+            file,
+            base,
+            table: regions,
+            prefix: String::new(),
+            rule: None,
+            spots: &mut spots,
+            out,
+            broken: &mut broken,
+        };
+        let names = section.strings(code);
+        match full_code(code) {
+            Some(full) if full == code && !names.is_empty() => {
+                raw.regions.push(RawRegion { code: full, names });
+            }
+            _ if broken => {}
+            _ => out.push(file.finding(
+                "E002",
+                Level::Error,
+                at,
+                format!("地区要写成 \"六位行政区划代码\" = [\"名称\", \"别的叫法\"]，“{code}”不是"),
+                None,
+            )),
+        }
+    }
+}
+
+/// An administrative code with all its six digits: `35` is 350000. `None` for what is no code.
+pub(super) fn full_code(code: &str) -> Option<String> {
+    let code = code.trim();
+    let digits = matches!(code.len(), 2 | 4 | 6) && code.bytes().all(|b| b.is_ascii_digit());
+    (digits && !code.starts_with('0')).then(|| format!("{code:0<6}"))
 }
 
 /// Reads one `[[example]]`; `None` when something in it is wrong.
@@ -327,18 +388,19 @@ fn read_rule(
         on_expired,
         priority,
         channels,
-        areas: section.strings("areas"),
+        areas: read_areas(&mut section),
         when,
         answer,
         citations,
         form,
         route,
         tests,
+        allow,
         file: file.path.to_owned(),
         line: file.place(at).0,
         id,
     };
-    RawRule { rule, vars, allow, spots, at, file: number, broken, says_negation }
+    RawRule { rule, vars, spots, at, file: number, broken, says_negation }
 }
 
 /// The four wide categories of the format's first version, and the words people use.
@@ -375,12 +437,27 @@ fn read_channels(section: &mut Section<'_, '_>) -> Vec<Channel> {
     channels
 }
 
+fn read_areas(section: &mut Section<'_, '_>) -> Vec<String> {
+    let mut areas = Vec::new();
+    for (n, written) in section.strings("areas").into_iter().enumerate() {
+        if let Some(code) = full_code(&written) {
+            areas.push(code);
+        } else {
+            let message = format!("“{written}”不是行政区划代码，这条规则永远轮不到");
+            let help = Some("写两位、四位或六位数字，如 \"35\" 福建、\"350100\" 福州".to_owned());
+            section.complain("E002", &format!("areas[{n}]"), message, help);
+        }
+    }
+    areas
+}
+
 /// What a rule without `[rule.when]` asks for: nothing, so it never fires.
 const fn empty_when(kind: RuleKind) -> When {
     When {
         all: Vec::new(),
         any: Vec::new(),
         none: Vec::new(),
+        none_near: Vec::new(),
         ignore: Vec::new(),
         regex: Vec::new(),
         scope: Scope::Clause,
@@ -399,7 +476,18 @@ const fn allows_negated(kind: RuleKind) -> bool {
 }
 
 fn read_when(section: &mut Section<'_, '_>, kind: RuleKind) -> (When, bool) {
-    section.only(&["all", "any", "none", "ignore", "regex", "scope", "negation", "min_chars", "max_chars"]);
+    section.only(&[
+        "all",
+        "any",
+        "none",
+        "none_near",
+        "ignore",
+        "regex",
+        "scope",
+        "negation",
+        "min_chars",
+        "max_chars",
+    ]);
     let negation = section.string("negation");
     let allow_negated = match negation.as_deref() {
         Some("allow") => true,
@@ -420,6 +508,7 @@ fn read_when(section: &mut Section<'_, '_>, kind: RuleKind) -> (When, bool) {
         all: section.strings("all"),
         any: section.strings("any"),
         none: section.strings("none"),
+        none_near: section.strings("none_near"),
         ignore: section.strings("ignore"),
         regex: section.strings("regex"),
         scope: section.word("scope", words!(Scope), &[]).unwrap_or(Scope::Clause),

@@ -33,6 +33,7 @@ pub(super) struct Expanded {
     pub(super) all: Vec<Vec<String>>,
     pub(super) any: Vec<Vec<String>>,
     pub(super) none: Vec<Vec<String>>,
+    pub(super) none_near: Vec<Vec<String>>,
     pub(super) ignore: Vec<Vec<String>>,
     pub(super) groups: BTreeSet<String>,
 }
@@ -74,6 +75,14 @@ fn system_value(name: &str) -> &'static str {
         "单位名称" => "企业综合服务中心",
         _ => "",
     }
+}
+
+/// The code that an `allow` entry suppresses and until when; `None` when it has another shape.
+pub(super) fn allowance(entry: &str) -> Option<(&str, jiff::civil::Date)> {
+    let (code, reason) = entry.split_once([':', '：'])?;
+    let (why, until) = reason.rsplit_once([',', '，'])?;
+    let until = until.trim().parse().ok()?;
+    (!why.trim().is_empty()).then_some((code.trim(), until))
 }
 
 /// Collects findings about one rule.
@@ -170,7 +179,30 @@ fn required(report: &mut Report<'_>) {
     if let Some(field) = missing {
         report.error("E002", field, format!("kind = \"{}\" 的规则要写 {field}", rule.kind), None);
     }
-    if rule.answer.as_ref().is_some_and(|a| a.text.is_empty()) {
+    if rule.han_view && matches!(rule.kind, RuleKind::Answer | RuleKind::Topic) {
+        report.error(
+            "E002",
+            "han_view",
+            "han_view 会把隔开的字连起来看，只能用在险情、口令和投诉举报的词上".into(),
+            Some("删掉 han_view"),
+        );
+    }
+    let malformed: Vec<(usize, String)> = rule
+        .allow
+        .iter()
+        .enumerate()
+        .filter(|(_, entry)| allowance(entry).is_none())
+        .map(|(n, e)| (n, e.clone()))
+        .collect();
+    for (n, entry) in malformed {
+        report.warn(
+            "E002",
+            &format!("allow[{n}]"),
+            format!("“{entry}”不起作用：allow 要写成 \"代码: 理由, 到期日\""),
+            Some("例如：\"W108: 险情规则, 2026-12-31\""),
+        );
+    }
+    if report.raw.rule.answer.as_ref().is_some_and(|a| a.text.is_empty()) {
         report.error("E002", "answer", "答案没有正文 text".into(), None);
     }
 }
@@ -183,6 +215,7 @@ fn words(report: &mut Report<'_>, expanded: &Expanded) {
         ("all", &when.all, &expanded.all),
         ("any", &when.any, &expanded.any),
         ("none", &when.none, &expanded.none),
+        ("none_near", &when.none_near, &expanded.none_near),
         ("ignore", &when.ignore, &expanded.ignore),
     ] {
         for (n, (item, list)) in written.iter().zip(words).enumerate() {
@@ -205,7 +238,7 @@ fn words(report: &mut Report<'_>, expanded: &Expanded) {
 
 /// E006: an excluded word stands in every form of a required one.
 fn never(report: &mut Report<'_>, expanded: &Expanded) {
-    let none: Vec<&String> = expanded.none.iter().flatten().collect();
+    let none: Vec<&String> = expanded.none.iter().chain(&expanded.none_near).flatten().collect();
     if none.is_empty() {
         return;
     }
@@ -259,12 +292,25 @@ fn expressions(report: &mut Report<'_>, expanded: &Expanded) {
             } else if pattern.contains("\\1") || pattern.contains("\\2") {
                 "正则里有反向引用 \\1，不支持".to_owned()
             } else {
-                let text = error.to_string();
-                let reason = text.lines().rev().find(|l| l.starts_with("error:")).unwrap_or("");
-                format!("正则写错了：{}", reason.trim_start_matches("error:").trim())
+                format!("正则写错了：{}", wrong_expression(&error.to_string()))
             };
             report.error("E011", &at, message, Some("尽量用 all/any 里的词，少用正则"));
         }
+    }
+}
+
+/// What is wrong with an expression, for people.
+fn wrong_expression(text: &str) -> &'static str {
+    if text.contains("unclosed group") || text.contains("unopened group") {
+        "圆括号没有成对"
+    } else if text.contains("unclosed character class") || text.contains("character class") {
+        "方括号没有成对，或里面写错了"
+    } else if text.contains("repetition") || text.contains("quantifier") {
+        "* + ? {} 前面没有要重复的字，或次数写错了"
+    } else if text.contains("escape") {
+        "反斜杠后面的写法不认识"
+    } else {
+        "写法不对"
     }
 }
 
@@ -366,8 +412,15 @@ fn references(report: &mut Report<'_>, env: &CompileEnv) {
 /// E018.
 fn personal(report: &mut Report<'_>) {
     let rule = report.raw.rule.clone();
-    let mut texts: Vec<(String, &str)> = Vec::new();
+    let mut texts: Vec<(String, &str)> = vec![("title".into(), &rule.title)];
+    let vars = report.raw.vars.clone();
+    texts.extend(vars.iter().map(|(name, value)| (format!("answer.vars.{name}"), value.as_str())));
+    for (n, line) in rule.tests.chats.iter().enumerate() {
+        texts.extend(line.iter().map(|words| (format!("tests.chat[{n}]"), words.as_str())));
+    }
     if let Some(answer) = &rule.answer {
+        let buttons = answer.quick_replies.iter().enumerate();
+        texts.extend(buttons.map(|(n, reply)| (format!("answer.quick_replies[{n}]"), reply.as_str())));
         texts.push(("answer.text".into(), &answer.text));
         texts.extend(answer.plain.as_deref().map(|t| ("answer.plain".to_owned(), t)));
     }

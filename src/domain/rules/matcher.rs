@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 
-use super::words::{DENIALS, NEGATION_REACH, PLACES, Sign};
+use super::words::{DENIALS, NEGATION_REACH, Sign};
 use crate::domain::text::{Boundary, Clause, Normalised, clauses_into, is_han};
 
 /// Number of a slot.
@@ -40,8 +40,8 @@ pub(super) struct MatcherBuilder {
 }
 
 impl MatcherBuilder {
-    /// A builder that knows the built-in words and the organs' names.
-    pub(super) fn new<'a>(organs: impl Iterator<Item = &'a str>) -> Self {
+    /// A builder that knows the built-in words and the names of organs and places.
+    pub(super) fn new<'a>(organs: impl Iterator<Item = &'a str>, places: Vec<String>) -> Self {
         let mut builder = Self::default();
         let mut organs: Vec<String> = organs.map(str::to_owned).collect();
         organs.sort();
@@ -49,7 +49,7 @@ impl MatcherBuilder {
         for sign in Sign::ALL {
             let words: Vec<String> = match sign {
                 Sign::Organ => organs.clone(),
-                Sign::Place => PLACES.iter().map(|(name, _)| (*name).to_owned()).collect(),
+                Sign::Place => places.clone(),
                 Sign::Negator
                 | Sign::Marker
                 | Sign::WeakMarker

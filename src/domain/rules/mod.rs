@@ -21,6 +21,7 @@ mod matcher;
 mod model;
 mod pairs;
 pub(in crate::domain) mod promises;
+mod regions;
 mod set;
 pub(in crate::domain) mod source;
 mod split;
@@ -31,7 +32,7 @@ pub use decision::{AnswerHit, Decision, Input, Matter, TopicScore, TypeScore};
 pub use diagnostic::{Diagnostic, Level};
 pub use dictionary::{Dictionary, Wanted};
 pub use examples::{ExampleEnv, ExampleFailure, ExampleReport};
-pub use explain::{ConditionTrace, Explanation, RuleTrace};
+pub use explain::{ConditionTrace, Explanation, Record, RuleTrace};
 pub use model::{
     Answer, AnswerMode, Ask, Citation, ExpectedExample, Form, OnExpired, OnFail, Route, Rule, RuleKind, RuleTests,
     Scope, SourceCheck, Status, When,

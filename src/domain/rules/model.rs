@@ -84,6 +84,8 @@ pub struct When {
     pub any: Vec<String>,
     /// None may occur.
     pub none: Vec<String>,
+    /// Words whose own clause does not count: 去年着火 tells of no fire now, 着火了，去年才装的消防栓 does.
+    pub none_near: Vec<String>,
     /// Phrases that are masked before matching.
     pub ignore: Vec<String>,
     /// Expressions, one of which must match; only tried after a literal hit.
@@ -257,6 +259,8 @@ pub struct Rule {
     pub route: Route,
     /// Examples.
     pub tests: RuleTests,
+    /// Findings that are suppressed: code, reason, last day.
+    pub allow: Vec<String>,
     /// File it stands in.
     pub file: String,
     /// Line of its `[[rule]]`, counted from 1.

@@ -73,6 +73,7 @@ struct Wants<'a> {
     all: Vec<Words>,
     any: Words,
     none: Words,
+    none_near: Words,
     ignore: Words,
 }
 
@@ -84,6 +85,7 @@ impl<'a> Wants<'a> {
             all: expanded.all.iter().map(|list| list.iter().cloned().collect()).collect(),
             any: set(&expanded.any),
             none: set(&expanded.none),
+            none_near: set(&expanded.none_near),
             ignore: set(&expanded.ignore),
         }
     }
@@ -98,6 +100,7 @@ impl<'a> Wants<'a> {
         let met = |wanted: &Words| other.lists().any(|given| given.is_subset(wanted));
         self.lists().all(met)
             && self.none.is_subset(&other.none)
+            && self.none_near.is_subset(&other.none_near)
             && self.ignore.is_subset(&other.ignore)
             && mine.when.regex.is_empty()
             && (mine.when.allow_negated || !theirs.when.allow_negated)

@@ -1,12 +1,16 @@
 //! The compiled set: rules plus everything needed to match them.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
 
 use super::{
     engine::Conditions,
     likeness::Likeness,
     matcher::{Matcher, Scratch, Slot},
-    model::{Rule, RuleKind},
+    model::{Rule, RuleKind, Status},
+    regions::Regions,
 };
 use crate::domain::kinds::CaseType;
 
@@ -21,6 +25,7 @@ pub struct RuleSet {
     pub(super) matcher: Arc<Matcher>,
     pub(super) likeness: Arc<Likeness>,
     pub(super) type_likeness: Arc<Likeness>,
+    pub(super) regions: Arc<Regions>,
     by_id: HashMap<String, usize>,
     triggers: Triggers,
     hash: Arc<str>,
@@ -55,12 +60,13 @@ pub(super) struct Parts {
     pub(super) matcher: Matcher,
     pub(super) likeness: Likeness,
     pub(super) type_likeness: Likeness,
+    pub(super) regions: Regions,
     pub(super) hash: String,
 }
 
 impl RuleSet {
     pub(super) fn new(parts: Parts) -> Self {
-        let Parts { rules, conditions, rule_topics, topics, matcher, likeness, type_likeness, hash } = parts;
+        let Parts { rules, conditions, rule_topics, topics, matcher, likeness, type_likeness, regions, hash } = parts;
         let by_id = rules.iter().enumerate().map(|(n, rule)| (rule.id.clone(), n)).collect();
         let triggers = Triggers::new(&conditions);
         let (matcher, likeness, type_likeness) = (Arc::new(matcher), Arc::new(likeness), Arc::new(type_likeness));
@@ -72,6 +78,7 @@ impl RuleSet {
             matcher,
             likeness,
             type_likeness,
+            regions: Arc::new(regions),
             by_id,
             triggers,
             hash: hash.into(),
@@ -95,6 +102,26 @@ impl RuleSet {
     /// The rule with this id.
     pub fn rule(&self, id: &str) -> Option<&Rule> {
         self.by_id.get(id).and_then(|&n| self.rules.get(n))
+    }
+
+    /// The name of a region by its administrative code.
+    pub fn region_name(&self, code: &str) -> Option<&str> {
+        self.regions.name(code)
+    }
+
+    /// Codes of the regions that are named in words in normal form, by whatever name.
+    pub fn regions_in(&self, words: &str) -> Vec<&str> {
+        self.regions.named_in(words)
+    }
+
+    /// Takes rules out of service; for a start without a good set.
+    pub fn silence(&mut self, ids: &BTreeSet<String>) {
+        for (rule, conditions) in self.rules.iter_mut().zip(&mut self.conditions) {
+            if ids.contains(&rule.id) {
+                conditions.matchable = false;
+                rule.status = Status::Draft;
+            }
+        }
     }
 
     /// Scans a message and collects the rules that are worth evaluating, in rule order.

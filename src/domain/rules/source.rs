@@ -74,6 +74,7 @@ pub(super) const CHINESE_KEYS: &[(&str, &str)] = &[
     ("任一", "any"),
     ("任意", "any"),
     ("排除", "none"),
+    ("近处排除", "none_near"),
     ("忽略", "ignore"),
     ("正则", "regex"),
     ("范围", "scope"),
@@ -114,9 +115,9 @@ const PUNCTUATION: &[(char, char)] = &[
     ('］', ']'),
     ('｛', '{'),
     ('｝', '}'),
-    ('（', '('),
-    ('）', ')'),
-    ('：', ':'),
+    ('（', '['),
+    ('）', ']'),
+    ('：', '='),
     ('＃', '#'),
     ('。', '.'),
     ('．', '.'),
@@ -137,6 +138,12 @@ pub(super) fn repair(line: &str) -> Option<(String, Vec<String>)> {
     };
     while let Some(c) = chars.next() {
         match quote {
+            // Opened half-width, closed full-width: nothing closes it later in the line.
+            Some('"') if matches!(c, '”' | '“') && closes_here(chars.clone()) => {
+                note(format!("中文引号 {c}"));
+                fixed.push('"');
+                quote = None;
+            }
             Some(open) => {
                 // A Chinese closing quote ends a text only when it was opened by one.
                 let closes = match open {
@@ -175,6 +182,10 @@ pub(super) fn repair(line: &str) -> Option<(String, Vec<String>)> {
                     quote = Some(c);
                     fixed.push(if matches!(c, '“' | '”') { '"' } else { '\'' });
                 }
+                '０'..='９' => {
+                    note(format!("全角数字 {c}"));
+                    fixed.extend(char::from_u32(u32::from(c) - u32::from('０') + u32::from('0')));
+                }
                 _ => match PUNCTUATION.iter().find(|(full, _)| *full == c) {
                     Some((_, ascii)) => {
                         note(format!("中文标点 {c}"));
@@ -196,6 +207,24 @@ pub(super) fn repair(line: &str) -> Option<(String, Vec<String>)> {
         fixed = line;
     }
     (!wrong.is_empty()).then_some((fixed, wrong))
+}
+
+/// Whether a full-width quote ends a text that a half-width one opened: what follows is the end of the value, or there is
+/// an odd number of half-width quotes left.
+fn closes_here(rest: std::iter::Peekable<std::str::Chars<'_>>) -> bool {
+    let rest: String = rest.collect();
+    let next = rest.trim_start().chars().next();
+    let ends = matches!(next, None | Some(',' | '，' | '、' | ']' | '】' | '}' | '#'));
+    ends && rest.matches('"').count() % 2 == 0
+}
+
+/// Whether a repaired line reads as TOML: by itself, or as part of a list over several lines.
+fn parses(line: &str) -> bool {
+    let line = line.trim();
+    let alone = toml::de::DeTable::parse(line).is_ok();
+    let opened = line.ends_with('[') && toml::de::DeTable::parse(&format!("{line}]")).is_ok();
+    let item = toml::de::DeTable::parse(&format!("x = [{}]", line.trim_end_matches([']', ',']))).is_ok();
+    alone || opened || item
 }
 
 /// Tables that a rule file may hold several of.
@@ -247,14 +276,14 @@ pub(in crate::domain) fn syntax_error(file: &FileText<'_>, base: usize, error: &
                 Level::Error,
                 at,
                 format!("写法有误：这一行有{}，要换成英文半角的写法", wrong.join("、")),
-                Some(format!("改成：{}", fixed.trim())),
+                parses(&fixed).then(|| format!("改成：{}", fixed.trim())),
             )
         }
         None => file.finding(
             "E001",
             Level::Error,
             offset,
-            format!("写法有误：{}（{}）", explain(error.message(), line), error.message()),
+            format!("写法有误：{}", explain(error.message(), line)),
             Some(format!("检查这一行：{}", line.trim())),
         ),
     }
@@ -365,6 +394,12 @@ mod tests {
             ("title = \"稳岗返还：条件，办法\"", None),
             ("all = [“@稳岗返还”， \"条件，标准\"]", Some("all = [\"@稳岗返还\", \"条件，标准\"]")),
             ("id = \"a\"  # 编号，不改", None),
+            ("title = \"稳岗”", Some("title = \"稳岗\"")),
+            ("any = [\"补贴”, \"补助\"]", Some("any = [\"补贴\", \"补助\"]")),
+            ("title：“x”", Some("title=\"x\"")),
+            ("any = （\"a\"）", Some("any = [\"a\"]")),
+            ("priority = ５０", Some("priority = 50")),
+            ("text = \"他说“好”就行\"", None),
         ] {
             assert_eq!(repair(line).map(|(line, _)| line).as_deref(), fixed, "{line}");
         }

@@ -54,7 +54,7 @@ impl Sign {
         self as usize
     }
 
-    /// The words that show it; organs come from the routing table, places from [`PLACES`].
+    /// The words that show it; organs come from the routing table, places from the regions.
     pub(super) const fn words(self) -> &'static [&'static str] {
         match self {
             Self::Negator => NEGATORS,
@@ -535,35 +535,6 @@ const BLAME: &[&str] = &[
     "罚我",
     "罚了",
     "查封",
-];
-
-/// Regions with rules of their own: what people call them and the administrative code.
-pub(super) const PLACES: &[(&str, &str)] = &[
-    ("福建", "350000"),
-    ("福州", "350100"),
-    ("厦门", "350200"),
-    ("莆田", "350300"),
-    ("三明", "350400"),
-    ("泉州", "350500"),
-    ("漳州", "350600"),
-    ("南平", "350700"),
-    ("龙岩", "350800"),
-    ("宁德", "350900"),
-    ("平潭", "350128"),
-    ("象山", "330225"),
-    ("宁波", "330200"),
-    ("宿迁", "321300"),
-    ("石浦", "330225"),
-    ("沭阳", "321322"),
-    ("泗阳", "321323"),
-    ("泗洪", "321324"),
-    ("宿豫", "321311"),
-    ("宿城区", "321302"),
-    ("延平区", "350702"),
-    ("建阳", "350703"),
-    ("邵武", "350781"),
-    ("武夷山", "350782"),
-    ("建瓯", "350783"),
 ];
 
 #[cfg(test)]

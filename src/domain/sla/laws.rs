@@ -201,7 +201,7 @@ fn the_shipped_policies_give_the_limits_of_their_documents() {
 fn the_policy_is_chosen_by_type_then_channel_then_region() {
     let book = SlaBook::shipped();
     let check = |case_type, channel, region, on, expected: &str| {
-        let facts = PolicyFacts { case_type, topic: None, channel, region, on };
+        let facts = PolicyFacts { case_type, topic: None, channel, region, row_profile: None, on };
         let chosen = book.select(&facts, "fujian").unwrap();
         assert_eq!(chosen.profile.name, expected, "{facts:?}");
         assert!(chosen.reason.contains(&chosen.profile.basis));
@@ -223,15 +223,29 @@ fn the_policy_is_chosen_by_type_then_channel_then_region() {
             case_type: CaseType::Arrears,
             topic: Some(topic),
             channel: Channel::Web,
+            row_profile: None,
             region: Some("350000"),
             on: day,
         };
         assert_eq!(book.select(&facts, "fujian").unwrap().profile.name, expected, "{topic}");
     }
+    // The row of the dispatch table decides where its policy is in force, and nowhere else.
+    for (region, expected) in [("330225", "xiangshan"), ("350000", "fujian")] {
+        let facts = PolicyFacts {
+            case_type: CaseType::Coordination,
+            topic: None,
+            channel: Channel::Web,
+            region: Some(region),
+            row_profile: Some("xiangshan"),
+            on: day,
+        };
+        assert_eq!(book.select(&facts, "fujian").unwrap().profile.name, expected, "{region}");
+    }
     let late = PolicyFacts {
         case_type: CaseType::Help,
         topic: None,
         channel: Channel::Web,
+        row_profile: None,
         region: None,
         on: date(2028, 1, 1),
     };

@@ -425,6 +425,8 @@ pub struct PolicyFacts<'a> {
     pub channel: Channel,
     /// Administrative code of the centre that accepts it.
     pub region: Option<&'a str>,
+    /// The policy that the row of the dispatch table names.
+    pub row_profile: Option<&'a str>,
     /// The day on which it is accepted.
     pub on: Date,
 }
@@ -465,8 +467,8 @@ impl SlaBook {
         self.clock(key).and_then(|c| c.within)
     }
 
-    /// Chooses the policy of a case (DOMAIN 2.2): statutory special type, then channel, then region of the accepting
-    /// centre, then the configured default. Only policies in force on that day count; reference ones are never chosen.
+    /// Chooses the policy of a case (DOMAIN 2.2): statutory special type, then the one that the row of the dispatch table
+    /// names where it holds in the region, then channel, then region of the accepting centre, then the configured default. Only policies in force on that day count; reference ones are never chosen.
     pub fn select(&self, facts: &PolicyFacts<'_>, default: &str) -> Option<Selection<'_>> {
         let usable = || self.profiles.iter().filter(|p| p.kind == ProfileKind::Profile && p.in_force(facts.on));
         let in_region = |p: &Profile| facts.region.is_some_and(|r| p.regions.iter().any(|code| covers(code, r)));
@@ -477,6 +479,12 @@ impl SlaBook {
         if let Some(profile) = by_type {
             let reason = format!("法定特殊类型“{}”,适用{}", facts.case_type.label(), profile.basis);
             return Some(Selection { profile, reason });
+        }
+        let by_row = facts
+            .row_profile
+            .and_then(|name| usable().find(|p| p.name == name && (p.regions.is_empty() || in_region(p))));
+        if let Some(profile) = by_row {
+            return Some(Selection { profile, reason: format!("派单表指定,适用{}", profile.basis) });
         }
         let by_channel =
             usable().find(|p| p.channels.contains(&facts.channel) && (!p.channel_and_region || in_region(p)));

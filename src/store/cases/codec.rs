@@ -180,6 +180,22 @@ struct ClosingDto {
     in_time: bool,
 }
 
+#[derive(Serialize, Deserialize, Default)]
+#[serde(default)]
+struct ProposalDto {
+    topic: Option<String>,
+    board: Option<String>,
+    category: Option<String>,
+    joint: bool,
+    place_basis: Option<String>,
+    profile: Option<String>,
+    guidance: String,
+    tags: Vec<String>,
+    topics: Vec<(String, u32, Vec<String>)>,
+    rules: Vec<String>,
+    confidence: u8,
+}
+
 #[derive(Serialize, Deserialize)]
 #[expect(clippy::struct_excessive_bools, reason = "each is an independent fact with a name of its own")]
 struct CaseDto {
@@ -204,6 +220,8 @@ struct CaseDto {
     proposed_lead: Option<String>,
     proposed_assists: Vec<String>,
     route_reason: String,
+    #[serde(default)]
+    proposal: ProposalDto,
     rule_version: String,
     #[serde(default)]
     answered_by_rule: Option<String>,
@@ -304,6 +322,22 @@ pub(super) fn encode(case: &Case) -> String {
         proposed_lead: case.proposed_lead.clone(),
         proposed_assists: case.proposed_assists.clone(),
         route_reason: case.route_reason.clone(),
+        proposal: {
+            let told = &case.proposal;
+            ProposalDto {
+                topic: told.topic.clone(),
+                board: told.board.clone(),
+                category: told.category.clone(),
+                joint: told.joint,
+                place_basis: told.place_basis.clone(),
+                profile: told.profile.clone(),
+                guidance: told.guidance.clone(),
+                tags: told.tags.clone(),
+                topics: told.topics.iter().map(|t| (t.topic.clone(), t.score, t.words.clone())).collect(),
+                rules: told.rules.clone(),
+                confidence: told.confidence,
+            }
+        },
         rule_version: case.rule_version.clone(),
         answered_by_rule: case.answered_by_rule.clone(),
         lead_unit: case.lead_unit.clone(),

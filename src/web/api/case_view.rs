@@ -345,6 +345,8 @@ pub struct CaseView {
     pub proposed_assists: Vec<UnitName>,
     /// Why.
     pub route_reason: String,
+    /// What else the rules and the dispatch table said when it was filed.
+    pub proposal: ProposalView,
     /// Id of the named handler.
     pub handler: Option<String>,
     /// Name of the named handler.
@@ -401,6 +403,72 @@ pub struct CaseView {
     pub changed_at: String,
 }
 
+/// What rules and dispatch table proposed.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct ProposalView {
+    /// Board (板块).
+    pub board: Option<String>,
+    /// Category, in Chinese.
+    pub category: Option<String>,
+    /// Several units must act together.
+    pub joint: bool,
+    /// Which place counts, in Chinese.
+    pub place_basis: Option<String>,
+    /// Policy of time limits that the row of the table names.
+    pub profile: Option<String>,
+    /// What the row tells the dispatcher.
+    pub guidance: String,
+    /// Marks that a rule put on the case.
+    pub tags: Vec<String>,
+    /// The best topics with what spoke for them.
+    pub topics: Vec<ProposedTopicView>,
+    /// Ids of the rules that fired.
+    pub rules: Vec<String>,
+    /// How sure the rules were, 0 to 100.
+    pub confidence: u8,
+}
+
+/// A topic that came into question.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct ProposedTopicView {
+    /// Topic code.
+    pub topic: String,
+    /// Its name.
+    pub label: String,
+    /// Sum of what spoke for it.
+    pub score: u32,
+    /// The words that did.
+    pub words: Vec<String>,
+}
+
+impl ProposalView {
+    fn new(case: &Case, content: &Content) -> Self {
+        let told = &case.proposal;
+        let label = |code: &str| content.taxonomy.topic(code).map_or_else(|| code.to_owned(), |t| t.label.clone());
+        Self {
+            board: told.board.clone(),
+            category: told.category.clone(),
+            joint: told.joint,
+            place_basis: told.place_basis.clone(),
+            profile: told.profile.clone(),
+            guidance: told.guidance.clone(),
+            tags: told.tags.clone(),
+            topics: told
+                .topics
+                .iter()
+                .map(|t| ProposedTopicView {
+                    topic: t.topic.clone(),
+                    label: label(&t.topic),
+                    score: t.score,
+                    words: t.words.clone(),
+                })
+                .collect(),
+            rules: told.rules.clone(),
+            confidence: told.confidence,
+        }
+    }
+}
+
 impl CaseView {
     /// The case as the API shows it.
     pub fn new(file: &CaseFile, content: &Content) -> Self {
@@ -441,6 +509,7 @@ impl CaseView {
             proposed_lead: case.proposed_lead.as_ref().map(unit),
             proposed_assists: case.proposed_assists.iter().map(unit).collect(),
             route_reason: case.route_reason.clone(),
+            proposal: ProposalView::new(case, content),
             handler: case.handler.map(|id| id.to_string()),
             handler_name: case.handler_name.clone(),
             responsible_unit: case.responsible().unit.as_ref().map(unit),

@@ -20,7 +20,7 @@ use crate::{
         suggestions::Assist,
     },
     domain::{
-        case::{Case, CaseAction, CaseClock, CaseEvent, CaseStatus, ClockKey, ClockState, Limit, TaskState},
+        case::{Case, CaseAction, CaseClock, CaseEvent, CaseStatus, ClockKey, ClockState, EventKind, Limit, TaskState},
         kinds::{Diversion, Urgency},
         sla::{Unit, chinese_date, chinese_date_time},
     },
@@ -75,8 +75,9 @@ pub fn case_view(
         draft_note,
         original_words: case.original_words.clone(),
         demand: if case.demand == case.original_words { String::new() } else { case.demand.clone() },
-        route_reason: case.route_reason.clone(),
-        rules: String::new(),
+        route_reason: route_reason(file, history),
+        proposal: proposal_lines(content, case),
+        rules: case.proposal.rules.iter().take(8).cloned().collect::<Vec<_>>().join("、"),
         help: HelpView::default(),
         tasks: tasks(content, file),
         timeline: history.iter().rev().map(|event| event_view(content, event)).collect(),
@@ -87,6 +88,52 @@ pub fn case_view(
         siblings: Vec::new(),
         conversation: case.conversation.map(|id| id.to_string()).unwrap_or_default(),
     }
+}
+
+/// Why the case went where it went: the proposal, and what the dispatcher made of it.
+fn route_reason(file: &CaseFile, history: &[CaseEvent]) -> String {
+    let case = &file.case;
+    let (Some(proposed), Some(lead)) = (&case.proposed_lead, &case.lead_unit) else { return case.route_reason.clone() };
+    if proposed == lead {
+        return case.route_reason.clone();
+    }
+    let sent = history.iter().rev().find(|event| event.kind == EventKind::Dispatched);
+    let fact = |key: &str| sent.and_then(|event| event.facts.iter().find(|f| f.key == key)).map(|f| f.value.as_str());
+    let why = fact("note").filter(|note| !note.is_empty()).unwrap_or("没有写理由");
+    format!(
+        "改派{}办理，理由：{why}。原建议由{}办理：{}",
+        file.unit_name(lead),
+        file.unit_name(proposed),
+        case.route_reason
+    )
+}
+
+/// What else was proposed: board, category, place, policy, and the topics with what spoke for them.
+fn proposal_lines(content: &Content, case: &Case) -> Vec<String> {
+    let told = &case.proposal;
+    let mut lines = Vec::new();
+    let mut line = |name: &str, value: String| {
+        if !value.is_empty() {
+            lines.push(format!("{name}：{value}"));
+        }
+    };
+    let placed: Vec<&str> = [told.board.as_deref(), told.category.as_deref()].into_iter().flatten().collect();
+    line("板块类别", placed.join(" · "));
+    line("按哪里确定", told.place_basis.clone().unwrap_or_default());
+    line("联合办理", if told.joint { "需要几个单位一起办".to_owned() } else { String::new() });
+    line("提示", told.guidance.clone());
+    line("标签", told.tags.join("、"));
+    let topics: Vec<String> = told
+        .topics
+        .iter()
+        .map(|t| {
+            let label = content.taxonomy.topic(&t.topic).map_or(t.topic.as_str(), |topic| topic.label.as_str());
+            let words = if t.words.is_empty() { String::new() } else { format!("（{}）", t.words.join("、")) };
+            format!("{label} {}{words}", t.score)
+        })
+        .collect();
+    line("主题依据", topics.join("，"));
+    lines
 }
 
 /// Help beside a case.

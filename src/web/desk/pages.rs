@@ -361,6 +361,8 @@ pub struct CaseView {
     pub demand: String,
     /// Why it went where it went.
     pub route_reason: String,
+    /// What else was proposed, a line each.
+    pub proposal: Vec<String>,
     /// Rules that fired.
     pub rules: String,
     /// Help with it; empty when it is finished.

@@ -48,7 +48,8 @@ pub(super) fn duplicates(rules: &[(RawRule, Expanded)], texts: &[FileText<'_>], 
         }
         let key = condition_key(rule, expanded);
         let same = conditions.entry(key).or_default();
-        if let Some(twin) = same.iter().find(|other| overlaps(rule, other) && other.id != rule.id) {
+        let twin = |other: &&&Rule| overlaps(rule, other) && other.id != rule.id && other.status == rule.status;
+        if let Some(twin) = same.iter().find(twin) {
             report.error(
                 "E008",
                 "when",
@@ -89,12 +90,13 @@ fn condition_key(rule: &Rule, expanded: &Expanded) -> String {
         joined.join("\u{2}")
     };
     format!(
-        "{}|{}|{}|{}|{}|{:?}|{}|{}|{:?}|{:?}|{}",
+        "{}|{}|{}|{}|{}|{}|{:?}|{}|{}|{:?}|{:?}|{}",
         // Two votes for different topics or types may share their words.
         rule.kind,
         sorted(&expanded.all, false),
         sorted(&expanded.any, true),
         sorted(&expanded.none, true),
+        sorted(&expanded.none_near, true),
         sorted(&expanded.ignore, true),
         rule.when.regex,
         rule.when.scope,
@@ -122,6 +124,27 @@ pub(in crate::domain::rules) fn overlaps(a: &Rule, b: &Rule) -> bool {
     dates && channels && areas
 }
 
+/// W103: a member that holds another member of its group says nothing more.
+fn covered_members(raw: &[RawGroup], texts: &[FileText<'_>], out: &mut Vec<Diagnostic>) {
+    for group in raw {
+        let Some(file) = texts.get(group.file) else { continue };
+        let words: Vec<(String, &String, usize)> = group
+            .members
+            .iter()
+            .filter(|(member, _)| !member.starts_with('@'))
+            .map(|(member, at)| (text::normalised(member), member, *at))
+            .collect();
+        for (word, member, at) in &words {
+            let shorter =
+                words.iter().find(|(other, _, _)| !other.is_empty() && other != word && word.contains(other.as_str()));
+            if let Some((_, other, _)) = shorter {
+                let message = format!("组“{}”里已有“{other}”，“{member}”不写也会匹配", group.name);
+                out.push(file.finding("W103", Level::Info, *at, message, None));
+            }
+        }
+    }
+}
+
 /// W103 and groups that nobody uses.
 pub(in crate::domain::rules) fn groups(
     raw: &[RawGroup],
@@ -129,6 +152,7 @@ pub(in crate::domain::rules) fn groups(
     texts: &[FileText<'_>],
     out: &mut Vec<Diagnostic>,
 ) {
+    covered_members(raw, texts, out);
     let mut owner: HashMap<String, &str> = HashMap::new();
     let referenced: BTreeSet<&str> = raw
         .iter()
@@ -153,6 +177,15 @@ pub(in crate::domain::rules) fn groups(
                 continue;
             }
             let word = text::normalised(member);
+            if word.chars().count() == 1 {
+                out.push(file.finding(
+                    "W101",
+                    Level::Info,
+                    *at,
+                    format!("组“{}”里的单字词“{member}”太容易误中", group.name),
+                    Some("换成两个字以上的词".to_owned()),
+                ));
+            }
             if word != *member && word.chars().ne(member.chars().flat_map(char::to_lowercase)) && !word.is_empty() {
                 let help = format!("改成：\"{word}\"");
                 out.push(file.finding("W102", Level::Warning, *at, format!("“{member}”会按“{word}”匹配"), Some(help)));

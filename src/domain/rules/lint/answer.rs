@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Report, SYSTEM_VARS, system_value};
 use crate::domain::{
-    kinds::CaseType,
+    kinds::{CaseType, Channel},
     rules::{
         compile::CompileEnv,
         figures::uncovered,
@@ -52,7 +52,10 @@ fn render(
         };
         let name = tail.get(..close).unwrap_or_default().trim();
         rest = tail.get(close + 2..).unwrap_or_default();
-        let in_link = out.rsplit(char::is_whitespace).next().is_some_and(|word| word.contains("://"));
+        // An address ends where its characters do: Chinese text follows it without a blank.
+        let in_link = out
+            .rsplit_once("://")
+            .is_some_and(|(_, address)| address.chars().all(|c| c.is_ascii_graphic() && !matches!(c, '"' | '<' | '>')));
         if in_link {
             report.error("E012", field, format!("变量“{name}”写在网址里"), Some("网址要写完整，不能拼接"));
         }
@@ -82,18 +85,18 @@ pub(super) fn answer(report: &mut Report<'_>, rendered: Option<&(String, Option<
     let kind = rule.kind;
     let mode = rule.answer.as_ref().map_or(AnswerMode::Direct, |a| a.mode);
     let live = matches!(rule.status, Status::Active | Status::Shadow);
+    let in_wechat = rule.channels.is_empty()
+        || [Channel::WechatOa, Channel::WechatWork, Channel::WechatKf].iter().any(|c| rule.channels.contains(c));
     for (field, text) in [("answer.text", Some(text)), ("answer.plain", plain.as_ref())] {
         let Some(text) = text else { continue };
-        if kind == RuleKind::Answer {
-            let missing = uncovered(text, &citations);
-            if !missing.is_empty() {
-                report.error(
-                    "E013",
-                    field,
-                    format!("答案里的“{}”没有依据支撑", missing.join("”“")),
-                    Some("写进对应 [[rule.cite]] 的 supports，或从答案里去掉"),
-                );
-            }
+        let missing = uncovered(text, &citations);
+        if !missing.is_empty() {
+            report.error(
+                "E013",
+                field,
+                format!("答案里的“{}”没有依据支撑", missing.join("”“")),
+                Some("写进对应 [[rule.cite]] 的 supports（数和单位都要一样），或从答案里去掉"),
+            );
         }
         for word in promises::found(text) {
             report.error(
@@ -104,7 +107,7 @@ pub(super) fn answer(report: &mut Report<'_>, rendered: Option<&(String, Option<
             );
         }
         // Passive replies of WeChat hold 2048 bytes.
-        if text.len() > 2048 && mode != AnswerMode::Draft {
+        if text.len() > 2048 && in_wechat && mode != AnswerMode::Draft {
             report.error(
                 "E017",
                 field,

@@ -7,7 +7,8 @@ use crate::{
     domain::{
         case::{
             Case, CaseClock, CaseParty, CaseTask, Closing, Confirmation, Draft, ExtensionRequest, FailedContacts,
-            Limit, Overlay, PauseRecord, QueryCode, Rating, Requirements, ReturnRequest, Signature,
+            Limit, Overlay, PauseRecord, ProposedTopic, QueryCode, Rating, Requirements, ReturnRequest, RouteFacts,
+            Signature,
         },
         sla::Budget,
     },
@@ -178,6 +179,24 @@ fn restore(
         proposed_lead: dto.proposed_lead,
         proposed_assists: dto.proposed_assists,
         route_reason: dto.route_reason,
+        proposal: RouteFacts {
+            topic: dto.proposal.topic,
+            board: dto.proposal.board,
+            category: dto.proposal.category,
+            joint: dto.proposal.joint,
+            place_basis: dto.proposal.place_basis,
+            profile: dto.proposal.profile,
+            guidance: dto.proposal.guidance,
+            tags: dto.proposal.tags,
+            topics: dto
+                .proposal
+                .topics
+                .into_iter()
+                .map(|(topic, score, words)| ProposedTopic { topic, score, words })
+                .collect(),
+            rules: dto.proposal.rules,
+            confidence: dto.proposal.confidence,
+        },
         rule_version: dto.rule_version,
         answered_by_rule: dto.answered_by_rule,
         lead_unit: dto.lead_unit,

@@ -172,6 +172,9 @@ export function openTalk(box, { api, refreshList }) {
     const part = el("details", { class: "basis" }, el("summary", {}, "机器人怎么判断的"));
     if (words.length) part.append(el("p", { class: "evidence" }, el("span", { class: "muted" }, "看到的词"), ...words.slice(0, 12).map((word) => el("span", { class: "tag tag-accent" }, word))));
     part.append(el("p", { class: "muted small" }, "规则：" + (decision.rules || []).slice(0, 8).join("、")));
+    const missed = (decision.near_misses || []).map((miss) => `${miss.rule}（${miss.reason}）`);
+    if (missed.length) part.append(el("p", { class: "muted small" }, "差一点命中：" + missed.join("、")));
+    if ((decision.shadow || []).length) part.append(el("p", { class: "muted small" }, "试运行的规则会命中：" + decision.shadow.join("、")));
     if ((decision.near || []).length) part.append(el("p", { class: "muted small" }, "接近但没用上：" + decision.near.slice(0, 5).join("、")));
     if (typeof decision.confidence === "number" && decision.confidence > 0) part.append(el("p", { class: "muted small" }, `把握 ${Math.round(decision.confidence * 100)}%`));
     return part;
