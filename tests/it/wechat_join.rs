@@ -171,8 +171,8 @@ async fn whoever_has_cases_is_asked_before_a_scanned_code_joins() {
     let scan = format!("<MsgType>event</MsgType><Event>SCAN</Event><EventKey>{scene}</EventKey><Ticket>t</Ticket>");
     assert!(stage.oa(&scan).await.text().contains("确认接入"));
     let seen = stage.app.say(&web, "w2", "查进度").await.expect(200).text();
-    assert!(!seen.contains("ZT"), "nothing is handed over by the scan alone: {seen}");
+    assert!(!seen.contains("ZT20"), "nothing is handed over by the scan alone: {seen}");
     assert!(say(4, "确认接入").await.contains("已接上"));
     let seen = stage.app.say(&web, "w3", "查进度").await.expect(200).text();
-    assert!(seen.contains("ZT"), "{seen}");
+    assert!(seen.contains("ZT20"), "{seen}");
 }
