@@ -28,13 +28,17 @@ fn config(dir: &Path) -> Config {
 /// A folder with the shipped tables and one rule file.
 fn folder(rule_file: &str) -> tempfile::TempDir {
     let dir = tempfile::tempdir().expect("temp dir");
+    fill(dir.path(), rule_file);
+    dir
+}
+
+fn fill(dir: &Path, rule_file: &str) {
     for file in shipped_files().iter().filter(|f| !is_rule_file(&f.path)) {
-        let path = dir.path().join(&file.path);
+        let path = dir.join(&file.path);
         std::fs::create_dir_all(path.parent().expect("a parent")).expect("folders");
         std::fs::write(path, &file.text).expect("written");
     }
-    std::fs::write(dir.path().join("a.toml"), rule_file).expect("written");
-    dir
+    std::fs::write(dir.join("a.toml"), rule_file).expect("written");
 }
 
 fn at(second: i64) -> Timestamp {

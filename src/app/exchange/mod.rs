@@ -226,7 +226,7 @@ async fn decide(app: &App, sent: &[&Sent], failed: bool) -> Result<Vec<Result<An
     loop {
         tries += 1;
         let start = Instant::now();
-        match turn::run(app, sent, failed).await {
+        match Box::pin(turn::run(app, sent, failed)).await {
             Ok(answers) => {
                 app.metrics.batches.fetch_add(1, Relaxed);
                 app.metrics.messages.fetch_add(sent.len() as u64, Relaxed);

@@ -120,8 +120,8 @@ impl<'a> Turn<'a> {
         if self.effects.iter().any(called) {
             return;
         }
-        let made = self.replies.iter().filter(|reply| reply.rule_id.is_some() && !reply.generated);
-        if let Some(words) = made.filter_map(|reply| promise::sentence_of(&reply.text)).next() {
+        let mut made = self.replies.iter().filter(|reply| reply.rule_id.is_some() && !reply.generated);
+        if let Some(words) = made.find_map(|reply| promise::sentence_of(&reply.text)) {
             self.effects.push(Effect::Promise {
                 text: words.to_owned(),
                 due: self.env.knowledge.promise_due(self.env.now),

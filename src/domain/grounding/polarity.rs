@@ -123,6 +123,8 @@ const CHARGED: &str = "收费";
 
 /// Characters of the words behind a word of denying that are looked for.
 const BEHIND: usize = 3;
+/// Characters in which something of the sources is looked for when these do not stand there.
+const REACH: usize = 7;
 /// Between such a word and these in a source: 不得 再 要求.
 const NEAR: usize = 3;
 /// Characters taken over from behind a denial of the source that have to keep it.
@@ -201,10 +203,32 @@ impl Polarity {
         if !senses.is_empty() {
             return Some(BreachKind::Polarity);
         }
-        let pair = behind.get(..2).unwrap_or_default();
-        let other_words =
-            self.places(pair).filter_map(|at| self.sense_before(at)).any(|sense| word.sense.is_borne_by(sense));
-        (!other_words).then_some(BreachKind::Unsupported)
+        self.in_other_words(letters, from, word.sense)
+    }
+
+    /// A denial in words of one's own: some of what is denied stands in the sources, and is not said there plainly.
+    fn in_other_words(&self, letters: &[char], from: usize, sense: Sense) -> Option<BreachKind> {
+        let reach = letters.get(from..(from + REACH).min(letters.len())).unwrap_or_default();
+        let mut known = false;
+        for pair in reach.windows(2) {
+            let senses: Vec<Option<Sense>> = self.places(pair).map(|at| self.sense_before(at)).collect();
+            if senses.iter().flatten().any(|other| sense.is_borne_by(*other)) {
+                return None;
+            }
+            known |= !senses.is_empty();
+        }
+        if sense != Sense::Not {
+            return Some(if known { BreachKind::Polarity } else { BreachKind::Unsupported });
+        }
+        let plainly = reach
+            .windows(BEHIND)
+            .filter(|run| !run.iter().any(|c| "不没未无免".contains(*c)))
+            .any(|run| self.places(run).next().is_some());
+        match (plainly, known) {
+            (true, _) => Some(BreachKind::Polarity),
+            (false, true) => None,
+            (false, false) => Some(BreachKind::Unsupported),
+        }
     }
 
     /// Where these characters stand in the sources.

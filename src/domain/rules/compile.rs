@@ -55,7 +55,7 @@ impl SourceFile {
             Err(error) => {
                 let at = error.utf8_error().valid_up_to();
                 let good = error.as_bytes().get(..at).unwrap_or_default();
-                let line = good.iter().filter(|&&b| b == b'\n').count() + 1;
+                let line = good.split(|b| *b == b'\n').count();
                 Self::unreadable(path, &format!("第 {line} 行起不是 UTF-8 编码（可能存成了 ANSI/GBK），请另存为 UTF-8"))
             }
         }
@@ -394,7 +394,7 @@ fn build(
         .map(|name| text::normalised(name))
         .filter(|name| name.chars().count() >= 2)
         .collect();
-    let mut builder = MatcherBuilder::new(organs.iter().map(String::as_str), regions.words());
+    let mut builder = MatcherBuilder::new(organs.iter().map(String::as_str), &regions.words());
     let mut topics = Topics { env, known: Vec::new(), groups: Vec::new() };
     let mut rules = Vec::with_capacity(usable.len());
     let mut conditions = Vec::with_capacity(usable.len());

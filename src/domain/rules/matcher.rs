@@ -41,7 +41,7 @@ pub(super) struct MatcherBuilder {
 
 impl MatcherBuilder {
     /// A builder that knows the built-in words and the names of organs and places.
-    pub(super) fn new<'a>(organs: impl Iterator<Item = &'a str>, places: Vec<String>) -> Self {
+    pub(super) fn new<'a>(organs: impl Iterator<Item = &'a str>, places: &[String]) -> Self {
         let mut builder = Self::default();
         let mut organs: Vec<String> = organs.map(str::to_owned).collect();
         organs.sort();
@@ -49,7 +49,7 @@ impl MatcherBuilder {
         for sign in Sign::ALL {
             let words: Vec<String> = match sign {
                 Sign::Organ => organs.clone(),
-                Sign::Place => places.clone(),
+                Sign::Place => places.to_vec(),
                 Sign::Negator
                 | Sign::Marker
                 | Sign::WeakMarker

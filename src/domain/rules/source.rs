@@ -215,7 +215,7 @@ fn closes_here(rest: std::iter::Peekable<std::str::Chars<'_>>) -> bool {
     let rest: String = rest.collect();
     let next = rest.trim_start().chars().next();
     let ends = matches!(next, None | Some(',' | '，' | '、' | ']' | '】' | '}' | '#'));
-    ends && rest.matches('"').count() % 2 == 0
+    ends && rest.matches('"').count().is_multiple_of(2)
 }
 
 /// Whether a repaired line reads as TOML: by itself, or as part of a list over several lines.
