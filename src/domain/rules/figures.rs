@@ -116,12 +116,20 @@ fn unit_at(chars: &[char], at: usize, counted: bool) -> &'static str {
 /// and the days from and until which it holds may be named as they are.
 pub(super) fn uncovered(text: &str, citations: &[Citation]) -> Vec<String> {
     let close = |text: &str| text.replace([' ', '\u{3000}'], "");
+    let mut names: Vec<String> = citations
+        .iter()
+        .flat_map(|cite| [Some(&cite.title), cite.doc_no.as_ref(), cite.clause.as_ref()])
+        .flatten()
+        .map(|name| close(name))
+        .filter(|name| !name.is_empty())
+        .collect();
+    // 示例〔2026〕1号 before 示例.
+    names.sort_by_key(|name| std::cmp::Reverse(name.len()));
     let mut rest = close(text);
+    for name in &names {
+        rest = rest.replace(name.as_str(), "，");
+    }
     for cite in citations {
-        let names = [Some(&cite.title), cite.doc_no.as_ref(), cite.clause.as_ref()];
-        for name in names.into_iter().flatten().filter(|name| !name.is_empty()) {
-            rest = rest.replace(close(name).as_str(), "，");
-        }
         for date in [cite.effective_from, cite.effective_until].into_iter().flatten() {
             rest = rest.replace(&format!("{}年{}月{}日", date.year(), date.month(), date.day()), "，");
         }
@@ -242,7 +250,7 @@ mod tests {
             ("闽政办〔2025〕7号", &["2025", "7"]),
             ("第十九条、星期一", &[]),
             ("1,200.50元", &["1200.5"]),
-            ("每六个月、半小时、半年", &["6", "0.5"]),
+            ("每六个月、半小时、半年", &["6", "0.5", "0.5"]),
             ("查三次、五人以上", &["3", "5"]),
             ("一次告知，两家都行，上一年度", &[]),
             ("120日内、110个工作日、119万元、122天", &["120", "110", "119", "122"]),
