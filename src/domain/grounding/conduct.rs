@@ -173,7 +173,7 @@ const LEAK_RUN: usize = 13;
 const LEAK_PIECE: usize = 6;
 
 /// Letters below which a sentence is a bare word.
-const BARE: usize = 5;
+const BARE: usize = 4;
 
 /// What is said out of politeness, squeezed.
 const GREETINGS: &[&str] = &[
@@ -311,7 +311,7 @@ impl Conduct {
     /// Whether a sentence of a few words is one that the sources bear: a judgement needs no more than 同意 or 合.
     ///
     /// Greetings and lines that open a list say nothing. What is left stands in the sources as it is, as a point of a
-    /// list or as a sentence of its own if it is very short, or has a quarter of its pairs there.
+    /// list or as a sentence of its own if it is very short, or has some of its pairs there.
     pub(super) fn stands(&self, sentence: &str) -> bool {
         let trimmed = sentence.trim();
         let item = item(trimmed);
@@ -329,7 +329,7 @@ impl Conduct {
             return self.bare.contains(&letters) || (listed && letters.len() > 1 && contains(&self.sources, &letters));
         }
         let (shared, all) = self.shared(item);
-        (shared > 0 && shared * 4 >= all) || contains(&self.sources, &letters)
+        (shared > 0 && shared * 6 >= all) || contains(&self.sources, &letters)
     }
 
     /// Long words in other letters: translations, codes, keys.

@@ -4,7 +4,7 @@
 //! A word of denying stands before the same words in a source, or the sentence is refused; a denial of the source does
 //! not vanish from words that are taken over. Which figure belongs to which thing is not looked at here.
 
-use super::{Breach, BreachKind, conduct::squeeze};
+use super::{Breach, BreachKind, conduct::squeeze, gate::sentences};
 
 /// What a word does to the words behind it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -132,6 +132,21 @@ const RUN: usize = 6;
 /// What stands between without a sense of its own.
 const FILLING: &str = "您你再也都就";
 
+/// What stands between two sentences.
+const END: char = '。';
+
+/// The letters of a text, its sentences kept apart: what a 不能 of one denies does not stand in the next.
+fn letters(text: &str) -> Vec<char> {
+    let mut out = vec![END];
+    for sentence in sentences(text) {
+        out.extend(squeeze(sentence));
+        if out.last() != Some(&END) {
+            out.push(END);
+        }
+    }
+    out
+}
+
 /// A word with a sense: where it begins and where the words behind it do.
 #[derive(Debug, Clone, Copy)]
 struct Word {
@@ -149,14 +164,14 @@ pub(super) struct Polarity {
 
 impl Polarity {
     pub(super) fn new(sources: &str) -> Self {
-        let letters = squeeze(sources);
+        let letters = letters(sources);
         let words = words(&letters);
         Self { letters, words }
     }
 
     /// Breaches of one sentence.
     pub(super) fn breaches(&self, sentence: &str) -> Vec<Breach> {
-        let letters = squeeze(sentence);
+        let letters = letters(sentence);
         let mut out = Vec::new();
         let own = words(&letters);
         for word in &own {
@@ -180,6 +195,7 @@ impl Polarity {
             from += 1;
         }
         let behind = letters.get(from..(from + BEHIND).min(letters.len())).unwrap_or_default();
+        let behind = behind.split(|c| *c == END).next().unwrap_or_default();
         let places = self.places(behind);
         if behind.len() < 2 {
             // Nothing behind it to look for: what stands before it.
@@ -206,9 +222,11 @@ impl Polarity {
         self.in_other_words(letters, from, word.sense)
     }
 
-    /// A denial in words of one's own: some of what is denied stands in the sources, and is not said there plainly.
+    /// A denial in words of one's own: what of it stands in the sources is not said there plainly. Whether a denial of
+    /// something else is borne at all is for the share of common words.
     fn in_other_words(&self, letters: &[char], from: usize, sense: Sense) -> Option<BreachKind> {
         let reach = letters.get(from..(from + REACH).min(letters.len())).unwrap_or_default();
+        let reach = reach.split(|c| *c == END).next().unwrap_or_default();
         let mut known = false;
         for pair in reach.windows(2) {
             let senses: Vec<Option<Sense>> = self.places(pair).map(|at| self.sense_before(at)).collect();
@@ -218,17 +236,14 @@ impl Polarity {
             known |= !senses.is_empty();
         }
         if sense != Sense::Not {
-            return Some(if known { BreachKind::Polarity } else { BreachKind::Unsupported });
+            return known.then_some(BreachKind::Polarity);
         }
         let plainly = reach
             .windows(BEHIND)
+            .take(3)
             .filter(|run| !run.iter().any(|c| "不没未无免".contains(*c)))
             .any(|run| self.places(run).next().is_some());
-        match (plainly, known) {
-            (true, _) => Some(BreachKind::Polarity),
-            (false, true) => None,
-            (false, false) => Some(BreachKind::Unsupported),
-        }
+        plainly.then_some(BreachKind::Polarity)
     }
 
     /// Where these characters stand in the sources.
@@ -250,7 +265,7 @@ impl Polarity {
     fn vanished<'a>(&self, letters: &'a [char], own: &[Word]) -> Option<&'a [char]> {
         let taken = |run: &[char]| letters.windows(RUN).position(|window| window == run);
         self.words.iter().filter(|word| word.sense.denies()).find_map(|word| {
-            let run = self.letters.get(word.end..word.end + RUN)?;
+            let run = self.letters.get(word.end..word.end + RUN).filter(|run| !run.contains(&END))?;
             let at = taken(run)?;
             let kept = own.iter().any(|w| w.sense.denies() && w.end <= at && at - w.end <= NEAR);
             let plain = self.places(run).any(|at| self.sense_before(at).is_none_or(|sense| !sense.denies()));
