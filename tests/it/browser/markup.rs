@@ -58,13 +58,13 @@ async fn nothing_that_people_write_runs_in_a_browser() {
         return;
     }
     let (gateway, driver) = (Gateway::demo().await, Driver::start());
-    let title = "<img src=x onerror=alert(1)>年假怎么算";
+    let title = "<img src=x onerror=alert(1)>蓝莓年假怎么算";
     let rule = format!(
         "schema = 1\n\n[[rule]]\nid = \"markup-title\"\ntitle = '{title}'\nstatus = \"active\"\ncategory = \"咨询\"\n\
          owner = \"测试\"\nreviewer = \"测试\"\nsource_check = \"S\"\nverified_on = 2026-11-22\nreview_due = 2099-05-22\n\
          valid_from = 2025-01-07\non_expired = \"route\"\npriority = 90\n\n[rule.when]\nall = [\"蓝莓年假\"]\n\n\
          [rule.answer]\nmode = \"direct\"\ntext = '{title}<script>alert(1)</script>'\nquick_replies = ['{title}']\n\n\
-         [[rule.cite]]\ntitle = '{title}'\ndoc_no = '{title}'\nissuer = '{title}'\nclause = '{title}'\nsupports = [\"全部\"]\n"
+         [[rule.cite]]\ntitle = '{title}'\ndoc_no = '{title}'\nissuer = '{title}'\nclause = '{title}'\nsupports = [\"全部\", \"1\"]\n"
     );
     std::fs::write(gateway.rules().join("答复/markup.toml"), rule).expect("a rule");
     let signed = json!({ "login": "zuoxi", "password": gateway.password() });
@@ -122,7 +122,7 @@ async fn nothing_that_people_write_runs_in_a_browser() {
     let stored = json!({ "conversation_id": id, "token": token }).to_string();
     phone.js(&format!("localStorage.setItem('zt.session', {}); return true", json!(stored))).await;
     phone.goto(&gateway.url).await;
-    phone.sees("<img src=x onerror=alert(1)>年假怎么算").await;
+    phone.sees("<img src=x onerror=alert(1)>蓝莓年假怎么算").await;
     phone.sees(attempts()[1]).await;
     unharmed(&phone, "the chat page").await;
     phone.goto(&format!("{}/track?number={number}&code={code}", gateway.url)).await;

@@ -28,6 +28,6 @@ fn what_a_shipped_answer_says_is_refused_by_no_check_of_its_own_words() {
             refused.extend(told.map(|breach| format!("{}: {sentence} {breach:?}", source.id)));
         }
     }
-    assert!(seen > 500, "{seen}");
+    assert!(seen > 400, "{seen}");
     assert!(refused.is_empty(), "{} of {seen}:\n{}", refused.len(), refused.join("\n"));
 }
