@@ -63,7 +63,7 @@ async fn nothing_that_people_write_runs_in_a_browser() {
         "schema = 1\n\n[[rule]]\nid = \"markup-title\"\ntitle = '{title}'\nstatus = \"active\"\ncategory = \"咨询\"\n\
          owner = \"测试\"\nreviewer = \"测试\"\nsource_check = \"S\"\nverified_on = 2026-11-22\nreview_due = 2099-05-22\n\
          valid_from = 2025-01-07\non_expired = \"route\"\npriority = 90\n\n[rule.when]\nall = [\"蓝莓年假\"]\n\n\
-         [rule.answer]\nmode = \"direct\"\ntext = '{title}<script>alert(1)</script>'\nquick_replies = ['{title}']\n\n\
+         [rule.answer]\nmode = \"direct\"\ntext = '{title}<script>alert(1)</script>'\nquick_replies = ['{title}', '转人工']\n\n\
          [[rule.cite]]\ntitle = '{title}'\ndoc_no = '{title}'\nissuer = '{title}'\nclause = '{title}'\nsupports = [\"全部\", \"1\"]\n"
     );
     std::fs::write(gateway.rules().join("答复/markup.toml"), rule).expect("a rule");
