@@ -90,7 +90,7 @@ export function renderForm(message, ctx) {
         text.append(el("button", { type: "button", class: "link", onclick: () => inputs.get(item.key).control.focus() }, item.label));
       });
       summary.append(icon("info"), text);
-    } else summary.append(icon("check"), el("span", {}, "都填好了，请核对后提交"));
+    } else summary.append(icon("check"), el("span", {}, "必填的都填好了，核对后就能提交；其他项填了办得更快"));
     summary.classList.toggle("notice-ok", !none && left.length === 0);
     summary.classList.toggle("notice-warn", none || left.length > 0);
     const count = matters.length ? [...kept.values()].filter((part) => part.keep()).length : 1;
