@@ -166,7 +166,7 @@ fn rules_eval_counts_every_row() {
     fs::write(dir.path().join("l.jsonl"), rows).expect("written");
     let report = zhitong(dir.path(), &["rules", "eval", "--labelled", "l.jsonl", "--json"], b"").json();
     assert_eq!((&report["rows"], &report["skipped"]), (&json!(121), &json!(1)));
-    assert_eq!((&report["types"]["n"], &report["types_common"]["n"]), (&json!(121), &json!(120)));
+    assert_eq!((&report["types_all"]["n"], &report["types"]["n"]), (&json!(121), &json!(120)));
     assert_eq!((&report["rare_labels"], &report["unknown_topics"]), (&json!(["投诉"]), &json!(1)));
     assert_eq!(report["topics"]["n"], json!(121));
     for key in ["accuracy", "macro_f1", "labels", "confusion"] {
