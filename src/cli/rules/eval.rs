@@ -262,7 +262,7 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<ExitCode> {
         if unknown_topics > 0 {
             writeln!(out, "标注的主题不在主题表里 {unknown_topics} 条，都算判错")?;
         }
-        if topics.total() > 0 {
+        if topics.total() > unknown_topics {
             topics.print(&mut out, "主题")?;
             groups.print(&mut out, "主题组")?;
         }

@@ -346,7 +346,7 @@ pub struct CaseView {
     /// Why.
     pub route_reason: String,
     /// What else the rules and the dispatch table said when it was filed.
-    pub proposal: ProposalView,
+    pub proposal: RouteProposalView,
     /// Id of the named handler.
     pub handler: Option<String>,
     /// Name of the named handler.
@@ -405,7 +405,7 @@ pub struct CaseView {
 
 /// What rules and dispatch table proposed.
 #[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct ProposalView {
+pub struct RouteProposalView {
     /// Board (板块).
     pub board: Option<String>,
     /// Category, in Chinese.
@@ -441,7 +441,7 @@ pub struct ProposedTopicView {
     pub words: Vec<String>,
 }
 
-impl ProposalView {
+impl RouteProposalView {
     fn new(case: &Case, content: &Content) -> Self {
         let told = &case.proposal;
         let label = |code: &str| content.taxonomy.topic(code).map_or_else(|| code.to_owned(), |t| t.label.clone());
@@ -509,7 +509,7 @@ impl CaseView {
             proposed_lead: case.proposed_lead.as_ref().map(unit),
             proposed_assists: case.proposed_assists.iter().map(unit).collect(),
             route_reason: case.route_reason.clone(),
-            proposal: ProposalView::new(case, content),
+            proposal: RouteProposalView::new(case, content),
             handler: case.handler.map(|id| id.to_string()),
             handler_name: case.handler_name.clone(),
             responsible_unit: case.responsible().unit.as_ref().map(unit),
