@@ -177,22 +177,7 @@ fn proposal(content: &Content, draft: &CaseDraft, today: jiff::civil::Date) -> R
         diversion: None,
         today,
     };
-    let route = routing::route(&content.routing, &query);
-    RouteProposal {
-        lead: route.lead,
-        lead_name: route.lead_name,
-        assists: route.assists.into_iter().map(|unit| (unit.slug, unit.name)).collect(),
-        board: (!route.board.is_empty()).then_some(route.board),
-        category: Some(route.category.as_str().to_owned()),
-        joint: route.joint,
-        profile: route.profile,
-        place_basis: Some(route.place_basis.as_str().to_owned()),
-        sensitive: route.sensitive,
-        guidance: route.guidance,
-        tags: Vec::new(),
-        reason: route.reason,
-        step: route.step.to_owned(),
-    }
+    RouteProposal::from(routing::route(&content.routing, &query))
 }
 
 fn new_case(

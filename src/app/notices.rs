@@ -65,6 +65,14 @@ pub struct Notice<'a> {
     pub by: Option<OfficerId>,
 }
 
+impl<'a> Notice<'a> {
+    /// A notice to all administrators about the house itself, no case and no conversation.
+    pub const fn to_administrators(kind: NoticeKind, text: &'a str, key: &'a str) -> Self {
+        const TO: &[To<'static>] = &[To::Everywhere(Role::Admin)];
+        Self { kind, to: TO, text, case: None, conversation: None, key, by: None }
+    }
+}
+
 /// Who was told; [`Told::tell`] after the commit.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[must_use = "open consoles learn of a notice only after the commit, by `tell`"]

@@ -10,10 +10,9 @@ use sha2::Sha256;
 
 use super::{
     App, AppError,
-    notices::{self, Notice, NoticeKind, To, Told},
+    notices::{self, Notice, NoticeKind, Told},
 };
 use crate::{
-    domain::access::Role,
     ports::WebhookRequest,
     store::outbox::{self, OutboxRow},
 };
@@ -82,16 +81,7 @@ pub async fn failed(app: &App, entry: &OutboxRow, reason: &str, next: Option<Tim
         let text = format!("推送给“{}”的消息多次失败，已停止重试，请检查对方系统后重发", entry.target);
         let day = app.content.load().schedule.civil(now).date();
         let key = format!("push_failed:{}:{day}", entry.target);
-        let to = [To::Everywhere(Role::Admin)];
-        let notice = Notice {
-            kind: NoticeKind::PushFailed,
-            to: &to,
-            text: &text,
-            case: None,
-            conversation: None,
-            key: &key,
-            by: None,
-        };
+        let notice = Notice::to_administrators(NoticeKind::PushFailed, &text, &key);
         told = notices::notify(&mut tx, app, &notice, now).await?;
     }
     tx.commit().await?;

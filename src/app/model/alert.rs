@@ -5,9 +5,9 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use super::super::{
     App, AppError,
-    notices::{self, Notice, NoticeKind, To},
+    notices::{self, Notice, NoticeKind},
 };
-use crate::{domain::access::Role, ports::model::EndpointHealth};
+use crate::ports::model::EndpointHealth;
 
 /// Looks at the endpoints; administrators are told once a day of each that waits for somebody.
 ///
@@ -30,15 +30,7 @@ pub async fn look(app: &App) -> Result<usize, AppError> {
         let why = endpoint.last_failure.as_deref().unwrap_or("密钥无效或账户欠费");
         let text = format!("大模型端点“{}”已停用待处理：{why}。请检查密钥和账户，期间按规则库作答", endpoint.name);
         let key = format!("model-endpoint:{}:{today}", endpoint.name);
-        let notice = Notice {
-            kind: NoticeKind::News,
-            to: &[To::Everywhere(Role::Admin)],
-            text: &text,
-            case: None,
-            conversation: None,
-            key: &key,
-            by: None,
-        };
+        let notice = Notice::to_administrators(NoticeKind::News, &text, &key);
         told.join(notices::notify(&mut tx, app, &notice, now).await?);
     }
     let hard = usize::try_from(hard).unwrap_or(0);

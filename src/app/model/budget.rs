@@ -7,11 +7,10 @@ use jiff::{SignedDuration, Timestamp, civil::Date};
 
 use super::super::{
     App, AppError,
-    notices::{self, Notice, NoticeKind, To},
+    notices::{self, Notice, NoticeKind},
 };
 use crate::{
     config::Config,
-    domain::access::Role,
     store::{
         Tx,
         model::{self, Spender},
@@ -184,15 +183,7 @@ async fn tell(app: &App, usage: &Usage, now: Timestamp) -> Result<(), AppError> 
             Period::Month => today.first_of_month(),
         };
         let key = format!("model-budget:{what}:{}:{date}:{step}", period.label());
-        let notice = Notice {
-            kind: NoticeKind::News,
-            to: &[To::Everywhere(Role::Admin)],
-            text: &text,
-            case: None,
-            conversation: None,
-            key: &key,
-            by: None,
-        };
+        let notice = Notice::to_administrators(NoticeKind::News, &text, &key);
         told.join(notices::notify(&mut tx, app, &notice, now).await?);
     }
     if told.is_empty() {

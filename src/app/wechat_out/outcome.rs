@@ -8,12 +8,9 @@ use crate::{
     app::{
         App, AppError,
         events::{Scope, StaffEvent},
-        notices::{self, Notice, NoticeKind, To, Told},
+        notices::{self, Notice, NoticeKind, Told},
     },
-    domain::{
-        access::{Permission, Role},
-        ids::ConversationId,
-    },
+    domain::{access::Permission, ids::ConversationId},
     ports::wechat::{Held, Verdict, WechatAccount, WechatFailure},
     store::{Tx, outbox, wechat_out as store},
 };
@@ -124,16 +121,7 @@ pub async fn alarm_reading(app: &App, account: &WechatAccount) -> Result<(), App
         format!("微信客服“{}”的消息一直拉取不到，客户发来的消息暂时收不进来，请检查网络、密钥和可信 IP", account.name);
     let day = app.content.load().schedule.civil(now).date();
     let key = format!("wechat:kf-read:{}:{day}", account.name);
-    let to = [To::Everywhere(Role::Admin)];
-    let notice = Notice {
-        kind: NoticeKind::PushFailed,
-        to: &to,
-        text: &text,
-        case: None,
-        conversation: None,
-        key: &key,
-        by: None,
-    };
+    let notice = Notice::to_administrators(NoticeKind::PushFailed, &text, &key);
     let mut tx = app.db.write().await?;
     let told = notices::notify(&mut tx, app, &notice, now).await?;
     tx.commit().await?;
@@ -157,16 +145,7 @@ async fn alarm(
     let text = format!("{label}“{account}”{what}：{reason}");
     let day = app.content.load().schedule.civil(now).date();
     let key = format!("wechat:{label}:{account}:{}:{given_up}:{day}", failure.code.unwrap_or(0));
-    let to = [To::Everywhere(Role::Admin)];
-    let notice = Notice {
-        kind: NoticeKind::PushFailed,
-        to: &to,
-        text: &text,
-        case: None,
-        conversation: None,
-        key: &key,
-        by: None,
-    };
+    let notice = Notice::to_administrators(NoticeKind::PushFailed, &text, &key);
     notices::notify(tx, app, &notice, now).await
 }
 

@@ -2,7 +2,10 @@
 
 use jiff::{Timestamp, civil::Date};
 
-use crate::domain::kinds::{CaseType, Channel, Urgency};
+use crate::domain::{
+    kinds::{CaseType, Channel, Urgency},
+    routing::Route,
+};
 
 /// One matter, ready to be filed as a case after an explicit 提交 (T02).
 #[derive(Debug, Clone, PartialEq)]
@@ -133,6 +136,26 @@ pub struct RouteProposal {
     pub reason: String,
     /// Step of the routing algorithm that decided.
     pub step: String,
+}
+
+impl From<Route> for RouteProposal {
+    fn from(route: Route) -> Self {
+        Self {
+            lead: route.lead,
+            lead_name: route.lead_name,
+            assists: route.assists.into_iter().map(|unit| (unit.slug, unit.name)).collect(),
+            board: (!route.board.is_empty()).then_some(route.board),
+            category: Some(route.category.as_str().to_owned()),
+            joint: route.joint,
+            profile: route.profile,
+            place_basis: Some(route.place_basis.as_str().to_owned()),
+            sensitive: route.sensitive,
+            guidance: route.guidance,
+            tags: Vec::new(),
+            reason: route.reason,
+            step: route.step.to_owned(),
+        }
+    }
 }
 
 /// What the proposed type, topic and urgency rest on.

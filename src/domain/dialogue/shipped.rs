@@ -262,25 +262,10 @@ impl Knowledge for Shipped<'_> {
         objects: &[String],
         urgency: Urgency,
     ) -> RouteProposal {
-        let route = routing::route(
+        RouteProposal::from(routing::route(
             self.routing,
             &RouteQuery { case_type, topic, text, region, objects, urgency, diversion: None, today: self.today },
-        );
-        RouteProposal {
-            lead: route.lead,
-            lead_name: route.lead_name,
-            assists: route.assists.into_iter().map(|u| (u.slug, u.name)).collect(),
-            board: (!route.board.is_empty()).then_some(route.board),
-            category: Some(route.category.as_str().to_owned()),
-            joint: route.joint,
-            profile: route.profile,
-            place_basis: Some(route.place_basis.as_str().to_owned()),
-            sensitive: route.sensitive,
-            guidance: route.guidance,
-            tags: Vec::new(),
-            reason: route.reason,
-            step: route.step.to_owned(),
-        }
+        ))
     }
 
     fn sent_by_rule(&self, rule_id: &str, matter: &FormMatter, proposal: RouteProposal) -> RouteProposal {
