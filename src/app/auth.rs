@@ -268,6 +268,11 @@ pub struct Account {
     pub must_change_password: bool,
 }
 
+fn name_error(name: &str) -> Option<FieldError> {
+    let fits = !name.trim().is_empty() && name.chars().count() <= 50;
+    (!fits).then(|| FieldError::new("/name", "请填写姓名，不超过 50 个字"))
+}
+
 /// Adds an account; returns the made-up password if none was given.
 ///
 /// # Errors
@@ -280,9 +285,7 @@ pub async fn create_account(app: &App, account: &NewAccount) -> Result<(OfficerI
     {
         errors.push(FieldError::new("/login", "登录名用 2 到 64 个字母、数字或 . _ - @"));
     }
-    if account.name.trim().is_empty() || account.name.chars().count() > 50 {
-        errors.push(FieldError::new("/name", "请填写姓名，不超过 50 个字"));
-    }
+    errors.extend(name_error(&account.name));
     if !errors.is_empty() {
         return Err(AppError::invalid("invalid_fields", errors));
     }
@@ -381,6 +384,9 @@ pub struct AccountChange {
 /// # Errors
 /// `NotFound`, `Invalid`, `Store`.
 pub async fn change_account(app: &App, login: &str, change: &AccountChange) -> Result<Option<String>, AppError> {
+    if let Some(error) = change.name.as_deref().and_then(name_error) {
+        return Err(AppError::invalid("invalid_fields", vec![error]));
+    }
     let now = app.now();
     let made_up = change.reset_password.then(|| random_password(app));
     let password = change.password.as_ref().or(made_up.as_ref());

@@ -210,13 +210,14 @@ pub async fn with_role(tx: &mut Tx, role: Role) -> Result<Vec<RoleRow>, StoreErr
     Ok(on_backend!(tx, |conn| sqlx::query_as(SQL).bind(role.as_str()).fetch_all(conn).await?))
 }
 
-/// Replaces the roles of an officer.
+/// Replaces the roles of an officer; one given twice is one role.
 ///
 /// # Errors
 /// `Database`.
 pub async fn set_roles(tx: &mut Tx, officer: OfficerId, roles: &[(Role, String)]) -> Result<(), StoreError> {
     const DELETE: &str = "DELETE FROM officer_roles WHERE officer_id = $1";
-    const INSERT: &str = "INSERT INTO officer_roles (officer_id, role, unit) VALUES ($1, $2, $3)";
+    const INSERT: &str = "INSERT INTO officer_roles (officer_id, role, unit) VALUES ($1, $2, $3) \
+        ON CONFLICT DO NOTHING";
     let id = officer.to_string();
     on_backend!(tx, |conn| sqlx::query(DELETE).bind(id.as_str()).execute(conn).await.map(|_| ()))?;
     for (role, unit) in roles {

@@ -133,6 +133,24 @@ async fn a_login_opens_a_session_that_ends_with_logout_and_needs_proof_of_meanin
 }
 
 #[tokio::test]
+async fn a_role_given_twice_is_one_role() {
+    let app = TestApp::start().await;
+    let admin = app.officer("admin2", &[(Role::Admin, "")]).await;
+    let twice = json!([{ "role": "auditor" }, { "role": "auditor", "unit": null }, { "role": "admin", "unit": "" }]);
+    let new = json!({ "login": "shuangjue", "name": "双角色", "roles": twice });
+    app.post("/api/admin/users", &admin, new).await.expect(201);
+    let path = "/api/admin/users/shuangjue";
+    app.call("PATCH", path, Some(&admin), Some(json!({ "roles": twice }))).await.expect(200);
+    let users = app.get("/api/admin/users", &admin).await.expect(200).json();
+    let user = users["items"].as_array().expect("items").iter().find(|user| user["login"] == "shuangjue");
+    assert_eq!(user.expect("the account")["roles"].as_array().expect("roles").len(), 2);
+    for name in ["", " ", &"长".repeat(51)] {
+        let refused = app.call("PATCH", path, Some(&admin), Some(json!({ "name": name }))).await.expect(422);
+        assert_eq!(refused.json()["errors"][0]["pointer"], "/name", "{name}");
+    }
+}
+
+#[tokio::test]
 async fn guessing_passwords_is_stopped_after_five_tries() {
     let app = TestApp::start().await;
     let tries = (0..12)
