@@ -419,7 +419,8 @@ impl RuleSet {
             fired_rules.push(rule.id.clone());
         }
         let asks = asks_something(scratch, stretch);
-        let complains = !asks && (votes.complains() || stretch.chars > STATEMENT_CHARS);
+        let own = scratch.signs(Sign::OwnMatter).any(|hit| hit.start >= stretch.start && hit.end <= stretch.end);
+        let complains = own || (!asks && (votes.complains() || stretch.chars > STATEMENT_CHARS));
         let choice = choose(answers, complains);
         if let Some((rule, fired)) = &choice.winner {
             fired_rules.insert(0, rule.id.clone());

@@ -59,7 +59,8 @@ impl MatcherBuilder {
                 | Sign::Anaphor
                 | Sign::Parallel
                 | Sign::Blame
-                | Sign::Several => sign.words().iter().map(|word| (*word).to_owned()).collect(),
+                | Sign::Several
+                | Sign::OwnMatter => sign.words().iter().map(|word| (*word).to_owned()).collect(),
             };
             let ids = builder.ids(false, &words);
             builder.slots.push((false, ids));
