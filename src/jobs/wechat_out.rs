@@ -4,6 +4,8 @@
 //! that the platform took is noted before the next one goes; a process that dies in between repeats at most the piece
 //! it had under way. What nobody knows the fate of is not repeated, unless the platform drops doubles.
 
+use std::pin::pin;
+
 use futures_util::{StreamExt as _, stream::FuturesUnordered};
 use jiff::SignedDuration;
 
@@ -59,20 +61,39 @@ pub async fn run_once(app: &App, api: &dyn WechatApi) -> Result<Summary, AppErro
     // What is claimed begins at once: a message that waited under its lease could be claimed by another gateway, and a
     // slow one would hold up those of others.
     let mut running = FuturesUnordered::new();
+    let mut fault = None;
     loop {
         let free = AT_ONCE.saturating_sub(running.len());
-        if free >= FREE {
-            let rows = wechat_out::claim(app, LEASE, i64::try_from(free).unwrap_or(1)).await?;
-            running.extend(rows.into_iter().map(|row| one(app, api, row)));
+        if fault.is_none() && free >= FREE {
+            // Those under way go on meanwhile: one of them may have the connection that this waits for.
+            let mut claim = pin!(wechat_out::claim(app, LEASE, i64::try_from(free).unwrap_or(1)));
+            let rows = loop {
+                tokio::select! {
+                    rows = &mut claim => break rows,
+                    Some(end) = running.next() => summary.add(end, &mut fault),
+                }
+            };
+            match rows {
+                Ok(rows) => running.extend(rows.into_iter().map(|row| one(app, api, row))),
+                Err(error) => fault = Some(error),
+            }
         }
+        // Whatever failed, the others come to their end: what the platform took has to be noted.
         match running.next().await {
-            None => return Ok(summary),
-            Some(end) => match end? {
-                End::Sent => summary.sent += 1,
-                End::Postponed => summary.postponed += 1,
-                End::Held => summary.held += 1,
-                End::Dead => summary.dead += 1,
-            },
+            Some(end) => summary.add(end, &mut fault),
+            None => return fault.map_or(Ok(summary), Err),
+        }
+    }
+}
+
+impl Summary {
+    fn add(&mut self, end: Result<End, AppError>, fault: &mut Option<AppError>) {
+        match end {
+            Ok(End::Sent) => self.sent += 1,
+            Ok(End::Postponed) => self.postponed += 1,
+            Ok(End::Held) => self.held += 1,
+            Ok(End::Dead) => self.dead += 1,
+            Err(error) => *fault = Some(error),
         }
     }
 }

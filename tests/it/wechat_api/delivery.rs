@@ -71,7 +71,7 @@ impl Stage {
         app.app.wechat.connect(client.clone());
         let conversation = ConversationId::from_uuid(app.app.ids.uuid(app.app.now()));
         let stage = Self { officer: String::new(), app, platform, client, conversation, kind };
-        stage.add_user().await;
+        stage.add_user("u1", conversation).await;
         let officer = stage.app.officer("seat", &[(Role::FrontDesk, "")]).await;
         stage.writes("想问个事").await;
         // The bot's answer went with the passive reply.
@@ -82,30 +82,31 @@ impl Stage {
         stage
     }
 
-    async fn add_user(&self) {
+    async fn add_user(&self, openid: &str, conversation: ConversationId) {
         let now = self.app.app.now();
         let visitor = VisitorId::from_uuid(self.app.app.ids.uuid(now));
         let hash = visitor.to_string();
         let channel = format!("wechat_{}", self.kind.as_str());
+        let external_id = format!("main:{openid}");
         let mut tx = self.app.app.db.write().await.expect("a transaction");
         let new = NewVisitor {
             id: visitor,
-            conversation: self.conversation,
+            conversation,
             token_hash: &hash,
             user_id: None,
             name: None,
             locale: None,
             channel: &channel,
-            external_id: Some("main:u1"),
+            external_id: Some(&external_id),
             dialogue: "{}",
             expires_at: now + SignedDuration::from_hours(24 * 365),
         };
         conversations::insert(&mut tx, &new, now).await.expect("a visitor");
-        let (visitor_id, conversation_id) = (visitor.to_string(), self.conversation.to_string());
+        let (visitor_id, conversation_id) = (visitor.to_string(), conversation.to_string());
         let new = NewUser {
             channel: self.kind.as_str(),
             account: "main",
-            openid: "u1",
+            openid,
             visitor_id: &visitor_id,
             conversation_id: &conversation_id,
         };
@@ -115,16 +116,20 @@ impl Stage {
 
     /// The user writes; what the bot says to it is carried by the passive reply.
     pub(super) async fn writes(&self, text: &str) {
+        self.writes_as("u1", self.conversation, text).await;
+    }
+
+    async fn writes_as(&self, openid: &str, conversation: ConversationId, text: &str) {
         let app = &self.app.app;
         self.later(1);
         let via = Via {
             account: WechatAccount { kind: self.kind, name: "main".into() },
-            openid: "u1".into(),
+            openid: openid.into(),
             carried_until: Some(Instant::now() + Duration::from_mins(1)),
             tap: false,
         };
         let sent = Sent {
-            conversation: self.conversation,
+            conversation,
             client_id: Some(app.ids.uuid(app.now()).to_string()),
             input: Input::text(text),
             shown: Some(Shown { kind: "text", text: text.to_owned(), attachment: None }),
@@ -181,6 +186,30 @@ async fn what_an_officer_writes_reaches_the_user_once_and_in_order() {
         seen["messages"].as_array().expect("messages").iter().filter(|m| !m["delivery"].is_null()).collect();
     assert!(undelivered.is_empty(), "{undelivered:?}");
     assert_eq!(stage.run().await, Summary::default());
+}
+
+#[tokio::test]
+async fn many_conversations_are_served_at_once_and_each_message_goes_once() {
+    let stage = Stage::start(WechatKind::Oa).await;
+    let mut users = Vec::new();
+    for n in 2..14 {
+        let conversation = ConversationId::from_uuid(stage.app.app.ids.uuid(stage.app.app.now()));
+        let openid = format!("u{n}");
+        stage.add_user(&openid, conversation).await;
+        stage.writes_as(&openid, conversation, "想问个事").await;
+        let path = format!("/api/conversations/{conversation}");
+        stage.app.post(&format!("{path}/claim"), &stage.officer, json!({})).await.expect(200);
+        let body = json!({"client_id": format!("m{n}"), "text": format!("给第 {n} 位")});
+        stage.app.post(&format!("{path}/messages"), &stage.officer, body).await.expect(200);
+        users.push((openid, format!("给第 {n} 位")));
+    }
+    // A sender that waits for the database while another has it in hand would wait for ever.
+    let ran = tokio::time::timeout(Duration::from_secs(8), stage.run()).await.expect("nobody waits for himself");
+    assert_eq!(ran.sent, 2 * users.len());
+    for (openid, text) in users {
+        let got = stage.platform.texts(&openid);
+        assert_eq!(got.iter().filter(|got| got.ends_with(&text)).count(), 1, "{openid}: {got:?}");
+    }
 }
 
 #[tokio::test]
