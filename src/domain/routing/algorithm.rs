@@ -337,28 +337,14 @@ impl<'t> Draft<'t, '_> {
         route
     }
 
-    /// Who leads instead of a lead that is complained of.
+    /// Who leads instead of a lead that is complained of: whom the row names, the organs for enforcement and manners, then
+    /// as without a row the lead of the category and the window for hard matters (DOMAIN 4.2, steps 8 and 10).
     fn deputy(&self, row: &Row) -> UnitSlug {
         let desks = &self.table.desks;
         let enforced = ENFORCEMENT.contains(&row.topic.as_str())
             || ["检查", "罚", "执法", "查封", "扣押"].iter().any(|w| self.q.text.contains(w));
-        let manners = [
-            "态度",
-            "推诿",
-            "推来推去",
-            "踢皮球",
-            "不作为",
-            "刁难",
-            "凶",
-            "骂",
-            "吼",
-            "不理人",
-            "甩脸",
-            "敷衍",
-            "故意拖",
-        ]
-        .iter()
-        .any(|w| self.q.text.contains(w));
+        let manners =
+            ["态度", "刁难", "凶", "骂", "吼", "不理人", "甩脸", "敷衍"].iter().any(|w| self.q.text.contains(w));
         let mut chain: Vec<&UnitSlug> = row.next.iter().collect();
         if enforced {
             chain.push(&desks.enforcement);
@@ -366,6 +352,8 @@ impl<'t> Draft<'t, '_> {
         if manners {
             chain.extend(&desks.conduct);
         }
+        chain.extend(self.table.fallbacks.iter().filter(|f| f.category == row.category).map(|f| &f.lead));
+        chain.push(&desks.hard);
         self.first_free(chain)
     }
 

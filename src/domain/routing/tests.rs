@@ -166,7 +166,7 @@ fn a_complaint_goes_to_who_supervises_the_organ() {
         ("INSPECT", "税务局这个月检查了四回", "司法局"),
         ("FIRE.OPEN", "消防救援大队来检查张口就要罚", "司法局"),
         ("REG.SET", "市场监管局窗口态度恶劣", "作风办"),
-        ("BUILD.PERMIT", "住建局的施工许可网上退了又退", "营商环境建设办"),
+        ("BUILD.PERMIT", "住建局的施工许可网上退了又退", "发改局"),
     ] {
         let route = route(&table, &query(CaseType::Complaint, topic, text, &[]));
         assert_eq!(route.lead_name, lead, "{text}: {}", route.reason);
