@@ -10,7 +10,7 @@ use super::{
     matcher::Scratch,
     model::{Rule, RuleKind, Status},
     set::{RuleSet, speaks_of_topics},
-    split::{CLEAR, Evidence, Part, opens_anew, split},
+    split::{CLEAR, Evidence, Likes, Part, opens_anew, split},
     words::Sign,
 };
 use crate::domain::{
@@ -33,9 +33,10 @@ const TYPE_FLOOR: f32 = 0.3;
 const TYPE_CAP: f32 = 200.0;
 /// Score from which a topic that rules named stands against kindred ones.
 const NAMED: u32 = 36;
-/// The same for a clause that shall tell a matter apart, which must have this many characters.
-const CLAUSE_FLOOR: f32 = 0.3;
+/// Characters from which a clause is looked at for its likeness where matters are told apart, and characters of a letter
+/// whose many words say enough.
 const LIKE_CLAUSE_CHARS: usize = 4;
+const LETTER_CHARS: usize = 500;
 /// What likeness adds at most: several rules that name another topic outweigh it.
 const LIKENESS_CAP: f32 = 100.0;
 /// Lead from which likeness alone names a topic that no rule named.
@@ -221,6 +222,7 @@ impl RuleSet {
             return Vec::new();
         }
         let mut evidence: Vec<Evidence> = Vec::new();
+        let mut likes: Vec<Likes> = Vec::new();
         if self.may_be_several(scratch, setting, fired) {
             for &n in &scratch.triggered {
                 let (Some(rule), Some(conditions)) = (self.rules.get(n as usize), self.conditions.get(n as usize))
@@ -266,38 +268,30 @@ impl RuleSet {
                 first.score += if same { next.score } else { 0 };
                 same
             });
-            if announces_several(scratch) {
-                self.clauses_like(scratch, &mut evidence);
-            }
             evidence.sort_unstable_by_key(|e| (e.clause, std::cmp::Reverse(e.score)));
+            likes = self.clauses_like(scratch);
         }
-        split(scratch, &evidence)
+        split(scratch, &evidence, &likes)
     }
 
-    /// Clauses in which no rule names a topic clearly, but that are clearly like one.
-    fn clauses_like(&self, scratch: &Scratch, evidence: &mut Vec<Evidence>) {
-        for (n, clause) in scratch.clauses.iter().enumerate() {
-            let n = n as u32;
-            if !(LIKE_CLAUSE_CHARS..=STATEMENT_CHARS as usize * 2).contains(&clause.chars)
-                || evidence.iter().any(|e| e.clause == n && e.score >= CLEAR)
-            {
+    /// Which topics each clause is like.
+    fn clauses_like(&self, scratch: &Scratch) -> Vec<Likes> {
+        let mut likes = Vec::new();
+        if scratch.text.char_count() > LETTER_CHARS {
+            return likes;
+        }
+        for (clause, n) in scratch.clauses.iter().zip(0..) {
+            if clause.chars < LIKE_CLAUSE_CHARS {
                 continue;
             }
             let text = scratch.slice(clause.start as u32, clause.end as u32);
-            let Some(like) = self.likeness.nearest(text).into_iter().next() else { continue };
-            if like.lead < CLAUSE_FLOOR || pairs_for(&self.likeness, text, like.topic) < 2 {
-                continue;
-            }
-            if let Some(topic) = self.topics.get(usize::from(like.topic)) {
-                evidence.push(Evidence {
-                    clause: n,
-                    topic: like.topic,
-                    group: topic.group,
-                    score: CLEAR,
-                    borrows: false,
-                });
+            for like in self.likeness.nearest(text) {
+                // More like small talk than like any further topic.
+                let Some(topic) = self.topics.get(usize::from(like.topic)) else { break };
+                likes.push(Likes { clause: n, topic: like.topic, group: topic.group, lead: like.lead });
             }
         }
+        likes
     }
 
     /// The matters of a scanned message, as [`RuleSet::decide`] tells them apart.

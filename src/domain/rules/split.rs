@@ -1,8 +1,8 @@
 //! Cuts a message into its matters (DOMAIN 5.4: split first, classify after).
 //!
 //! A change of topic alone is no new matter: people tell stories, and a story about a loan mentions wages. A cut
-//! needs signs: 另外 and its kind, numbered items, a finished question or sentence, parallel 也/又. Signs of one
-//! story (导致, 所以, 这个) speak against it.
+//! needs signs: 另外 and its kind, numbered items, a finished question or sentence, parallel 也/又; without them the
+//! words of the other topic have to be strong. Signs of one story (导致, 所以, 这个) speak against it.
 
 use super::{engine::Stretch, matcher::Scratch, words::Sign};
 use crate::domain::text::Boundary;
@@ -22,6 +22,15 @@ pub(super) struct Evidence {
     pub(super) borrows: bool,
 }
 
+/// That a clause is like a topic.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Likes {
+    pub(super) clause: u32,
+    pub(super) topic: u16,
+    pub(super) group: u16,
+    pub(super) lead: f32,
+}
+
 /// One matter: its clauses, and clauses in front of the first matter that speak for all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Part {
@@ -32,22 +41,36 @@ pub(super) struct Part {
 /// More matters than this are left in the last one: a person has to read such a letter anyway.
 const MAX_PARTS: usize = 6;
 
-/// Messages longer than this are stories unless they number their items or say 另外.
-const LETTER_CHARS: u32 = 220;
-
-/// Scores from which a topic counts: where a matter is announced, anywhere, and without doubt.
+/// Scores from which a topic counts: as one of several that a message may be about, and without doubt.
 const FAINT: u32 = 8;
 pub(super) const CLEAR: u32 = 18;
-const STRONG: u32 = 28;
 
-/// Characters up to which two clauses that each tell a trouble are items of a list and no story.
-const SHORT_CLAUSE: usize = 12;
+/// What speaks for a topic counts at most so much in one clause; what words count that need those of the clause before.
+const MOST: f32 = 110.0;
+const BORROWED: f32 = 0.7;
 
-/// Signs needed for a cut.
-const THRESHOLD: i32 = 6;
+/// Leads from which likeness counts at all, and from which it names a topic that no word names.
+const LIKENESS_COUNTS: f32 = 0.15;
+const LIKENESS_NAMES: f32 = 0.2;
+/// What likeness counts for each point of its lead.
+const LIKENESS_WEIGHT: f32 = 140.0;
+/// The same within a sentence, where one story mostly goes on.
+const LIKENESS_WITHIN: f32 = 0.6;
+
+/// Characters up to which the rest of a sentence rather says what came of it: 路灯坏了，货车进不来.
+const TAIL_CHARS: usize = 6;
+
+/// What a change of topic costs for each sign that is wanting.
+const CHANGE: f32 = 16.0;
+/// Signs that are enough.
+const ENOUGH: f32 = 6.5;
+/// What a change costs however clearly it is announced.
+const LEAST_COST: f32 = 8.0;
+/// Signs that a change between topics of one group needs beyond.
+const KINDRED: f32 = 2.0;
 
 /// Cuts the scanned message. `evidence` is sorted by clause.
-pub(super) fn split(scratch: &Scratch, evidence: &[Evidence]) -> Vec<Part> {
+pub(super) fn split(scratch: &Scratch, evidence: &[Evidence], likes: &[Likes]) -> Vec<Part> {
     let whole = Stretch::whole(scratch);
     let one = || vec![Part { stretch: whole, preface: None }];
     if whole.last <= 1 {
@@ -55,10 +78,12 @@ pub(super) fn split(scratch: &Scratch, evidence: &[Evidence]) -> Vec<Part> {
     }
     let numbered = !scratch.items.is_empty();
     let first_topic = evidence.first().map(|e| e.topic);
-    if !numbered && evidence.iter().all(|e| Some(e.topic) == first_topic) {
+    let another = |l: &Likes| l.lead >= LIKENESS_NAMES && Some(l.topic) != first_topic;
+    let one_topic = evidence.iter().all(|e| Some(e.topic) == first_topic) && !likes.iter().any(another);
+    if !numbered && one_topic {
         return one();
     }
-    let mut starts = cuts(scratch, evidence, whole);
+    let mut starts = starts(scratch, evidence, likes, whole);
     starts.truncate(MAX_PARTS);
     if starts.len() <= 1 {
         return one();
@@ -78,119 +103,92 @@ pub(super) fn split(scratch: &Scratch, evidence: &[Evidence]) -> Vec<Part> {
 }
 
 /// The clauses at which a matter starts; the first is where the first topic or item shows.
-fn cuts(scratch: &Scratch, evidence: &[Evidence], whole: Stretch) -> Vec<u32> {
-    let mut starts: Vec<u32> = Vec::new();
-    let letter = whole.chars > LETTER_CHARS;
-    let item_clauses: Vec<u32> = scratch.items.iter().map(|&at| scratch.clause_at(at)).collect();
-    let mut running = Running::default();
-    let row = is_row(evidence);
-    // The last clause that showed a topic of the running matter.
-    let mut last_topical = 0;
-    let mut pending_marker: Option<u32> = None;
-    for clause in whole.first..whole.last {
-        if item_clauses.contains(&clause) {
-            // Numbered items are matters when they name topics of their own; 一是…二是… of one topic is one.
-            let end = item_clauses.iter().copied().find(|&c| c > clause).unwrap_or(whole.last);
-            let own: Vec<Evidence> =
-                evidence.iter().filter(|e| e.clause >= clause && e.clause < end).copied().collect();
-            let best = strongest(&own);
-            let enough = best.is_some_and(|b| !letter || (b.score >= STRONG && !running.has_group(b.group)));
-            if starts.is_empty() || (enough && best.is_some_and(|b| !running.is_about(b, &own))) {
-                starts.push(clause);
-                running = Running::default();
-            }
-            running.add(&own, 0);
-            last_topical = clause;
-            pending_marker = None;
-            continue;
-        }
-        if has_marker(scratch, clause) {
-            pending_marker = Some(clause);
-        }
-        let marker = pending_marker.filter(|&m| m > last_topical);
-        // A faint topic is a matter only where something announces one.
-        let floor = if marker.is_some() && !letter { FAINT } else { CLEAR };
-        let here: Vec<Evidence> = evidence.iter().filter(|e| e.clause == clause && e.score >= floor).copied().collect();
-        let Some(best) = strongest(&here) else { continue };
-        if starts.is_empty() {
-            starts.push(clause);
-            running.add(&here, CLEAR);
-            last_topical = clause;
-            pending_marker = None;
-            continue;
-        }
-        if running.is_about(best, &here) {
-            running.add(&here, CLEAR);
-            last_topical = clause;
-            pending_marker = None;
-            continue;
-        }
-        let begun = starts.last().copied().unwrap_or(0);
-        let story = story(scratch, begun, last_topical, clause, marker.is_some(), whole.chars);
-        if signs(scratch, clause, last_topical, best, &running, marker, whole.chars) + row - story >= THRESHOLD {
-            starts.push(marker.unwrap_or_else(|| sentence_start(scratch, clause, last_topical)));
-            running = Running::default();
-        }
-        running.add(&here, CLEAR);
-        last_topical = clause;
-        pending_marker = None;
+///
+/// Each clause is given the topic that fits it and its neighbours best (Viterbi over the topics that show at all):
+/// words of a topic speak for it, and a change of topic costs, the less the more the text itself says that a new
+/// matter begins. So a side remark about another topic, which would cost twice, stays in its story.
+fn starts(scratch: &Scratch, evidence: &[Evidence], likes: &[Likes], whole: Stretch) -> Vec<u32> {
+    let mut topics: Vec<(u16, u16)> =
+        evidence.iter().filter(|e| e.score >= FAINT).map(|e| (e.topic, e.group)).collect();
+    topics.extend(likes.iter().filter(|l| l.lead >= LIKENESS_NAMES).map(|l| (l.topic, l.group)));
+    topics.sort_unstable();
+    topics.dedup();
+    if topics.len() < 2 {
+        return vec![0];
+    }
+    let fits = fits(scratch, evidence, likes, &topics);
+    let path = best_path(scratch, &topics, &fits, whole);
+    let mut starts: Vec<u32> = vec![0];
+    starts.extend(path.windows(2).zip(1..).filter(|(pair, _)| pair.first() != pair.last()).map(|(_, clause)| clause));
+    // What stands in front of the first matter's words speaks for all.
+    let shows = |(fits, &topic): (&Vec<f32>, &usize)| fits.get(topic).is_some_and(|fit| *fit > 0.0);
+    let first = fits.iter().zip(&path).position(shows).unwrap_or(0) as u32;
+    if let [start, next, ..] = starts.as_mut_slice()
+        && first < *next
+    {
+        *start = first;
     }
     starts
 }
 
-/// Three clauses that each name a topic of their own outright are rather a row than a story: 欠款没给，保证金没退，标也投不了.
-fn is_row(evidence: &[Evidence]) -> i32 {
-    let mut topics: Vec<u16> = Vec::new();
-    for clause in evidence.chunk_by(|a, b| a.clause == b.clause) {
-        if let Some(best) = strongest(clause).filter(|best| best.score >= STRONG && !topics.contains(&best.topic)) {
-            topics.push(best.topic);
+/// How well each topic fits each clause.
+fn fits(scratch: &Scratch, evidence: &[Evidence], likes: &[Likes], topics: &[(u16, u16)]) -> Vec<Vec<f32>> {
+    let mut fits = vec![vec![0.0_f32; topics.len()]; scratch.clauses.len()];
+    let mut add = |clause: u32, topic: u16, more: f32| {
+        let place = topics.iter().position(|known| known.0 == topic);
+        if let Some(fit) = fits.get_mut(clause as usize).zip(place).and_then(|(fits, place)| fits.get_mut(place)) {
+            *fit = (*fit + more).min(MOST);
         }
+    };
+    for e in evidence {
+        add(e.clause, e.topic, e.score as f32 * if e.borrows { BORROWED } else { 1.0 });
     }
-    if topics.len() > 2 { 3 } else { 0 }
+    for l in likes.iter().filter(|l| l.lead >= LIKENESS_COUNTS) {
+        let share = if opens_anew(scratch, l.clause) { 1.0 } else { LIKENESS_WITHIN };
+        add(l.clause, l.topic, l.lead * LIKENESS_WEIGHT * share);
+    }
+    fits
 }
 
-/// What the running matter is about.
-#[derive(Debug, Default)]
-struct Running {
-    /// Its topics, the first in order of appearance being its subject.
-    topics: Vec<Evidence>,
-}
-
-impl Running {
-    fn add(&mut self, here: &[Evidence], floor: u32) {
-        for e in here.iter().filter(|e| e.score >= floor) {
-            match self.topics.iter_mut().find(|t| t.topic == e.topic) {
-                Some(known) => known.score = known.score.max(e.score),
-                None => self.topics.push(*e),
+/// For each clause the position of its topic on the path that fits best.
+fn best_path(scratch: &Scratch, topics: &[(u16, u16)], fits: &[Vec<f32>], whole: Stretch) -> Vec<usize> {
+    let mut score: Vec<f32> = fits.first().cloned().unwrap_or_default();
+    let mut came_from: Vec<Vec<usize>> = vec![(0..topics.len()).collect()];
+    for (fits, clause) in fits.iter().skip(1).zip(1..) {
+        let signs = signs(scratch, clause, whole);
+        let cost = (CHANGE * (ENOUGH - signs)).max(LEAST_COST);
+        let best_of = |not: Option<u16>| {
+            let others = topics.iter().zip(&score).zip(0..).filter(|((topic, _), _)| Some(topic.1) != not);
+            others.max_by(|a, b| a.0.1.total_cmp(b.0.1)).map(|((topic, value), place)| (*value, place, topic.1))
+        };
+        // The best one, and for its own group the best of the others.
+        let Some(first) = best_of(None) else { break };
+        let second = best_of(Some(first.2));
+        let mut next = Vec::with_capacity(topics.len());
+        let mut from = Vec::with_capacity(topics.len());
+        for ((to, fit), here) in topics.iter().zip(fits).zip(0..) {
+            let mut best = (score.get(here).copied().unwrap_or_default(), here);
+            let kindred = if first.2 == to.1 { KINDRED * CHANGE } else { 0.0 };
+            let changes = [Some((first.0 - kindred, first.1)), second.filter(|_| first.2 == to.1).map(|s| (s.0, s.1))];
+            for (value, there) in changes.into_iter().flatten() {
+                if there != here && value - cost > best.0 {
+                    best = (value - cost, there);
+                }
             }
+            next.push(best.0 + fit);
+            from.push(best.1);
         }
+        score = next;
+        came_from.push(from);
     }
-
-    /// Whether a clause whose strongest topic is `best` goes on about the same.
-    fn is_about(&self, best: Evidence, here: &[Evidence]) -> bool {
-        let top = self.top();
-        // The clause's subject was already a subject …
-        if self.topics.iter().any(|t| t.topic == best.topic && t.score * 4 >= top * 3) {
-            return true;
-        }
-        // … or the running subject shows in the clause about as strongly.
-        here.iter().any(|e| {
-            e.score * 4 >= best.score * 3 && self.topics.iter().any(|t| t.topic == e.topic && t.score * 4 >= top * 3)
-        })
+    let last = score.iter().zip(0..).max_by(|a, b| a.0.total_cmp(b.0)).map_or(0, |(_, place)| place);
+    let mut path = vec![last; came_from.len()];
+    let mut at = last;
+    for (place, from) in path.iter_mut().zip(&came_from).rev() {
+        *place = at;
+        at = from.get(at).copied().unwrap_or(at);
     }
-
-    fn top(&self) -> u32 {
-        self.topics.iter().map(|t| t.score).max().unwrap_or(0)
-    }
-
-    fn has_group(&self, group: u16) -> bool {
-        self.topics.iter().any(|t| t.group == group)
-    }
-}
-
-/// The topic that shows most strongly.
-fn strongest(evidence: &[Evidence]) -> Option<Evidence> {
-    evidence.iter().max_by_key(|e| (e.score, std::cmp::Reverse(e.topic))).copied()
+    path
 }
 
 /// Whether the clause opens with 另外 or the like.
@@ -223,125 +221,74 @@ fn in_clauses(scratch: &Scratch, sign: Sign, first: u32, last: u32) -> bool {
     scratch.signs(sign).any(|hit| hit.clause >= first && hit.clause <= last)
 }
 
-/// How strongly a change of topic at `clause` speaks for a new matter.
-fn signs(
-    scratch: &Scratch,
-    clause: u32,
-    last_topical: u32,
-    best: Evidence,
-    running: &Running,
-    marker: Option<u32>,
-    chars: u32,
-) -> i32 {
-    let mut score = 0;
-    if marker.is_some() {
-        score += 6;
+/// How strongly the text itself says that a matter starts at `clause`: below [`ENOUGH`] the topics have to say it.
+fn signs(scratch: &Scratch, clause: u32, whole: Stretch) -> f32 {
+    let at = |n: u32| scratch.clauses.get(n as usize);
+    let ends = |n: u32| at(n).is_none_or(|c| c.boundary.ends_sentence());
+    let before = clause.saturating_sub(1);
+    let announced = has_marker(scratch, clause) || scratch.items.iter().any(|&item| scratch.clause_at(item) == clause);
+    let mut out = if announced { 6.0 } else { 0.0 };
+    out += match at(before).map_or(Boundary::Comma, |c| c.boundary) {
+        Boundary::Question => 3.0,
+        Boundary::Plus => 6.0,
+        Boundary::Stop | Boundary::End => 2.0,
+        Boundary::Space => 1.0,
+        Boundary::Comma => 0.0,
+    };
+    // The sentence that goes before and the one that starts here: a matter wants something.
+    let mut from = before;
+    while from > 0 && !ends(from - 1) {
+        from -= 1;
     }
-    // What ended the sentences in between.
-    let mut ended = 0;
-    for n in last_topical..clause {
-        let weight = match scratch.clauses.get(n as usize).map_or(Boundary::Comma, |c| c.boundary) {
-            Boundary::Question => 3,
-            Boundary::Plus => 6,
-            Boundary::Stop | Boundary::End => 2,
-            Boundary::Space => 1,
-            Boundary::Comma => 0,
-        };
-        ended = ended.max(weight);
+    let mut to = clause;
+    while to + 1 < whole.last && !ends(to) {
+        to += 1;
     }
-    score += ended;
-    score += if running.has_group(best.group) { 0 } else { 2 };
-    if best.score < STRONG && marker.is_none() {
-        score -= 1;
+    let asks = |first: u32, last: u32| {
+        in_clauses(scratch, Sign::Question, first, last)
+            || (first..=last).any(|n| at(n).is_some_and(|c| c.boundary == Boundary::Question))
+    };
+    let wants = |first: u32, last: u32| in_clauses(scratch, Sign::Problem, first, last) || asks(first, last);
+    if asks(from, before) && asks(clause, to) {
+        out += 2.0;
     }
-    let asks = |first: u32, last: u32| in_clauses(scratch, Sign::Question, first, last);
-    let tells = |first: u32, last: u32| in_clauses(scratch, Sign::Problem, first, last) || asks(first, last);
-    let next = scratch
-        .clauses
-        .get(clause as usize)
-        .map_or(clause, |c| if c.boundary.ends_sentence() { clause } else { clause + 1 });
-    if tells(last_topical, last_topical) && tells(clause, next) {
-        // Two subjects named outright, each with its own trouble or question, are seldom one story.
-        score += if best.score >= STRONG && running.top() >= CLEAR { 3 } else { 1 };
+    if wants(before, before) && wants(clause, to.min(clause + 1)) {
+        out += 2.0;
     }
-    if asks(last_topical, clause.saturating_sub(1).max(last_topical)) && asks(clause, next) {
-        score += 2;
+    for wanted in [wants(from, before), wants(clause, to)] {
+        out -= if wanted { 0.0 } else { 2.0 };
     }
     if opens_with(scratch, Sign::WeakMarker, clause, 3) {
-        score += 2;
+        out += 2.0;
     }
-    let parallel = scratch.clauses.get(clause as usize).is_some_and(|c| {
-        scratch.signs(Sign::Parallel).any(|hit| hit.clause == clause && hit.start <= c.start as u32 + 36)
-    });
+    let start = at(clause).map_or(0, |c| c.start as u32);
+    let parallel = scratch.signs(Sign::Parallel).any(|hit| hit.clause == clause && hit.start <= start + 36);
     if parallel {
-        score += 3;
+        out += 3.0;
     }
     // One story.
-    let causal = opens_with(scratch, Sign::Causal, clause, 9)
-        || (last_topical + 1..clause).any(|n| opens_with(scratch, Sign::Causal, n, 6));
-    if causal {
-        score -= if marker.is_some() { 1 } else { 3 };
-    }
-    let short = |n: u32| scratch.clauses.get(n as usize).is_some_and(|c| (1..=SHORT_CLAUSE).contains(&c.chars));
-    if !causal
-        && !opens_with(scratch, Sign::Causal, last_topical, 6)
-        && clause == last_topical + 1
-        && short(clause)
-        && short(last_topical)
-        && best.score >= STRONG
+    if !parallel
+        && at(before).is_some_and(|c| c.boundary == Boundary::Comma)
+        && at(clause).is_some_and(|c| c.chars <= TAIL_CHARS)
     {
-        // 扩产缺地，工人难招，贷款批不下来: troubles in a row.
-        let row = [last_topical, clause].iter().all(|&n| in_clauses(scratch, Sign::Problem, n, n));
-        score += i32::from(row);
+        out -= 1.5;
+    }
+    if opens_with(scratch, Sign::Causal, clause, 9) {
+        out -= 5.0;
     }
     if opens_with(scratch, Sign::Anaphor, clause, 6) {
-        score -= 2;
+        out -= 2.0;
     }
-    if chars > LETTER_CHARS {
-        score -= 3;
-    } else if scratch.signs(Sign::Several).next().is_some() {
-        // 执照、食品证、开业消防，分别在哪
-        score += 3;
-    }
-    score
-}
-
-/// What speaks for one story: neither what was told so far nor what comes wants anything by itself, and the longer a
-/// text without announcements is, the more it tells beside its matter.
-fn story(scratch: &Scratch, begun: u32, last_topical: u32, clause: u32, announced: bool, chars: u32) -> i32 {
-    if announced || scratch.signs(Sign::Several).next().is_some() {
-        return 0;
-    }
-    let wants = |first: u32, last: u32| {
-        in_clauses(scratch, Sign::Problem, first, last) || in_clauses(scratch, Sign::Question, first, last)
-    };
-    let next = scratch
-        .clauses
-        .get(clause as usize)
-        .map_or(clause, |c| if c.boundary.ends_sentence() { clause } else { clause + 1 });
-    let mut out = match chars {
-        0..=89 => 0,
-        90..=149 => 1,
-        _ => 2,
-    };
-    if !wants(begun, last_topical) {
-        out += 2;
-    }
-    if !wants(clause, next) {
-        out += 2;
+    if !announced {
+        // 执照、食品证、开业消防，分别在哪. And the longer a text, the more it tells beside its matter.
+        let several = scratch.signs(Sign::Several).next().is_some();
+        out += if several { 3.0 } else { 0.0 };
+        out -= match whole.chars {
+            0..=89 => 0.0,
+            90..=149 => 2.0,
+            150..=219 => 3.0,
+            _ => 5.0,
+        };
     }
     out
-}
-
-/// The first clause of the sentence that holds `clause`, but behind `last_topical`.
-fn sentence_start(scratch: &Scratch, clause: u32, last_topical: u32) -> u32 {
-    let mut start = clause;
-    while start > last_topical + 1 {
-        let ends = scratch.clauses.get(start as usize - 1).is_none_or(|c| c.boundary.ends_sentence());
-        if ends {
-            break;
-        }
-        start -= 1;
-    }
-    start
 }
