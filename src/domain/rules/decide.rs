@@ -47,8 +47,25 @@ const COMPLAINT_FLOOR: u32 = 18;
 const STATEMENT_CHARS: u32 = 20;
 /// Evidence words that are kept per topic and type.
 const EVIDENCE_WORDS: usize = 4;
-/// Nouns that ask when they end a clause without a verb: 账款投诉的处理时限.
-const ASKED_NOUNS: [&str; 7] = ["时限", "期限", "时效", "标准", "规定", "条件", "流程"];
+/// Words that ask when they end a clause without a verb: 账款投诉的处理时限, 说了有用没有.
+const ASKING_ENDS: [&str; 16] = [
+    "时限",
+    "期限",
+    "时效",
+    "标准",
+    "规定",
+    "条件",
+    "流程",
+    "渠道",
+    "合法",
+    "来着",
+    "用没有",
+    "了没有",
+    "好没有",
+    "完没有",
+    "过没有",
+    "有没有",
+];
 /// Messages up to this length in which nothing was recognised are unclear rather than a matter.
 const UNCLEAR_CHARS: usize = 6;
 /// Characters beside the words of small talk up to which a message is nothing but that.
@@ -610,7 +627,7 @@ fn asks_something(scratch: &Scratch, stretch: &Stretch) -> bool {
                 let clause = scratch.slice(c.start as u32, c.end as u32);
                 c.boundary == Boundary::Question
                     || clause.ends_with(['不', '没', '否', '嘛', '无', '吗'])
-                    || ASKED_NOUNS.iter().any(|noun| clause.ends_with(noun))
+                    || ASKING_ENDS.iter().any(|end| clause.ends_with(end))
             })
         })
 }
