@@ -33,6 +33,7 @@ enum Menu {
   zhitong wechat menu push main                    读当前目录的 wechat-menu.toml
   zhitong wechat menu push main --file menu.toml
   zhitong wechat menu push main --check            只检查文件，不推送
+  zhitong wechat menu push main --kind work        公众号和企业微信同名时说明是哪个
 
 文件格式（一级菜单最多 3 个、名称最多 4 个汉字；二级最多 5 个）：
   [[button]]
@@ -49,6 +50,9 @@ enum Menu {
     Push {
         /// 配置里的账号名
         name: String,
+        /// 同名时说明是哪一种：oa 公众号，work 企业微信应用
+        #[arg(long, value_parser = ["oa", "work"])]
+        kind: Option<String>,
         /// 菜单文件
         #[arg(long, default_value = "wechat-menu.toml")]
         file: PathBuf,
@@ -62,6 +66,9 @@ enum Menu {
     Show {
         /// 配置里的账号名
         name: String,
+        /// 同名时说明是哪一种：oa 公众号，work 企业微信应用
+        #[arg(long, value_parser = ["oa", "work"])]
+        kind: Option<String>,
     },
 }
 
@@ -75,8 +82,8 @@ pub fn run(args: &Args, global: &Global) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let mut out = std::io::stdout().lock();
     match menu {
-        Menu::Push { name, file, check } => {
-            let account = account(&config, name)?;
+        Menu::Push { name, kind, file, check } => {
+            let account = account(&config, name, kind.as_deref())?;
             let text = std::fs::read_to_string(file).with_context(|| format!("读不了 {}", file.display()))?;
             let menu: Value = toml::from_str(&text).with_context(|| format!("{} 不是有效的 TOML", file.display()))?;
             let problems = menu_problems(&menu);
@@ -101,8 +108,8 @@ pub fn run(args: &Args, global: &Global) -> anyhow::Result<ExitCode> {
                 account.kind.label()
             )?;
         }
-        Menu::Show { name } => {
-            let account = account(&config, name)?;
+        Menu::Show { name, kind } => {
+            let account = account(&config, name, kind.as_deref())?;
             let client = client(&config)?;
             let menu = runtime.block_on(client.show_menu(&account)).map_err(|f| anyhow::anyhow!(f.reason))?;
             writeln!(out, "{menu:#}")?;
@@ -112,11 +119,15 @@ pub fn run(args: &Args, global: &Global) -> anyhow::Result<ExitCode> {
 }
 
 /// The account of this name that can have a menu.
-fn account(config: &Config, name: &str) -> anyhow::Result<WechatAccount> {
-    let kind = match (config.wechat.oa.contains_key(name), config.wechat.work.contains_key(name)) {
+fn account(config: &Config, name: &str, kind: Option<&str>) -> anyhow::Result<WechatAccount> {
+    let has = |of: WechatKind, known: bool| known && kind.is_none_or(|kind| kind == of.as_str());
+    let oa = has(WechatKind::Oa, config.wechat.oa.contains_key(name));
+    let kind = match (oa, has(WechatKind::Work, config.wechat.work.contains_key(name))) {
         (true, false) => WechatKind::Oa,
         (false, true) => WechatKind::Work,
-        (true, true) => anyhow::bail!("公众号和企业微信都有名为“{name}”的账号，请改名后再试"),
+        (true, true) => anyhow::bail!(
+            "公众号和企业微信都有名为“{name}”的账号，请加上 --kind oa（公众号）或 --kind work（企业微信）"
+        ),
         (false, false) => anyhow::bail!("配置里没有名为“{name}”的公众号或企业微信应用"),
     };
     Ok(WechatAccount { kind, name: name.to_owned() })

@@ -82,7 +82,7 @@ impl WechatNotice {
     /// Milestones of a case with the messages they stand for.
     pub const MILESTONES: [(&'static str, &'static [&'static str]); 5] = [
         ("accepted", &["case_accepted"]),
-        ("dispatched", &["case_dispatched", "case_signed_in"]),
+        ("dispatched", &["case_dispatched"]),
         ("answered", &["reply_released", "answered_on_spot"]),
         ("confirm", &["please_confirm"]),
         ("due_changed", &["extension_granted", "clock_paused", "clock_resumed", "due_recomputed"]),

@@ -156,6 +156,22 @@ pub async fn used_up(tx: &mut Tx, user: &WechatUser, allowance: i64) -> Result<(
     Ok(())
 }
 
+/// Whether the platform refused a message of the conversation because nothing may be sent since `last_action`
+/// (milliseconds UTC), the last thing that the user did.
+///
+/// # Errors
+/// `Database`.
+pub async fn is_closed(tx: &mut Tx, conversation: ConversationId, last_action: i64) -> Result<bool, StoreError> {
+    const SQL: &str = "SELECT COUNT(*) FROM outbox WHERE target = 'wechat' AND state = 'ready' \
+        AND held IN ('window', 'session') AND held_after >= $2 AND attempts = 0 AND substr(key, 1, 36) = $1";
+    let found: (i64,) = on_backend!(tx, |conn| sqlx::query_as(SQL)
+        .bind(conversation.to_string())
+        .bind(last_action)
+        .fetch_one(conn)
+        .await?);
+    Ok(found.0 > 0)
+}
+
 /// Messages of a conversation that did not arrive yet or never will, in order.
 ///
 /// # Errors

@@ -31,6 +31,8 @@ use crate::{
 const TRIES: u32 = 3;
 /// Pause between them.
 const PAUSE: Duration = Duration::from_secs(1);
+/// What the platform says to an id that stands for nothing, or for nothing any more.
+const NO_SUCH_MEDIA: i64 = 40_007;
 /// How often a repeat looks whether the first one is done, and how many times.
 const LOOK: Duration = Duration::from_millis(150);
 const LOOKS: u32 = 100;
@@ -132,6 +134,7 @@ pub(super) async fn take(
             }
             Received::Running => {
                 tx.rollback().await?;
+                noted.store(true, Ordering::Release);
                 tokio::time::sleep(LOOK).await;
             }
             Received::Done(_) => {
@@ -170,7 +173,8 @@ async fn download(app: &App, wanted: &Wanted) -> Option<WechatMedia> {
             Ok(media) => return Some(media),
             Err(failure) => {
                 tracing::warn!(account = %account, reason = %failure.reason, attempt, "a file could not be fetched");
-                if !matches!(failure.verdict, Verdict::Retry | Verdict::Unknown) {
+                if failure.code == Some(NO_SUCH_MEDIA) || !matches!(failure.verdict, Verdict::Retry | Verdict::Unknown)
+                {
                     return None;
                 }
             }

@@ -48,6 +48,8 @@ const SERVICER: i64 = 3;
 const BAD_TOKEN: i64 = 95_007;
 /// Failures in a row after which the administrators are told.
 const ALARM_AFTER: u32 = 5;
+/// Seconds in which the code of a welcome can be used.
+const WELCOME_S: i64 = 20;
 /// Longest pause between two tries to read.
 const LONGEST_PAUSE_S: u64 = 30;
 /// Pause before the state of a session is asked for again.
@@ -295,6 +297,10 @@ async fn event(app: &App, api: &dyn WechatApi, account: &WechatAccount, message:
     let event = &message["event"];
     match event["event_type"].as_str().unwrap_or_default() {
         "enter_session" => {
+            let sent_at = message["send_time"].as_i64().unwrap_or_else(|| app.now().as_second());
+            if app.now().as_second() - sent_at >= WELCOME_S {
+                return Ok(());
+            }
             if let Some(code) = event["welcome_code"].as_str().filter(|code| !code.is_empty())
                 && let Err(failure) = api.kf_on_event(account, code, &api.begin(&greeting(app, account), 2_040)).await
             {

@@ -72,11 +72,8 @@ fn form_text(form: &FormInfo) -> String {
     if form.submitted {
         return lines.join("\n");
     }
-    let mut step = 1;
-    let mut next = |words: &str| {
-        lines.push(format!("{step}. {words}"));
-        step += 1;
-    };
+    // No numbers: those below choose.
+    let mut next = |words: &str| lines.push(format!("· {words}"));
     if !form.can_submit {
         next("把缺的直接发来，比如“联系电话：138…”");
     }
@@ -169,8 +166,8 @@ mod tests {
         assert_eq!(
             message(&card),
             "请核对。\n【登记单】\n事项：投诉·收费｜退还多收的费用\n事发地点：开发区\n联系电话：（必填，还没有）\n\
-             1. 把缺的直接发来，比如“联系电话：138…”\n2. 要改就说，比如“地点：……”\n\
-             3. 没有问题请回复“提交”，不办了回复“取消”\n\n回复数字选择：\n1 提交"
+             · 把缺的直接发来，比如“联系电话：138…”\n· 要改就说，比如“地点：……”\n\
+             · 没有问题请回复“提交”，不办了回复“取消”\n\n回复数字选择：\n1 提交"
         );
     }
 }

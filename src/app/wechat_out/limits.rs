@@ -9,6 +9,7 @@ use crate::{
     store::{
         Tx,
         wechat::{self, WechatUser},
+        wechat_out,
     },
 };
 
@@ -126,8 +127,18 @@ pub async fn limits_of_conversation(
     now: Timestamp,
 ) -> Result<Option<Limits>, AppError> {
     let user = wechat::of_conversation(tx, conversation).await?.into_iter().next();
-    let limits = user.and_then(|user| Some(Limits::of(user.channel.parse().ok()?, &user, now)));
-    let Some(limits) = limits.filter(|limits| limits.left.is_some()) else { return Ok(limits) };
+    let Some(user) = user else { return Ok(None) };
+    let Ok(kind) = user.channel.parse() else { return Ok(None) };
+    let mut limits = Limits::of(kind, &user, now);
+    if limits.window.is_some_and(|window| !window.is_zero())
+        && wechat_out::is_closed(tx, conversation, user.last_action_at().unwrap_or(0)).await?
+    {
+        // The platform knows better.
+        limits.window = Some(SignedDuration::ZERO);
+    }
+    if limits.left.is_none() {
+        return Ok(Some(limits));
+    }
     let waiting = wechat::waiting(tx, conversation).await?;
     Ok(Some(Limits { waiting, ..limits }))
 }

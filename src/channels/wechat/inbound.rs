@@ -150,6 +150,10 @@ impl Receiver<'_> {
         }
         let (fields, format) = Fields::parse(body)?;
         let cipher = fields.text("Encrypt").ok_or(Refusal::Malformed)?;
+        if self.mode == Mode::Safe && fields.text("MsgType").is_some() {
+            // Compatible: the same in plain words beside it.
+            return Err(Refusal::Forged);
+        }
         let (text, key) = self.decrypt(query, cipher)?;
         // Whatever is wrong from here on is answered like a wrong signature.
         let (inner, _) = Fields::parse(text.as_bytes()).map_err(|_| Refusal::Forged)?;

@@ -7,7 +7,7 @@ use super::{
     words::{self, Own},
 };
 use crate::domain::{
-    kinds::{CaseType, Diversion, Urgency},
+    kinds::{CaseType, Channel, Diversion, Urgency},
     promise,
 };
 
@@ -634,7 +634,10 @@ impl<'a> Turn<'a> {
 
     pub(super) fn say_queue_position(&mut self) {
         let open = self.env.knowledge.is_open(self.env.now);
-        let text = if !open {
+        let text = if self.env.channel == Channel::WechatKf {
+            // The people of the platform may take it: their queue is not ours.
+            "已为您转人工，请稍候，工作人员接入后直接在这里回复您。等待时可以继续补充情况。".to_owned()
+        } else if !open {
             "已转给值班人员，请保持在线，也可以继续补充情况。".to_owned()
         } else if self.env.queue_ahead == 0 {
             "已为您转人工，您排在第一位，工作人员会尽快接入。等待时可以继续补充情况。".to_owned()
