@@ -282,7 +282,8 @@ fn read_again(app: &App, words: &str) -> Decision {
 fn bar_of_reading(decision: &Decision) -> Option<ModelBar> {
     let by_type = decision.matters.iter().find_map(|matter| bar_of_type(matter.case_type));
     let by_diversion = decision.diversion.and_then(bar_of_diversion);
-    by_type.or(by_diversion).or(decision.sensitive.then_some(ModelBar::Sensitive))
+    let conduct = decision.matters.iter().flat_map(|matter| &matter.topics).any(|topic| topic.topic == "CONDUCT");
+    by_type.or(by_diversion).or((decision.sensitive || conduct).then_some(ModelBar::Sensitive))
 }
 
 fn bar_of_decision(decision: &str) -> Option<ModelBar> {

@@ -11,6 +11,9 @@ use super::{
 };
 use crate::domain::kinds::{CaseType, Urgency};
 
+/// The topic of somebody's conduct.
+const CONDUCT: &str = "CONDUCT";
+
 /// The mark at the end of every generated text.
 pub const GENERATED_LABEL: &str = "AI 生成，仅供参考，以政策原文为准";
 
@@ -83,6 +86,65 @@ const NEVER: &[&str] = &[
     "索要",
     "辱骂",
     "骂人",
+    "收了我",
+    "收了他",
+    "收我",
+    "收钱",
+    "收了钱",
+    "拿了我",
+    "拿我",
+    "拿了钱",
+    "给了他",
+    "给他钱",
+    "给她钱",
+    "塞给",
+    "塞了",
+    "送礼",
+    "送了",
+    "红包",
+    "好处",
+    "打点",
+    "条烟",
+    "包烟",
+    "茅台",
+    "请吃",
+    "请客",
+    "支付宝",
+    "微信转",
+    "转账给",
+    "私人账户",
+    "打麻将",
+    "打牌",
+    "喝酒",
+    "骂我",
+    "骂了",
+    "滚",
+    "吼",
+    "冲我",
+    "推搡",
+    "动手",
+    "截留",
+    "挪用",
+    "克扣",
+    "侵吞",
+    "偷排",
+    "直排",
+    "暗箱",
+    "内定",
+    "围标",
+    "串标",
+    "陪标",
+    "机密",
+    "保密",
+    "泄露",
+    "拖欠",
+    "欠我",
+    "欠薪",
+    "欠着",
+    "不发工资",
+    "别让他知道",
+    "不要让他知道",
+    "别说是我",
 ];
 
 /// What people say while they wait.
@@ -215,6 +277,7 @@ fn is_for_a_model(matters: &[ReadingMatter], words: &str, hint: Option<CaseType>
     let told = hint == Some(CaseType::Consultation) || !matters.is_empty() || sounds_like_asking(words);
     told && hint.is_none_or(|kind| kind == CaseType::Consultation)
         && matters.iter().all(|m| asks(m) && !m.sensitive && m.urgency == Urgency::Normal && m.objects.is_empty())
+        && !matters.iter().flat_map(|m| &m.topics).any(|topic| topic.topic == CONDUCT)
         && QUESTION_CHARS.contains(&words.chars().filter(|c| c.is_alphanumeric()).count())
         && !tells_of_conduct(words)
 }
@@ -226,4 +289,32 @@ pub fn tells_of_conduct(words: &str) -> bool {
 
 fn sounds_like_asking(words: &str) -> bool {
     ASKS.iter().any(|word| words.contains(word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_somebody_did_is_for_people_also_beside_a_question() {
+        for words in [
+            "贴息怎么申请？窗口的小李收了我两条烟。",
+            "办事员说要给他2000块才给我办，贴息怎么申请",
+            "领导让我转他支付宝三千，这合规吗",
+            "那个管事的拿了我一箱茅台，许可证怎么续",
+            "窗口工作人员骂我，贴息的条件是什么",
+            "扶持资金被他们截留了，标准是多少",
+            "隔壁厂偷排污水，排污许可怎么办",
+            "这文件是机密的，标准是什么",
+        ] {
+            assert!(tells_of_conduct(words), "{words}");
+        }
+        for words in [
+            "小微贷款贴息的标准和申请办法怎么规定的",
+            "新来的员工还在试用，什么时候给他上社保",
+            "许可证到期前多久申请延续",
+        ] {
+            assert!(!tells_of_conduct(words), "{words}");
+        }
+    }
 }
