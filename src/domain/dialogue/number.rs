@@ -137,6 +137,16 @@ pub(super) fn amount(text: &str) -> Option<Amount> {
                 run = shorter;
                 rest = "";
             }
+            // 120万一直不给: the numeral belongs to the next word.
+            if let Some(shorter) = run.strip_suffix('一')
+                && shorter.ends_with(['万', '亿', '萬', '億'])
+                && rest
+                    .starts_with(['直', '共', '起', '并', '些', '样', '部', '点', '旦', '再', '边', '定', '般', '拖'])
+            {
+                end -= run.len() - shorter.len();
+                run = shorter;
+                rest = "";
+            }
             if !big || rest.starts_with(COUNTED) || matches!(run, "千万" | "万" | "亿" | "万一" | "百万" | "十万")
             {
                 continue;
@@ -189,6 +199,8 @@ mod tests {
             ("三百五十元", Some("三百五十元"), Some(350.0)),
             ("三百五块", Some("三百五块"), Some(350.0)),
             ("半年了", None, None),
+            ("欠我们货款120万一直不给", Some("120万"), Some(1_200_000.0)),
+            ("欠款一百二十万一共三笔", Some("一百二十万"), Some(1_200_000.0)),
             ("尾款三十万两年了", Some("三十万"), Some(300_000.0)),
         ] {
             let found = amount(text);
