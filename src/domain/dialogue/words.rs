@@ -46,6 +46,9 @@ pub(super) fn own(text: &str) -> Option<Own> {
         return None;
     }
     let bare = bare(text);
+    if keeps(&bare) {
+        return Some(Own::KeepForm);
+    }
     if CANCEL.is_match(&bare) {
         return Some(Own::Cancel);
     }
@@ -82,6 +85,15 @@ pub(super) fn own(text: &str) -> Option<Own> {
         "提建议" | "提个建议" | "建议" => Own::Entry(CaseType::Suggestion),
         _ => return None,
     })
+}
+
+/// 不取消了, 先别取消, 还是要登记: what was begun goes on.
+fn keeps(bare: &str) -> bool {
+    static KEEPS: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"^(?:算了|等等|等下|等一下|还是|先|我|那|就|请|千万|暂时)*(?:不|别|不要|不想|不用|没想|没说要|没要|不是要)(?:要|再)?取消(?:了|吧|啊|呀|呢|掉|它|这个|登记单?|诉求)*$|^(?:我|那|就)*(?:还是|还|继续)(?:要|想|得)?(?:继续)?(?:办|登记|填|填写|反映|留着)(?:吧|的|了|下去)*$")
+            .expect("the pattern is a constant and compiles in the tests")
+    });
+    KEEPS.is_match(bare)
 }
 
 /// 好吧, 嗯嗯, 哦知道了: heard, and nothing more.
@@ -161,6 +173,17 @@ mod tests {
         }
         for no in ["好了没有", "就在园区门口", "那要多久", "可以开发票吗", "先停电后停水"] {
             assert!(!is_acknowledgement(no), "{no}");
+        }
+    }
+
+    #[test]
+    fn whoever_thinks_better_of_it_does_not_cancel() {
+        for yes in ["不取消了", "不取消", "别取消", "不要取消", "先别取消！", "还是不取消了吧", "还是要办", "继续填"]
+        {
+            assert_eq!(own(yes), Some(Own::KeepForm), "{yes}");
+        }
+        for no in ["取消", "取消吧", "不要了，取消", "取消排队", "不给办就取消合同"] {
+            assert_ne!(own(no), Some(Own::KeepForm), "{no}");
         }
     }
 
