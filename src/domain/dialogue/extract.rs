@@ -11,7 +11,7 @@ use regex::{Captures, Regex};
 mod names;
 
 pub use names::{contact_name, enterprise, object};
-pub(super) use names::{enterprise_in_answer, is_person_name};
+pub(super) use names::{enterprise_in_answer, is_person_name, is_public, looks_like_a_firm, looks_like_a_unit};
 
 use super::{
     number::{self, parse_han_number},
@@ -221,11 +221,33 @@ pub fn place(text: &str) -> Option<String> {
             r"(?:位于|坐落于|坐落在|就在|开在|建在|厂在|在)([\p{Han}0-9A-Za-z\-]{2,30}?(?:工业园区|工业园|产业园|开发区|工业区|高新区|园区|街道|新区|大道[0-9]+号|路[0-9]+号|大厦|广场|[0-9]+号楼|[0-9]+号|村|镇|乡))",
         )
     });
+    // Names of places have no 的, 在, 了 in them.
+    static ADDRESS: LazyLock<Regex> = LazyLock::new(|| {
+        const PART: &str = r"[\p{Han}&&[^的了里在是我们你他到去从向被把和与及或有没不也都还来请叫市区县镇乡]]";
+        regex(&format!(
+            r"((?:{PART}{{2,5}}省)?(?:{PART}{{1,6}}(?:市|区|县)){{1,3}}{PART}{{1,10}}(?:镇|乡|街道|开发区|工业园区?|产业园区?|高新区|村)(?:{PART}{{1,6}}村)?)"
+        ))
+    });
+    static BARE: LazyLock<Regex> = LazyLock::new(|| {
+        regex(
+            r"^(?:在|是|地点|就在)?([\p{Han}&&[^的了里在是我们你他这那]]{2,14}(?:镇|乡|街道|村|园区|开发区|工业园|产业园))[。！!]?$",
+        )
+    });
     captured(&LABELLED, text)
         .or_else(|| captured(&AT, text))
+        .or_else(|| captured(&ADDRESS, text).filter(|c| !goes_on_as_a_unit(text, c)))
+        .or_else(|| captured(&BARE, text.trim()))
         .and_then(|c| c.get(1))
         .map(|m| m.as_str().trim().to_owned())
         .filter(|p| p.chars().count() >= 2)
+}
+
+/// 黄石镇政府 is a unit, not a place.
+fn goes_on_as_a_unit(text: &str, found: &Captures<'_>) -> bool {
+    let after = found.get(0).and_then(|m| text.get(m.end()..)).unwrap_or_default();
+    ["政府", "人民政府", "党委", "派出所", "财政", "卫生院", "综合", "管委会", "办", "委", "城管", "小学", "中学"]
+        .iter()
+        .any(|unit| after.starts_with(unit))
 }
 
 /// The day it happened, never after `today`.
@@ -286,7 +308,7 @@ pub fn date(text: &str, today: Date) -> Option<Date> {
         ("刚才", 0),
         ("今晚", 0),
     ] {
-        if text.contains(word) {
+        if text.match_indices(word).any(|(at, _)| tells_a_day(word, text.get(at + word.len()..).unwrap_or_default())) {
             return today.checked_sub(i64::from(days).days()).ok();
         }
     }
@@ -311,6 +333,22 @@ pub fn date(text: &str, today: Date) -> Option<Date> {
         return monday.checked_add((wanted - weeks * 7).days()).ok().and_then(past);
     }
     None
+}
+
+/// Whether 今天 or 刚才 says when it happened: not what was said a moment ago, nor what shall be done today.
+fn tells_a_day(word: &str, after: &str) -> bool {
+    let clause = after.split(['，', ',', '。', '；', ';', '！', '!', '？', '\n']).next().unwrap_or_default();
+    match word {
+        "刚才" => !clause.starts_with([
+            '说', '讲', '问', '的', '发', '填', '那', '提', '登', '写', '聊', '打', '输', '我', '您', '你', '已',
+        ]),
+        "今天" | "今日" | "今晚" => {
+            !["能", "可以", "会", "必须", "务必", "之内", "以内", "前", "吗", "想", "要", "呢", "先"]
+                .iter()
+                .any(|wish| clause.contains(wish))
+        }
+        _ => true,
+    }
 }
 
 /// Whether the words ask for secrecy.

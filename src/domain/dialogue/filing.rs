@@ -1,28 +1,22 @@
-//! The part of a turn that concerns the form: corrections in chat, the card, 提交, duplicates, 取消.
+//! The part of a turn that concerns the form as a whole: what is missing, the card, 提交, duplicates, 取消. What is told
+//! while it is open is read in `telling`.
 
 use std::fmt::Write as _;
 
 use super::{
     Awaiting, Card, CaseForm, Effect, FieldKey, FieldSource, FieldValue, HandoffReason, KnownCase, MatterEdit,
-    MessageKind, Reading, Reply, correcting, demand, extract,
+    MessageKind, Reply, demand,
     filling::{self, Around},
     form::MAX_QUESTIONS,
-    ladder::{Turn, answer_reply},
-    proposing, words,
+    ladder::Turn,
+    proposing,
 };
-use crate::domain::kinds::{CaseType, Channel};
+use crate::domain::kinds::Channel;
 
 /// Two demands this alike under one topic are the same matter.
 const SAME_TOPIC_LIKENESS: f64 = 0.35;
 /// The same without a common topic.
 const OTHER_TOPIC_LIKENESS: f64 = 0.6;
-
-/// Words that announce another matter.
-const ANNOUNCES: [&str; 8] = ["另外", "还有", "顺便", "再一个", "再就是", "第二", "其二", "除此之外"];
-/// How sure the rules must be of a second matter that nobody announced.
-const SURE: f32 = 0.4;
-/// And how many characters it must have: 天天来查 goes on about what was said before.
-const TELLING: usize = 7;
 
 /// Whatever is said while the form is open belongs to the enterprise's own words.
 pub(super) fn keep_words(form: &mut CaseForm, words: &str) {
@@ -33,179 +27,6 @@ pub(super) fn keep_words(form: &mut CaseForm, words: &str) {
 }
 
 impl Turn<'_> {
-    /// Text while a form is open. `false` only when there is no form.
-    pub(super) fn form_words(&mut self, words: &str, reading: &Reading) -> bool {
-        let Some(form) = self.state.form.take() else { return false };
-        self.step("form");
-        if extract::wants_anonymity(words) {
-            self.state.form = Some(form);
-            self.stay_anonymous();
-            return true;
-        }
-        if let Some(n) = filling::dropped_matter(words) {
-            self.drop_matter(form, n);
-            return true;
-        }
-        if words::is_acknowledgement(words) {
-            self.state.form = Some(form);
-            self.show_form("好的。");
-            return true;
-        }
-        self.state.form = Some(form);
-        if self.rule_ask_told(words, reading) {
-            return true;
-        }
-        let Some(mut form) = self.state.form.take() else { return true };
-        let matter_change = correcting::matter_change(words);
-        let corrections = if matter_change.is_some() { Vec::new() } else { correcting::corrections(words) };
-        if matter_change.is_some() || !corrections.is_empty() {
-            let mut done = Vec::new();
-            let mut wrong = Vec::new();
-            if let Some(change) = &matter_change {
-                let label = change.to.label();
-                match form.correct_matter(change, self.env.today) {
-                    Ok(()) => done.push(label),
-                    Err(error) => wrong.push(format!("{label}没有改：{error}")),
-                }
-            }
-            keep_words(&mut form, words);
-            for (key, value) in &corrections {
-                match form.type_in(*key, value, self.env.today) {
-                    Ok(()) => done.push(key.label()),
-                    Err(error) => wrong.push(format!("{}没有改：{error}", key.label())),
-                }
-            }
-            let mut lead = if done.is_empty() { String::new() } else { format!("已更新{}。", done.join("、")) };
-            lead.push_str(&wrong.join("；"));
-            self.state.form = Some(form);
-            self.ask_for_missing(&lead);
-            return true;
-        }
-        let mut facts = extract::facts(words, self.env.today);
-        let asking = form.asking;
-        if asking.is_some() {
-            Self::read_as_answer(words, &form, &mut facts);
-        }
-        let changed = form.take_facts(&facts, asking.is_some());
-        // The names of a company or a person tell no matter of their own: 福州某食品有限公司 is no question about food.
-        let rest = if changed.is_empty() { None } else { filling::beside_facts(words, &facts) };
-        let read_again = rest.map(|rest| self.read(&rest));
-        let reading = read_again.as_ref().unwrap_or(reading);
-        self.state.facts.absorb(facts);
-        let story = reading.matters.iter().any(|m| m.named || m.answer.is_some());
-        if !changed.is_empty() && !story {
-            let labels: Vec<&str> = changed.iter().map(|k| k.label()).collect();
-            keep_words(&mut form, words);
-            self.state.form = Some(form);
-            self.ask_for_missing(&format!("已记下{}。", labels.join("、")));
-            return true;
-        }
-        // A question in the middle: answer it, then point back to the form once.
-        let answers: Vec<_> =
-            reading.matters.iter().filter_map(|m| m.answer.as_ref().filter(|_| !m.needs_region)).collect();
-        if !answers.is_empty() && reading.matters.iter().all(|m| m.case_type == CaseType::Consultation) {
-            for answer in answers.iter().take(2) {
-                self.say(answer_reply(answer));
-            }
-            self.state.form = Some(form);
-            if self.put_rule_ask("登记单还在。") {
-                return true;
-            }
-            self.say(Reply::say("登记单还在，没有提交前不会登记。可以接着补充，或回复“提交”“取消”。").with_buttons([
-                "提交",
-                "取消",
-                "转人工",
-            ]));
-            return true;
-        }
-        self.new_matter_or_supplement(form, words, reading);
-        true
-    }
-
-    /// The answer to what was asked, when it carries no marks of its own: a bare name or company.
-    fn read_as_answer(words: &str, form: &CaseForm, facts: &mut super::Facts) {
-        let missing = form.missing();
-        if facts.enterprise.is_none() && missing.contains(&FieldKey::Enterprise) {
-            facts.enterprise = extract::enterprise_in_answer(words);
-        }
-        let short = words.trim();
-        let length = short.chars().count();
-        // A name is one phrase; whoever tells in clauses tells what happened.
-        let plain = !short.contains(['？', '?', '吗', '呢', '，', ',', '。', '！', '；']) && length <= 30;
-        if facts.contact_name.is_none() && missing.contains(&FieldKey::ContactName) {
-            facts.contact_name =
-                short.split(|c: char| !c.is_alphabetic()).find(|part| extract::is_person_name(part)).map(str::to_owned);
-        }
-        if plain && facts.is_empty() && form.asking == Some(FieldKey::Enterprise) && (4..=30).contains(&length) {
-            facts.enterprise = Some(short.to_owned());
-        }
-        if plain && facts.is_empty() && form.asking == Some(FieldKey::Object) && length >= 2 {
-            facts.object = Some(short.to_owned());
-        }
-    }
-
-    fn new_matter_or_supplement(&mut self, mut form: CaseForm, words: &str, reading: &Reading) {
-        let region = self.region();
-        let announced = ANNOUNCES.iter().any(|word| words.contains(word));
-        let mut added = 0;
-        let mut told_anew = None;
-        let told = if announced { None } else { form.told_at_last(words, words.chars().count() < TELLING) };
-        if let Some(told) = told {
-            // 我要投诉 … 就是环保局 … 天天来查: one matter, told bit by bit.
-            let again = self.read(&told);
-            let clearest = again.matters.into_iter().max_by(|a, b| a.confidence.total_cmp(&b.confidence));
-            if let Some(mut matter) = clearest {
-                matter.text = told;
-                form.matters.clear();
-                form.add_matter(&matter, region.as_deref(), self.env.knowledge);
-                form.proposal = None;
-                told_anew = Some(matter);
-            }
-        } else {
-            let known: Vec<Option<String>> = form.matters.iter().map(|m| m.topic.clone()).collect();
-            for matter in reading.matters.iter().filter(|m| m.named && m.answer.is_none()) {
-                // A word or two that could be about something else are no second case.
-                if (announced || (matter.confidence >= SURE && words.chars().count() >= TELLING))
-                    && !known.contains(&matter.topic)
-                    && form.add_matter(matter, region.as_deref(), self.env.knowledge)
-                {
-                    added += 1;
-                }
-            }
-        }
-        keep_words(&mut form, words);
-        if extract::wants_secrecy(words) {
-            form.fields.insert(
-                FieldKey::Confidential,
-                FieldValue { value: "是".to_owned(), source: Some(FieldSource::Said), error: None, proposed: None },
-            );
-        }
-        let lead = if added > 0 {
-            format!("又加了 {added} 件，会分别办理。不想登记的可以说“去掉第几件”。")
-        } else {
-            "已作为补充情况写进登记单。".to_owned()
-        };
-        self.state.form = Some(form);
-        if let Some(matter) = told_anew {
-            self.ask_to_classify(&[matter]);
-        }
-        self.ask_for_missing(&lead);
-    }
-
-    fn drop_matter(&mut self, mut form: CaseForm, n: u32) {
-        let kept = form.kept().count();
-        let lead = match form.matters.iter_mut().find(|m| m.n == n && m.keep) {
-            Some(_) if kept == 1 => "只有这一件了。不想登记请回复“取消”。".to_owned(),
-            Some(matter) => {
-                matter.keep = false;
-                format!("已去掉第{n}件。")
-            }
-            None => format!("登记单上没有第{n}件。"),
-        };
-        self.state.form = Some(form);
-        self.ask_for_missing(&lead);
-    }
-
     pub(super) fn stay_anonymous(&mut self) {
         let Some(form) = self.state.form.as_mut() else { return };
         let lead = if form.may_be_anonymous() {
@@ -226,6 +47,7 @@ impl Turn<'_> {
         let Some(form) = self.state.form.as_mut() else { return };
         let missing = form.missing();
         let required: Vec<FieldKey> = missing.iter().copied().filter(|k| form.is_required(*k)).collect();
+        let wanted: Vec<&str> = missing.iter().filter(|k| !form.is_required(**k)).map(|k| k.label()).collect();
         let first = form.asked == 0;
         // What is only wanted is asked for once; what is required again, up to the limit.
         let ask = if first { !missing.is_empty() } else { !required.is_empty() } && form.asked < MAX_QUESTIONS;
@@ -249,7 +71,11 @@ impl Turn<'_> {
                 .iter()
                 .map(|k| if form.is_required(*k) { format!("{}（必填）", k.label()) } else { k.label().to_owned() })
                 .collect();
-            let _ = write!(text, "还缺：{}。请在一条消息里一起发来", names.join("、"));
+            let _ = write!(text, "还缺：{}。", names.join("、"));
+            if !first && !wanted.is_empty() {
+                let _ = write!(text, "{}也可以一起说。", wanted.join("、"));
+            }
+            text.push_str("请在一条消息里一起发来");
             text.push_str(if required.is_empty() { "，或直接回复“提交”。" } else { "。" });
             if first {
                 let slots: Vec<String> = form
@@ -266,6 +92,9 @@ impl Turn<'_> {
         } else {
             form.asking = None;
             if required.is_empty() {
+                if !wanted.is_empty() {
+                    let _ = write!(text, "{}还空着，可以补充，不补也能提交。", wanted.join("、"));
+                }
                 text.push_str("请核对，没有问题就回复“提交”；要改哪项直接说，比如“电话改成…”。");
             } else {
                 let names: Vec<&str> = required.iter().map(|k| k.label()).collect();

@@ -152,10 +152,35 @@ impl CaseForm {
         };
         match &change.to {
             MatterValue::Demand(text) => matter.demand = check(FieldKey::Demand, text, today)?,
-            MatterValue::Type(case_type) => matter.case_type = *case_type,
+            MatterValue::Type(case_type) => {
+                matter.case_type = *case_type;
+                // A sentence of ours says what the new type says; one of the enterprise stays.
+                if matter.demand == matter.drafted_demand {
+                    matter.demand = demand::draft(*case_type, &matter.text);
+                    matter.drafted_demand.clone_from(&matter.demand);
+                }
+            }
             MatterValue::Urgency(urgency) => matter.urgency = *urgency,
         }
         Ok(())
+    }
+
+    /// 不是10月，是9月: puts the one for the other where it stands, in a field or in the demand. Gives back what changed.
+    pub(super) fn swap(&mut self, from: &str, to: &str, today: Date) -> Vec<&'static str> {
+        const SHORTEST: usize = 2;
+        if from.chars().count() < SHORTEST {
+            return Vec::new();
+        }
+        let found =
+            self.fields.iter().find(|(_, f)| f.value.contains(from)).map(|(k, f)| (*k, f.value.replace(from, to)));
+        if let Some((key, value)) = found {
+            return if self.type_in(key, &value, today).is_ok() { vec![key.label()] } else { Vec::new() };
+        }
+        let Some(matter) = self.matters.iter_mut().find(|m| m.keep && m.demand.contains(from)) else {
+            return Vec::new();
+        };
+        matter.demand = matter.demand.replace(from, to);
+        vec![FieldKey::Demand.label()]
     }
 
     /// Takes facts into fields; what was typed stays unless `replace`. Returns the fields that changed.
@@ -384,7 +409,12 @@ impl CaseForm {
                     amount: self.value(FieldKey::Amount).map(|written| {
                         number::amount(written).unwrap_or_else(|| Amount { text: written.to_owned(), fen: None })
                     }),
-                    title: demand::title(label.as_deref(), m.case_type, &m.text),
+                    // A demand that was rewritten says better what it is about.
+                    title: demand::title(
+                        label.as_deref(),
+                        m.case_type,
+                        if m.demand == m.drafted_demand { &m.text } else { &m.demand },
+                    ),
                     demand: m.demand.clone(),
                     original: self.original_of(m),
                     case_type: m.case_type,
@@ -577,6 +607,31 @@ pub(super) fn beside_facts(words: &str, facts: &Facts) -> Option<String> {
         rest = rest.replace(name.as_str(), "，");
     }
     (rest != words).then_some(rest)
+}
+
+/// What the words say besides everything that went into fields.
+pub(super) fn beyond_facts(words: &str, facts: &Facts) -> String {
+    let words = &extract::half_width(words);
+    let mut rest = beside_facts(words, facts).unwrap_or_else(|| words.clone());
+    for value in [&facts.place, &facts.object, &facts.amount].into_iter().flatten() {
+        rest = rest.replace(value.as_str(), "，");
+    }
+    if let Some(code) = facts.uscc.as_ref().or(facts.uscc_invalid.as_ref()) {
+        static CODE: LazyLock<Regex> = LazyLock::new(|| {
+            Regex::new(r"[0-9A-Za-z](?:[ \-]?[0-9A-Za-z]){14,24}")
+                .expect("the pattern is a constant and compiles in the tests")
+        });
+        let plain = |text: &str| text.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_uppercase();
+        let written = CODE.find_iter(&rest).map(|m| m.as_str().to_owned()).find(|m| plain(m) == *code);
+        if let Some(written) = written {
+            rest = rest.replace(&written, "，");
+        }
+    }
+    if let Some(phone) = &facts.contact_phone {
+        let digits: String = phone.chars().filter(char::is_ascii_digit).collect();
+        rest = rest.replace(phone.as_str(), "，").replace(&digits, "，");
+    }
+    rest
 }
 
 /// `去掉第2件`, `第二件不要了`: the number of the matter to drop.

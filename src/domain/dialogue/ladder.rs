@@ -403,6 +403,18 @@ impl<'a> Turn<'a> {
         if self.number_told(words) {
             return;
         }
+        // The code that was asked for is no part of a form that is open besides.
+        if self.state.form.is_some()
+            && matches!(self.state.awaiting, Awaiting::ProgressNumber { .. })
+            && super::query_code(words).is_some()
+            && extract::phone(words).is_none()
+            && self.progress_number_told(words)
+        {
+            return;
+        }
+        if self.corrects_a_filed_case(words) {
+            return;
+        }
         if self.none_of_them(words) || self.command(words, &reading) {
             return;
         }

@@ -11,6 +11,7 @@
 //! always comes with a [`Effect::Promise`].
 
 mod answering;
+mod aside;
 mod asking;
 mod case_words;
 mod commands;
@@ -33,6 +34,7 @@ mod rule_asks;
 mod scripts;
 pub mod shipped;
 pub mod state;
+mod telling;
 mod words;
 
 use std::fmt::Write as _;
@@ -190,6 +192,9 @@ pub fn needs(state: &DialogueState, input: &Input) -> Needs {
             uscc: value(FieldKey::Uscc),
             phone: value(FieldKey::ContactPhone),
         });
+    }
+    if telling::may_correct_a_filed_case(state, words) {
+        needs.open_cases = Some(OpenCasesOf::default());
     }
     if let Some(query) = case_words::wanted(state, words) {
         needs.progress.push(query);

@@ -57,6 +57,15 @@ fn names_are_found() {
         ("电话13800138000", None),
         ("我们厂被罚了", None),
         ("联系人改成周敏", Some("周敏")),
+        ("联系人：王五 电话：13711160001", Some("王五")),
+        ("停电三天了 13711160001 王五", Some("王五")),
+        ("法人代表 黄志强", Some("黄志强")),
+        ("负责人陈海生（手机18812345678）", Some("陈海生")),
+        ("叫我老王就行", Some("老王")),
+        ("他们负责人王强不理我们", None),
+        ("电话写错了，应该是13711160009", None),
+        ("谢谢你们", None),
+        ("路坏了 13711160001", None),
     ] {
         assert_eq!(contact_name(text).as_deref(), expected, "{text}");
     }
@@ -80,6 +89,16 @@ fn the_own_enterprise_is_told_from_the_other_side() {
         ("投诉市场监管局乱收费", None, Some("市场监管局")),
         ("镇政府拖欠我们路灯款两年", None, Some("镇政府")),
         ("欠款方是县实验小学", None, Some("县实验小学")),
+        ("我们那个公司社保交不上，系统老报错", None, None),
+        ("我们这家公司老停电", None, None),
+        ("我叫王强，在晋江池店镇", None, None),
+        ("我是宁德市蕉城区漳湾镇福建海纳渔业有限公司的", Some("福建海纳渔业有限公司"), None),
+        ("福建大海集团，欠120万", None, Some("福建大海集团")),
+        ("店名老王牛肉面馆", Some("老王牛肉面馆"), None),
+        ("老王牛肉面馆", Some("老王牛肉面馆"), None),
+        ("单位：涵江区税务局；日期：10月12日", None, Some("涵江区税务局")),
+        ("住建局一直拖", None, Some("住建局")),
+        ("城管昨天把我招牌拆了", None, Some("城管")),
     ] {
         assert_eq!(enterprise(text).as_deref(), own, "own: {text}");
         assert_eq!(object(text).as_deref(), other, "other: {text}");
@@ -108,6 +127,11 @@ fn days_are_counted_back_from_today() {
         ("明天就截止了", None),
         ("2月30日", None),
         ("8号楼漏水", None),
+        ("刚才说的就是这个", None),
+        ("回到刚才的补助", None),
+        ("今天能修吗", None),
+        ("刚才停电了", Some(day(2026, 11, 25))),
+        ("今天上午来检查", Some(day(2026, 11, 25))),
     ] {
         assert_eq!(date(text, today()), expected, "{text}");
     }
@@ -118,6 +142,10 @@ fn places_are_found() {
     assert_eq!(place("地址：福州市仓山区金山大道100号").as_deref(), Some("福州市仓山区金山大道100号"));
     assert_eq!(place("厂在青口投资区工业园区，路没修").as_deref(), Some("青口投资区工业园区"));
     assert_eq!(place("补贴没到"), None);
+    assert_eq!(place("石狮市灵秀镇").as_deref(), Some("石狮市灵秀镇"));
+    assert_eq!(place("同安区洪塘镇").as_deref(), Some("同安区洪塘镇"));
+    assert_eq!(place("我是莆田市荔城区黄石镇的新月鞋厂").as_deref(), Some("莆田市荔城区黄石镇"));
+    assert_eq!(place("荔城区黄石镇政府拖欠"), None);
 }
 
 #[test]
@@ -134,4 +162,27 @@ proptest::proptest! {
         let _ = facts(&text, today());
         let _ = mask_long_numbers(&text);
     }
+}
+
+#[test]
+fn a_firm_is_called_like_one() {
+    for yes in ["宏图机械厂", "老王牛肉面馆", "丽华美甲", "晋江顺发不锈钢制品有限公司", "好又来超市"]
+    {
+        assert!(looks_like_a_firm(yes), "{yes}");
+    }
+    for no in [
+        "再催一下",
+        "怎么送锦旗",
+        "没有另外的了",
+        "还是要办",
+        "不要提交",
+        "提交了会怎样",
+        "内容改成：路塌了",
+        "那个公司",
+        "谢谢你们",
+    ] {
+        assert!(!looks_like_a_firm(no), "{no}");
+    }
+    assert!(looks_like_a_unit("市场监管局") && looks_like_a_unit("镇政府") && !looks_like_a_unit("天天来查"));
+    assert!(is_public("县里的城投公司") && !is_public("福建大海集团"));
 }
