@@ -6,7 +6,9 @@ use zhitong::{
     app::content::{self, Content, Origin},
     config::Config,
     domain::{
-        dialogue::{ConversationState, DialogueState, Effect, Input, KnownCase, Shipped, TurnEnv, TurnOutcome, turn},
+        dialogue::{
+            ConversationState, DialogueState, Effect, FieldKey, Input, KnownCase, Shipped, TurnEnv, TurnOutcome, turn,
+        },
         kinds::Channel,
         rules::{Level, SourceFile},
     },
@@ -266,4 +268,45 @@ fn the_record_names_rules_where_they_matched_and_what_nearly_did() {
     assert_eq!(missed.first(), Some(&("local-blueberry".to_owned(), "超过 max_chars = 60".to_owned())), "{missed:?}");
     let record = talk.turn("蓝莓补助怎么申请").record;
     assert_eq!(record.shadow, ["local-blueberry"]);
+}
+
+/// The demands and the fields of the open form.
+fn on_the_form(talk: &Talk) -> (Vec<String>, Vec<(FieldKey, String)>) {
+    let form = talk.state.form.as_ref().expect("a form");
+    let demands = form.kept().map(|m| m.demand.clone()).collect();
+    (demands, form.fields.iter().map(|(key, field)| (*key, field.value.clone())).collect())
+}
+
+#[test]
+fn with_the_shipped_rules_small_talk_and_values_open_no_second_matter() {
+    let mut talk = Talk::with("");
+    talk.say("厂区门口路坏了没人修 13711160001");
+    let before = on_the_form(&talk);
+    for words in [
+        "就这些",
+        "赶紧的",
+        "你是谁",
+        "没有公司",
+        "再催一下",
+        "怎么送锦旗",
+        "没有另外的了",
+        "不要提交",
+        "谢谢你们",
+        "第二个帮我登记",
+    ] {
+        talk.say(words);
+        assert_eq!(on_the_form(&talk), before, "{words}");
+    }
+    for words in
+        ["信用代码 91350200M000100Y49", "税号91350200M000100Y48", "微信号 abc123", "公司名称写错了", "刚才的登记单呢"]
+    {
+        talk.say(words);
+        assert_eq!(on_the_form(&talk).0, before.0, "{words}");
+    }
+    let mut talk = Talk::with("");
+    talk.say("我要投诉");
+    talk.say("是市场监管局");
+    let (demands, fields) = on_the_form(&talk);
+    assert!(demands[0].contains("市场监管局"), "{demands:?}");
+    assert!(fields.contains(&(FieldKey::Object, "市场监管局".to_owned())), "{fields:?}");
 }

@@ -78,10 +78,12 @@ const EMPTY: &[&str] = &[
 const CLAUSE_ENDS: &[char] = &['\n', '，', ',', '。', '；', ';', '！', '!', '？', '?', '…'];
 /// Marks around a clause that are no part of it.
 const MARKS: &[char] =
-    &['，', ',', '。', '！', '!', '~', '～', '、', '：', ':', ' ', '\u{3000}', '\n', '；', ';', '…', '.', '“', '”'];
+    &['，', ',', '。', '！', '!', '~', '～', '、', '：', ':', ' ', '\u{3000}', '\n', '；', ';', '…', '.'];
 
 /// Longest demand that is drafted.
 const MAX_CHARS: usize = 300;
+/// Longest beginning of a story in a title.
+const TITLE_CHARS: usize = 24;
 /// Fewer characters of the story are not worth a wish beside them.
 const SHORTEST_HEAD: usize = 40;
 
@@ -203,7 +205,7 @@ impl Teller {
     fn is_told_by(&self, words: &str) -> bool {
         static LABEL: LazyLock<Regex> = LazyLock::new(|| {
             regex(
-                r"^(?:我的?|本人的?|我们的?|请)?(?:联系)?(?:电话|手机|手机号码?|座机|号码|方式|联系|联系人|微信号?|邮箱|姓名|统一社会信用代码|信用代码|税号|打|拨打|致电|可打)+(?:号|号码)?(?:是|为|请打)?[:：]?$",
+                r"^(?:我的?|本人的?|我们的?|请)?(?:联系)?(?:电话|手机|手机号码?|座机|号码|方式|联系|联系人|法人代表|法定代表人|法人|负责人|微信号?|邮箱|姓名|统一社会信用代码|信用代码|税号|打|拨打|致电|可打)+(?:号|号码)?(?:是|为|请打)?[:：]?$",
             )
         });
         static LABELLED: LazyLock<Regex> = LazyLock::new(|| {
@@ -348,8 +350,20 @@ const fn ends_with_a_request(case_type: CaseType) -> bool {
 
 /// A title for lists: the topic and the beginning of the story.
 pub(super) fn title(topic_label: Option<&str>, case_type: CaseType, text: &str) -> String {
-    let core = shorten(&core(text), 24);
-    format!("{}：{core}", topic_label.unwrap_or(case_type.label()))
+    let story = story(text);
+    let told: String = clauses(&story).into_iter().filter(|clause| !introduces_the_firm(clause)).collect();
+    let told = if told.trim_matches(MARKS).is_empty() { story.as_str() } else { told.trim_end_matches(MARKS) };
+    format!("{}：{}", topic_label.unwrap_or(case_type.label()), shorten(told, TITLE_CHARS))
+}
+
+/// 我公司成立于2015年, 现有员工120人: what a letter begins with and a list needs not.
+fn introduces_the_firm(clause: &str) -> bool {
+    static FIRM: LazyLock<Regex> = LazyLock::new(|| {
+        regex(
+            r"^(?:我公司|我们公司|我司|本公司|公司|我厂|我们厂|我企业|企业)?(?:是一家|系|成立于|创办于|注册于|主要从事|主营|主要生产|专业生产|现有员工|现有职工|注册资本|占地)",
+        )
+    });
+    FIRM.is_match(clause.trim_matches(MARKS))
 }
 
 /// How alike two texts are: shared character pairs over all pairs, 0 to 1.
@@ -409,6 +423,7 @@ mod tests {
             ("一是停电三天；二是路坏了", "停电三天；路坏了"),
             ("1、停电三天\n2、路坏了", "停电三天，路坏了"),
             ("窗口让我打13711112222没人接", "窗口让我打137****22没人接"),
+            ("路坏了没人修，法人代表 黄志强", "路坏了没人修"),
             ("货款12,500元没给，电话13800138000，谢谢", "货款12,500元没给"),
             ("13800138000", "13800138000"),
         ] {
@@ -423,6 +438,10 @@ mod tests {
         assert_eq!(
             demand,
             "我公司成立于2015年。2023年3月我司与漳湾镇政府签订投资协议，约定完成厂区外围道路硬化，但至今未动工。恳请协调解决"
+        );
+        assert_eq!(
+            title(None, CaseType::Stuck, "我公司成立于2015年，现有员工120人。厂区道路至今未动工。"),
+            "办不成事：厂区道路至今未动工"
         );
         let long = format!("{}。恳请协调解决", "厂区门口的路坏了没有人来修，".repeat(40));
         let demand = draft(CaseType::Coordination, &long);

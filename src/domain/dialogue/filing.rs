@@ -47,7 +47,13 @@ impl Turn<'_> {
         let Some(form) = self.state.form.as_mut() else { return };
         let missing = form.missing();
         let required: Vec<FieldKey> = missing.iter().copied().filter(|k| form.is_required(*k)).collect();
-        let wanted: Vec<&str> = missing.iter().filter(|k| !form.is_required(**k)).map(|k| k.label()).collect();
+        // What was refused a moment ago is not named again.
+        let wanted: Vec<&str> = missing
+            .iter()
+            .filter(|k| !form.is_required(**k))
+            .map(|k| k.label())
+            .filter(|label| !lead.contains(&format!("{label}不填")))
+            .collect();
         let first = form.asked == 0;
         // What is only wanted is asked for once; what is required again, up to the limit.
         let ask = if first { !missing.is_empty() } else { !required.is_empty() } && form.asked < MAX_QUESTIONS;

@@ -403,6 +403,9 @@ impl<'a> Turn<'a> {
         if self.number_told(words) {
             return;
         }
+        if self.needs_no_case(words, &reading) {
+            return;
+        }
         // The code that was asked for is no part of a form that is open besides.
         if self.state.form.is_some()
             && matches!(self.state.awaiting, Awaiting::ProgressNumber { .. })
@@ -465,6 +468,27 @@ impl<'a> Turn<'a> {
         }
         // 5. Rules, clarification, case.
         self.matters(words, reading, None);
+    }
+
+    /// Words that nobody has to act on: help was called, a card number that is not wanted, an answer that was not clear.
+    fn needs_no_case(&mut self, words: &str, reading: &Reading) -> bool {
+        let text = if words::has_called_for_help(words) {
+            "好的，请听从救援人员安排，先保证人身安全。脱险以后有要反映的，随时在这里说。"
+        } else if words::is_a_card_number(words) && !self.state.form.as_ref().is_some_and(|form| !form.asks.is_empty())
+        {
+            "请不要在这里发身份证号、银行卡号：登记和办理都用不到，这个号码没有写进登记单。要补充情况直接说事情就好。"
+        } else if self.state.form.is_none()
+            && reading.matters.iter().all(|m| m.answer.is_none())
+            && words.contains(['懂', '话'])
+            && super::aside::of(words) == Some(super::aside::Aside::Puzzled)
+        {
+            "抱歉，我没说清楚。请告诉我哪一句不明白，或换个说法再问；也可以转人工，由工作人员解释。"
+        } else {
+            return false;
+        };
+        self.step("clarify");
+        self.say(Reply::say(text).with_buttons(["转人工"]));
+        true
     }
 
     /// A rule with `interrupts_form` is answered although a form is open; then the form asks again, once.

@@ -131,6 +131,7 @@ pub(super) fn amount(text: &str) -> Option<Amount> {
             if rest.starts_with(['年', '个', '天', '月', '次', '家', '位'])
                 && let Some(shorter) =
                     run.strip_suffix(['一', '二', '两', '三', '四', '五', '六', '七', '八', '九', '半'])
+                && let shorter = shorter.trim_end_matches([',', '，'])
                 && shorter.ends_with(['万', '亿', '萬', '億'])
             {
                 end -= run.len() - shorter.len();
@@ -139,6 +140,7 @@ pub(super) fn amount(text: &str) -> Option<Amount> {
             }
             // 120万一直不给: the numeral belongs to the next word.
             if let Some(shorter) = run.strip_suffix('一')
+                && let shorter = shorter.trim_end_matches([',', '，'])
                 && shorter.ends_with(['万', '亿', '萬', '億'])
                 && rest
                     .starts_with(['直', '共', '起', '并', '些', '样', '部', '点', '旦', '再', '边', '定', '般', '拖'])
@@ -200,6 +202,7 @@ mod tests {
             ("三百五块", Some("三百五块"), Some(350.0)),
             ("半年了", None, None),
             ("欠我们货款120万一直不给", Some("120万"), Some(1_200_000.0)),
+            ("欠120万，一年了", Some("120万"), Some(1_200_000.0)),
             ("欠款一百二十万一共三笔", Some("一百二十万"), Some(1_200_000.0)),
             ("尾款三十万两年了", Some("三十万"), Some(300_000.0)),
         ] {

@@ -7,6 +7,7 @@ use jiff::{Timestamp, civil::Date};
 use super::*;
 use crate::domain::kinds::{CaseType, Channel, Command, Diversion, Urgency};
 
+mod forms;
 mod model;
 mod proposals;
 

@@ -23,6 +23,8 @@ const TELLING: usize = 7;
 /// What stands between a filed case and a correction of it: a word of change.
 const CHANGES: [&str; 8] = ["改", "错", "不对", "换", "更正", "应该", "不是", "应为"];
 
+/// Words for the other side that name nobody.
+const VAGUE_BODIES: [&str; 8] = ["政府", "银行", "医院", "学校", "委员会", "物业", "村委", "街道"];
 /// Filed cases that one correction goes to.
 const LATEST: usize = 5;
 
@@ -53,6 +55,7 @@ impl Turn<'_> {
         }
         self.state.form = Some(form);
         if self.rule_ask_told(words, reading)
+            || self.mistyped_phone_told(words)
             || self.corrected(words)
             || self.which_side_told(words)
             || self.beside_the_form(words, reading)
@@ -85,7 +88,11 @@ impl Turn<'_> {
                 wrong.push(withheld.trim_end_matches('。').to_owned());
                 continue;
             }
-            match form.type_in(*key, value, self.env.today) {
+            // A wrong value does not take the place of a right one.
+            let right = form.fields.get(key).is_some_and(|f| !f.value.is_empty() && f.error.is_none());
+            let checked = filling::check(*key, value, self.env.today).map(|_| ());
+            let typed = if right && checked.is_err() { checked } else { form.type_in(*key, value, self.env.today) };
+            match typed {
                 Ok(()) => done.push(key.label()),
                 Err(error) => wrong.push(format!("{}没有改：{error}", key.label())),
             }
@@ -141,7 +148,9 @@ impl Turn<'_> {
         let wrong_code = facts.uscc_invalid.is_some() && facts.uscc.is_none();
         self.state.facts.absorb(facts);
         let story = !nothing_else && reading.matters.iter().any(|m| m.named || m.answer.is_some());
-        if (!changed.is_empty() || second || (wrong_code && nothing_else)) && !story {
+        // 我要投诉 … 是市场监管局: whoever is complained of is all that is known of the matter.
+        let tells_whom = changed == [FieldKey::Object] && form.kept().all(|m| m.topic.is_none());
+        if (!changed.is_empty() || second || (wrong_code && nothing_else)) && !story && !tells_whom {
             let labels: Vec<&str> =
                 changed.iter().filter(|k| !(wrong_code && **k == FieldKey::Uscc)).map(|k| k.label()).collect();
             keep_words(&mut form, words);
@@ -182,7 +191,10 @@ impl Turn<'_> {
     /// The answer to what was asked, when it carries no marks of its own: a bare name or company.
     fn read_as_answer(words: &str, form: &CaseForm, facts: &mut super::Facts) {
         let missing = form.missing();
-        let wanted = |key: FieldKey| missing.contains(&key) || form.asking == Some(key);
+        // 政府 alone names no body yet.
+        let vague = form.value(FieldKey::Object).is_some_and(|v| VAGUE_BODIES.contains(&v));
+        let wanted =
+            |key: FieldKey| missing.contains(&key) || form.asking == Some(key) || (key == FieldKey::Object && vague);
         if facts.enterprise.is_none() && wanted(FieldKey::Enterprise) {
             facts.enterprise = extract::enterprise_in_answer(words).filter(|name| !extract::is_public(name));
         }
@@ -205,7 +217,10 @@ impl Turn<'_> {
             facts.object = Some(phrase.to_owned());
         }
         let alone = facts.is_empty();
-        if alone && wanted(FieldKey::Object) && extract::is_public(phrase) && extract::looks_like_a_firm(phrase) {
+        let public = extract::is_public(phrase)
+            && !phrase.contains(['，', ',', '。', '；', ' '])
+            && (phrase.ends_with("公司") || phrase.ends_with("集团"));
+        if alone && wanted(FieldKey::Object) && public {
             facts.object = Some(phrase.to_owned());
         } else if alone && wanted(FieldKey::Enterprise) && extract::looks_like_a_firm(phrase) {
             facts.enterprise = Some(phrase.to_owned());
@@ -332,13 +347,21 @@ impl Turn<'_> {
 
     // ---- beside the form -------------------------------------------------------------------------------
 
-    /// Small talk, questions about the form and figures that are no number: answered, and nothing of it is on the form.
+    /// Figures that were meant as a telephone number and are none.
+    fn mistyped_phone_told(&mut self, words: &str) -> bool {
+        let Some(written) = aside::mistyped_phone(words) else { return false };
+        let Some(form) = self.state.form.as_mut() else { return false };
+        form.asking = Some(FieldKey::ContactPhone);
+        self.show_form(&format!(
+            "“{written}”不像电话号码，没有写进登记单：手机号是 11 位，座机要带区号。请核对后再发一次。"
+        ));
+        true
+    }
+
+    /// Small talk and questions about the form: answered, and nothing of it is on the form.
     fn beside_the_form(&mut self, words: &str, reading: &Reading) -> bool {
         let Some(mut form) = self.state.form.take() else { return false };
-        let lead = if let Some(written) = aside::mistyped_phone(words) {
-            form.asking = Some(FieldKey::ContactPhone);
-            Some(format!("“{written}”不像电话号码，没有写进登记单：手机号是 11 位，座机要带区号。请核对后再发一次。"))
-        } else if let Some(what) = aside::of(words) {
+        let lead = if let Some(what) = aside::of(words) {
             Some(self.to_an_aside(&mut form, what))
         } else if self.is_a_question_beside(&form, words, reading) {
             Some("这句话我当作提问，没有写进登记单。登记单提交后工作人员会答复您；要另外登记一件请说“另外…”，也可以转人工。".to_owned())

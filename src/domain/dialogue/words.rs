@@ -105,6 +105,24 @@ pub(super) fn is_acknowledgement(text: &str) -> bool {
     text.chars().count() <= 12 && HEARD.is_match(&bare(text))
 }
 
+/// 已经打119了: help was called.
+pub(super) fn has_called_for_help(text: &str) -> bool {
+    static CALLED: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"^(?:我们?|人家|同事|厂里)?(?:已经|已|刚刚?|都)*(?:打过?|拨打?过?|报过?|叫过?)(?:了)?(?:119|110|120|122|警|火警|消防|救护车)(?:电话)?(?:了|过了|的)?(?:谢谢)?$")
+            .expect("the pattern is a constant and compiles in the tests")
+    });
+    CALLED.is_match(&bare(text))
+}
+
+/// Nothing but the number of an identity card or a bank card, which nobody needs here.
+pub(super) fn is_a_card_number(text: &str) -> bool {
+    static CARD: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"^(?:我|的|身份证|银行|卡|账|帐|户|号|码|是|为|[：: ])*[0-9](?:[ \-]?[0-9]){13,21}[0-9Xx][。.]?$")
+            .expect("the pattern is a constant and compiles in the tests")
+    });
+    CARD.is_match(text.trim()) && !super::extract::uscc(text).is_some_and(|(_, valid)| valid)
+}
+
 /// Whether the words threaten life, blockade or gathering (DOMAIN 5.4 rule 10).
 pub(super) fn is_threat(text: &str) -> bool {
     const WORDS: &[&str] = &[
@@ -173,6 +191,22 @@ mod tests {
         }
         for no in ["好了没有", "就在园区门口", "那要多久", "可以开发票吗", "先停电后停水"] {
             assert!(!is_acknowledgement(no), "{no}");
+        }
+    }
+
+    #[test]
+    fn help_that_was_called_and_cards_are_seen() {
+        for yes in ["已经打119了", "报警了", "已拨打120", "打过110了"] {
+            assert!(has_called_for_help(yes), "{yes}");
+        }
+        for no in ["打12345了没人管", "报警了也没人管", "消防不给验收"] {
+            assert!(!has_called_for_help(no), "{no}");
+        }
+        for yes in ["银行卡6222021234567890123", "身份证号350102199001011234", "6222 0212 3456 7890 123"] {
+            assert!(is_a_card_number(yes), "{yes}");
+        }
+        for no in ["91350100M000100Y43", "13711160001", "银行卡被冻结了"] {
+            assert!(!is_a_card_number(no), "{no}");
         }
     }
 
