@@ -145,6 +145,8 @@ const NEVER: &[&str] = &[
     "别让他知道",
     "不要让他知道",
     "别说是我",
+    "才给我办",
+    "才给办",
 ];
 
 /// What people say while they wait.

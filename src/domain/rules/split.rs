@@ -63,7 +63,7 @@ const TAIL_CHARS: usize = 6;
 /// What a change of topic costs for each sign that is wanting.
 const CHANGE: f32 = 16.0;
 /// Signs that are enough.
-const ENOUGH: f32 = 6.5;
+const ENOUGH: f32 = 5.5;
 /// What a change costs however clearly it is announced.
 const LEAST_COST: f32 = 8.0;
 /// Signs that a change between topics of one group needs beyond.
@@ -274,7 +274,7 @@ fn signs(scratch: &Scratch, clause: u32, whole: Stretch) -> f32 {
         out -= 1.5;
     }
     if opens_with(scratch, Sign::Causal, clause, 9) {
-        out -= 5.0;
+        out -= 6.0;
     }
     if opens_with(scratch, Sign::Anaphor, clause, 6) {
         out -= 2.0;
