@@ -308,7 +308,7 @@ pub fn timed_input(action: CaseAction) -> Option<ActionInput> {
         CaseAction::ReportMilestone => {
             ActionInput::ReportMilestone { reached: false, text: "到期未报告节点结果".to_owned() }
         }
-        CaseAction::Archive => ActionInput::Archive,
+        CaseAction::Archive => ActionInput::Archive { package: String::new() },
         CaseAction::Submit
         | CaseAction::Refuse
         | CaseAction::Object

@@ -458,7 +458,7 @@ impl ActionFields {
             },
             A::RefuseClose => I::RefuseClose { reason },
             A::Reopen => I::Reopen { reason },
-            A::Archive => I::Archive,
+            A::Archive => I::Archive { package: String::new() },
             A::Withdraw => I::Withdraw { reason },
             A::Merge => {
                 let (into, parent_open, same_enterprise) =

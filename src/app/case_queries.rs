@@ -154,6 +154,15 @@ impl Hidden {
         let words = text::mask_personal(words);
         self.names.iter().fold(words, |words, name| words.replace(name.as_str(), SEALED_NAME))
     }
+
+    /// A particular of an event, without whoever complains.
+    pub(super) fn fact(&self, key: &str, value: &str) -> String {
+        match key {
+            "person" | "words" | "call_record" => SEALED_NAME.to_owned(),
+            "package" => value.to_owned(),
+            _ => self.hide(value),
+        }
+    }
 }
 
 /// Whether two cases are of the same enterprise.
@@ -218,11 +227,7 @@ pub async fn file_with_history(
     let file = CaseFile::new(&setting, &scope, case, &actor);
     if !file.sees_identity {
         for fact in history.iter_mut().flat_map(|event| event.facts.iter_mut()) {
-            if matches!(fact.key.as_str(), "person" | "words" | "call_record") {
-                SEALED_NAME.clone_into(&mut fact.value);
-            } else {
-                fact.value = hidden.hide(&fact.value);
-            }
+            fact.value = hidden.fact(&fact.key, &fact.value);
         }
     }
     Ok((file, history))

@@ -152,6 +152,11 @@ impl AfterCommit {
         app.wake.timers.notify_one();
     }
 
+    /// Adds what officers were told beside the case.
+    pub(crate) fn tell_also(&mut self, told: Told) {
+        self.told.join(told);
+    }
+
     fn staff_event(&mut self, case: &Case, kind: &'static str, text: &str) {
         let data = serde_json::json!({
             "number": case.display_number(),

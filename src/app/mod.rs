@@ -1,5 +1,6 @@
 //! The use cases: load, authorise, decide, save, commit, wake. No SQL text, no HTTP.
 
+pub mod archiving;
 pub mod attachments;
 pub mod auth;
 pub mod case_actions;

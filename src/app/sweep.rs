@@ -9,6 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{
     App, AppError,
+    archiving::{self, Prepared},
     case_actions::{follow_parent, timed_input},
     case_save::{self, AfterCommit, Setting},
     clocks::{self, Step},
@@ -17,14 +18,15 @@ use crate::{
     domain::{
         access::Role,
         case::{
-            ActionInput, Actor, ActorStamp, Case, CaseClock, CaseEvent, ClockKey, ClockState, EventKind, Fact,
-            OutMessage, Outcome, Recipient, TransitionError, remind,
+            ActionInput, Actor, ActorStamp, Case, CaseAction, CaseClock, CaseEvent, CaseStatus, ClockKey, ClockState,
+            EventKind, Fact, OutMessage, Outcome, Recipient, TransitionError, remind,
         },
         ids::CaseId,
         sla::{Pause, Rung},
     },
     store::{
-        StoreError, Tx, cases,
+        StoreError, Tx,
+        cases::{self, packages},
         timers::{self, Timer},
     },
 };
@@ -39,6 +41,8 @@ const ATTEMPTS: u32 = 5;
 const UNREADABLE_PAUSE: SignedDuration = SignedDuration::from_hours(1);
 /// A timer that the case refuses but still waits for comes again after this.
 const REFUSED_PAUSE: SignedDuration = SignedDuration::from_hours(1);
+/// A case whose history is broken is looked at again after this, to be archived when it was mended.
+const BROKEN_PAUSE: SignedDuration = SignedDuration::from_hours(24);
 /// The step of the ladder that is a 督办 of the system (DOMAIN 2.6, T47).
 const SUPERVISE: u8 = 4;
 /// The step of the ladder that takes a case to the next level (DOMAIN 2.6, T48).
@@ -135,7 +139,13 @@ async fn fire_batch(app: &App) -> Result<(usize, Summary), AppError> {
         };
         let mut work = Work::new(case);
         for timer in due {
-            match (work.fire(&timer, &setting), Step::read(&timer.step)) {
+            let step = Step::read(&timer.step);
+            let fired = if step == Some(Step::Act(CaseAction::Archive)) {
+                archive(&mut tx, app, &mut work, &timer, &setting, &mut after).await?
+            } else {
+                work.fire(&timer, &setting)
+            };
+            match (fired, step) {
                 (Fired::Done, step) => {
                     if matches!(step, Some(Step::Rung(_))) {
                         summary.warned += 1;
@@ -166,6 +176,35 @@ async fn fire_batch(app: &App) -> Result<(usize, Summary), AppError> {
         after.tell(app);
     }
     Ok((taken, summary))
+}
+
+/// T42: only what the history bears is archived. A case whose chain is broken stays closed and is looked at again every
+/// day; the administrators are told once.
+async fn archive(
+    tx: &mut Tx,
+    app: &App,
+    work: &mut Work,
+    timer: &Timer,
+    setting: &Setting,
+    after: &mut AfterCommit,
+) -> Result<Fired, AppError> {
+    let now = setting.now();
+    if work.case.status != CaseStatus::Closed {
+        return Ok(work.act(timer, &ActionInput::Archive { package: String::new() }, setting));
+    }
+    match archiving::prepare(tx, setting.content(), &work.case).await? {
+        Prepared::Broken { seq } => {
+            after.tell_also(archiving::tell_broken(tx, app, &work.case, seq, now).await?);
+            Ok(Fired::Later(now.saturating_add(BROKEN_PAUSE).unwrap_or(now)))
+        }
+        Prepared::Package { sha256, body } => {
+            let fired = work.act(timer, &ActionInput::Archive { package: sha256.clone() }, setting);
+            if matches!(fired, Fired::Done) {
+                packages::insert(tx, work.case.id, work.case.last_seq, &sha256, &body, now).await?;
+            }
+            Ok(fired)
+        }
+    }
 }
 
 /// These cases without those whose row cannot be read, which get a line in the log.
@@ -221,17 +260,7 @@ impl Work {
             Some(Step::Rung(step)) => self.climb(timer, step, setting),
             Some(Step::Act(action)) => {
                 let Some(input) = timed_input(action) else { return Fired::Stale("unknown_step".to_owned()) };
-                match setting.apply(&self.case, &Actor::Timer, &input) {
-                    Ok(outcome) => {
-                        self.take(outcome);
-                        Fired::Done
-                    }
-                    Err(TransitionError::TooEarly { at }) => Fired::Later(at),
-                    Err(_) if self.still_waits(timer, setting) => {
-                        Fired::Later(setting.now().saturating_add(REFUSED_PAUSE).unwrap_or(timer.at))
-                    }
-                    Err(error) => Fired::Stale(error.code().to_owned()),
-                }
+                self.act(timer, &input, setting)
             }
             Some(Step::Remind(reminder)) => match setting.run(|env| remind(&self.case, reminder, timer.at, env)) {
                 Some(outcome) => {
@@ -241,6 +270,21 @@ impl Work {
                 None => Fired::Stale("window_over".to_owned()),
             },
             None => Fired::Stale("unknown_step".to_owned()),
+        }
+    }
+
+    /// An action of the system.
+    fn act(&mut self, timer: &Timer, input: &ActionInput, setting: &Setting) -> Fired {
+        match setting.apply(&self.case, &Actor::Timer, input) {
+            Ok(outcome) => {
+                self.take(outcome);
+                Fired::Done
+            }
+            Err(TransitionError::TooEarly { at }) => Fired::Later(at),
+            Err(_) if self.still_waits(timer, setting) => {
+                Fired::Later(setting.now().saturating_add(REFUSED_PAUSE).unwrap_or(timer.at))
+            }
+            Err(error) => Fired::Stale(error.code().to_owned()),
         }
     }
 

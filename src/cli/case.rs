@@ -16,7 +16,7 @@ use crate::{
     },
     domain::{
         access::CaseScope,
-        case::{CaseNumber, CaseStatus, ClockState, Stage},
+        case::{CaseNumber, CaseStatus, ClockState, EventKind, Stage},
         kinds::CaseType,
     },
     web::api::{
@@ -176,6 +176,10 @@ async fn show(app: &App, number: &CaseNumber, json: bool) -> anyhow::Result<()> 
         };
         let owner = file.unit_name(&clock.owner);
         writeln!(out, "  {:4}{}\t{owner}\t{due}\t{left}", clock.key.as_str(), clock.key.label())?;
+    }
+    let archived = history.iter().rev().find(|event| event.kind == EventKind::Archived);
+    if let Some(hash) = archived.and_then(|event| event.fact("package")) {
+        writeln!(out, "归档包 SHA-256  {hash}")?;
     }
     writeln!(out, "经过（企业可见）")?;
     for step in track::public_timeline(&content, &history) {

@@ -28,7 +28,7 @@ use crate::{
   zhitong db backup                        # 备份到 data/backup/ 下，文件名带时间；服务不停
   zhitong db backup /mnt/backup/zt.db
   zhitong db restore /mnt/backup/zt.db     # 先停服务；原数据库改名保留
-  zhitong db verify                        # 文件、引用、表结构、每件诉求的审计链
+  zhitong db verify                        # 文件、引用、表结构、每件诉求的审计链、归档包
   zhitong db verify /mnt/backup/zt.db      # 只检查备份文件
 
 SQLite 的备份是一个完整的数据库文件（VACUUM INTO），服务运行时也一致。
@@ -167,6 +167,9 @@ fn report(out: &mut dyn Write, found: &backup::Verification) -> anyhow::Result<E
     }
     for (case, seq) in &found.broken {
         writeln!(out, "审计链断裂：{case} 第 {seq} 条（记录被改动或缺失，请与备份比对）")?;
+    }
+    for (case, seq) in &found.packages {
+        writeln!(out, "归档包与审计链记载的 SHA-256 不符：{case} 第 {seq} 条（被改动或缺失，请与备份比对）")?;
     }
     if found.is_sound() {
         writeln!(out, "数据库完好。")?;

@@ -292,16 +292,36 @@ pub struct Verification {
     pub pending: Vec<String>,
     /// Cases whose chain of events is broken, with the number of the first event that does not fit.
     pub broken: Vec<(String, i64)>,
+    /// Archived cases whose package is not the one that their history names, with the number of that event.
+    pub packages: Vec<(String, i64)>,
 }
 
 impl Verification {
     /// Whether everything is as it should be.
     pub fn is_sound(&self) -> bool {
-        self.damage.is_empty() && self.pending.is_empty() && self.broken.is_empty()
+        self.damage.is_empty() && self.pending.is_empty() && self.broken.is_empty() && self.packages.is_empty()
     }
 }
 
-/// Checks the whole database: the file, references, the schema, and the hash chain of every case's history.
+/// Packages of archived cases against the hash that the history names.
+async fn check_packages(db: &Db, found: &mut Verification) -> Result<(), BackupError> {
+    if !found.pending.is_empty() {
+        return Ok(());
+    }
+    let mut after = (String::new(), 0);
+    loop {
+        let mut tx = db.read().await?;
+        let (last, bad) = cases::packages::check_after(&mut tx, &after, 100).await?;
+        found.packages.extend(bad);
+        match last {
+            Some(last) => after = last,
+            None => return Ok(()),
+        }
+    }
+}
+
+/// Checks the whole database: the file, references, the schema, the hash chain of every case's history, and the
+/// packages of archived cases.
 ///
 /// # Errors
 /// `Store`.
@@ -317,6 +337,7 @@ pub async fn verify(db: &Db) -> Result<Verification, BackupError> {
             found.damage.push(format!("a row of {table} refers to a missing row of {parent}"));
         }
     }
+    check_packages(db, &mut found).await?;
     let mut after = String::new();
     loop {
         // A connection per page: an open reader would pin the log.

@@ -7,6 +7,7 @@ mod codec;
 pub mod events;
 pub mod list;
 pub mod matters;
+pub mod packages;
 pub mod search;
 pub mod similar;
 pub mod turns;

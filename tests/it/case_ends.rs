@@ -2,7 +2,8 @@
 //! promises of the chat, and cases merged into another enterprise's.
 
 use serde_json::{Value, json};
-use zhitong::domain::access::Role;
+use sha2::{Digest, Sha256};
+use zhitong::{app::sweep, domain::access::Role, ports::Clock as _};
 
 use crate::support::TestApp;
 
@@ -234,4 +235,43 @@ async fn what_the_centre_is_asked_to_decide_is_in_its_list() {
     let words = "消防检测机构须重新出具喷淋系统检测报告，预计三个工作日后取得，再组织联合验收";
     office.act("leader", &case.number, "request_extension", json!({ "days": 2, "reason": words })).await;
     assert!(waits().await);
+}
+
+#[tokio::test]
+async fn an_archived_case_is_taken_away_whole_by_those_who_read_it_whole() {
+    let office = Office::open().await;
+    let leader = office.token("leader").to_owned();
+    let auditor = office.app.officer("auditor", &[(Role::Auditor, "")]).await;
+    let case = office.file(json!({ "type": "complaint", "confidential": true })).await;
+    office.act("front", &case.number, "accept", json!({})).await;
+    office.answered(&case.number, "路灯已修好", "substantiated").await;
+    office.enterprise(&case, "rate", json!({ "grade": 5, "words": "示例机械的李经理谢谢大家" })).await;
+    let path = format!("/api/cases/{}/package", case.number);
+    office.app.get(&path, &auditor).await.expect(404);
+
+    let day = jiff::SignedDuration::from_hours(24);
+    office.app.clock.set(office.app.clock.now().saturating_add(day * 32).expect("a day"));
+    sweep::run(&office.app.app).await.expect("a sweep");
+    let shown = office.app.get(&format!("/api/cases/{}", case.number), &auditor).await.expect(200).json();
+    assert_eq!(shown["status"], "archived");
+    let whole = office.app.get(&path, &auditor).await.expect(200);
+    let hash = whole.headers["x-package-sha256"].to_str().expect("a hash").to_owned();
+    assert!(!whole.headers.contains_key("x-package-extract"));
+    assert_eq!(hash, hex::encode(Sha256::digest(whole.text().as_bytes())));
+    assert!(whole.text().contains("示例机械有限公司"));
+    assert!(!whole.text().contains(&case.code), "the package opens no progress page");
+    let timeline = office.app.get(&format!("/api/cases/{}/timeline", case.number), &auditor).await.expect(200).json();
+    let last = timeline["items"].as_array().and_then(|items| items.last()).expect("events").clone();
+    assert_eq!((last["kind"].as_str(), last["facts"][0]["value"].as_str()), (Some("case_archived"), Some(&*hash)));
+    let page = office.app.get(&format!("/desk/cases/{}", case.number), &auditor).await.expect(200).text();
+    assert!(page.contains(&path) && page.contains(&hash));
+
+    let extract = office.app.get(&path, &leader).await.expect(200);
+    assert_eq!(extract.headers["x-package-extract"], "true");
+    assert_eq!(extract.headers["x-package-sha256"], hash.as_str());
+    let words = extract.text();
+    assert!(!words.contains("示例机械") && !words.contains("李经理") && !words.contains("13800000001"));
+    let extract = extract.json();
+    assert_eq!(extract["case"]["reply"]["text"], "路灯已修好");
+    assert_eq!(extract["timeline"].as_array().map(Vec::len), whole.json()["timeline"].as_array().map(Vec::len));
 }

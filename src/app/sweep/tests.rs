@@ -19,7 +19,7 @@ use crate::{
         sla::{Schedule, WorkCalendar},
     },
     on_backend,
-    store::{Db, cases, officers},
+    store::{Db, backup, cases, officers},
 };
 
 fn at(text: &str) -> Timestamp {
@@ -288,6 +288,87 @@ crate::store_test! {
         clock.set(at("2026-04-12T00:00:00"));
         run(&app).await.unwrap();
         assert_eq!(stored(&app, answered).await.0.status, CaseStatus::Archived);
+    }
+}
+
+/// A consultation that was answered on the spot and closed by silence on 12 March.
+async fn closed(app: &App, clock: &FixedClock) -> CaseId {
+    let id = file(app, CaseType::Consultation).await;
+    let text = "按规定可在网上办理。".to_owned();
+    act(app, id, &officer(1, Role::FrontDesk, ""), ActionInput::AnswerOnSpot { text, source: "办事指南".into() }).await;
+    clock.set(at("2026-03-12T17:30:00"));
+    run(app).await.unwrap();
+    assert_eq!(stored(app, id).await.0.status, CaseStatus::Closed);
+    id
+}
+
+crate::store_test! {
+    async fn what_is_archived_is_kept_with_its_hash_and_checked(db: Db) {
+        let (app, clock) = gateway(&db, "2026-03-10T10:00:00");
+        let id = closed(&app, &clock).await;
+        let case = stored(&app, id).await.0;
+        let prepared = async || {
+            let mut tx = app.db.read().await.unwrap();
+            archiving::prepare(&mut tx, &app.content.load(), &case).await.unwrap()
+        };
+        let Prepared::Package { sha256, body } = prepared().await else { panic!("the chain is sound") };
+        assert_eq!(prepared().await, Prepared::Package { sha256: sha256.clone(), body: body.clone() });
+        clock.set(at("2026-04-12T00:00:00"));
+        run(&app).await.unwrap();
+        let (case, events) = stored(&app, id).await;
+        assert_eq!(case.status, CaseStatus::Archived);
+        assert_eq!(events.last().unwrap().fact("package"), Some(sha256.as_str()));
+        let mut tx = app.db.read().await.unwrap();
+        assert_eq!(packages::latest(&mut tx, id).await.unwrap().unwrap().body, body);
+        drop(tx);
+        assert!(backup::verify(&db).await.unwrap().is_sound());
+        let forge = "UPDATE case_packages SET body = '{}'";
+        let mut tx = db.write().await.unwrap();
+        on_backend!(&mut tx, |conn| sqlx::query(forge).execute(conn).await.map(|_| ())).unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(backup::verify(&db).await.unwrap().packages, [(id.to_string(), case.last_seq)]);
+    }
+}
+
+crate::store_test! {
+    async fn a_broken_history_is_not_archived_and_told_once(db: Db) {
+        let (app, clock) = gateway(&db, "2026-03-10T10:00:00");
+        let admin = OfficerId::from_uuid(Uuid::from_u128(77));
+        let mut tx = db.write().await.unwrap();
+        let account = officers::NewOfficer {
+            id: admin,
+            login: "admin",
+            name: "管理员",
+            password_hash: "-",
+            must_change_password: false,
+        };
+        officers::insert(&mut tx, &account, app.now()).await.unwrap();
+        officers::set_roles(&mut tx, admin, &[(Role::Admin, String::new())]).await.unwrap();
+        tx.commit().await.unwrap();
+        let id = closed(&app, &clock).await;
+        let set = async |facts: &str, was: &str| {
+            let sql = "UPDATE case_events SET facts = $1 WHERE seq = 1 AND facts = $2";
+            let mut tx = db.write().await.unwrap();
+            on_backend!(&mut tx, |conn| sqlx::query(sql).bind(facts).bind(was).execute(conn).await.map(|_| ())).unwrap();
+            tx.commit().await.unwrap();
+        };
+        let facts: (String,) = {
+            let sql = "SELECT facts FROM case_events WHERE seq = 1";
+            let mut tx = db.read().await.unwrap();
+            on_backend!(&mut tx, |conn| sqlx::query_as(sql).fetch_one(conn).await.unwrap())
+        };
+        set("[]", &facts.0).await;
+        for day in ["2026-04-12T00:00:00", "2026-04-13T00:00:00", "2026-04-14T00:00:00"] {
+            clock.set(at(day));
+            run(&app).await.unwrap();
+            let mut tx = db.read().await.unwrap();
+            assert_eq!(load(&mut tx, id).await.status, CaseStatus::Closed);
+            assert_eq!(crate::store::notices::unread(&mut tx, admin).await.unwrap(), 1);
+        }
+        set(&facts.0, "[]").await;
+        clock.set(at("2026-04-15T00:00:00"));
+        run(&app).await.unwrap();
+        assert_eq!(stored(&app, id).await.0.status, CaseStatus::Archived, "mended, it is archived");
     }
 }
 

@@ -132,7 +132,7 @@ impl Step<'_> {
             I::ApproveClose { resolved_layer, note } => self.approve_close(resolved_layer, note.as_deref()),
             I::RefuseClose { reason } => self.refuse_close(reason),
             I::Reopen { reason } => self.reopen(reason),
-            I::Archive => self.archive(),
+            I::Archive { package } => self.archive(package),
             I::Withdraw { reason } => self.withdraw(reason),
             I::Merge { into, same_enterprise, parent_open } => self.merge(into, *same_enterprise, *parent_open),
             I::Split { parts } => self.split(parts),

@@ -577,12 +577,13 @@ impl Step<'_> {
         Ok(())
     }
 
-    pub(super) fn archive(&mut self) -> Guard {
+    pub(super) fn archive(&mut self, package: &str) -> Guard {
         if let Some(due) = archive_at(&self.case, self.env.schedule) {
             self.not_before(due)?;
         }
+        let package = need("package", package)?.to_owned();
         self.go(CaseStatus::Archived)?;
-        self.record(EventKind::Archived, &[]);
+        self.record(EventKind::Archived, &[("package", &package, false)]);
         Ok(())
     }
 }

@@ -281,7 +281,9 @@ pub enum ActionInput {
     Reopen {
         reason: String,
     },
-    Archive,
+    Archive {
+        package: String,
+    },
     Withdraw {
         reason: String,
     },
@@ -377,7 +379,7 @@ impl ActionInput {
             Self::ApproveClose { .. } => CaseAction::ApproveClose,
             Self::RefuseClose { .. } => CaseAction::RefuseClose,
             Self::Reopen { .. } => CaseAction::Reopen,
-            Self::Archive => CaseAction::Archive,
+            Self::Archive { .. } => CaseAction::Archive,
             Self::Withdraw { .. } => CaseAction::Withdraw,
             Self::Merge { .. } => CaseAction::Merge,
             Self::Split { .. } => CaseAction::Split,

@@ -191,6 +191,23 @@ pub async fn list(tx: &mut Tx, case: CaseId) -> Result<Vec<CaseEvent>, StoreErro
         .collect()
 }
 
+/// One particular of an event as it is stored.
+pub(super) fn fact(facts: &str, key: &str) -> Option<String> {
+    let facts: Vec<FactDto> = serde_json::from_str(facts).ok()?;
+    facts.into_iter().find(|fact| fact.k == key).map(|fact| fact.v)
+}
+
+/// The hash of the last event of a case: it stands for the whole history up to there.
+///
+/// # Errors
+/// `Database`.
+pub async fn head(tx: &mut Tx, case: CaseId) -> Result<Option<String>, StoreError> {
+    const SQL: &str = "SELECT hash FROM case_events WHERE case_id = $1 ORDER BY seq DESC LIMIT 1";
+    let row: Option<(String,)> =
+        on_backend!(tx, |conn| sqlx::query_as(SQL).bind(case.to_string()).fetch_optional(conn).await?);
+    Ok(row.map(|(hash,)| hash))
+}
+
 /// Whether a request was applied to a case already.
 ///
 /// # Errors

@@ -3,7 +3,7 @@
 use axum::{
     Json,
     extract::{Path, State},
-    http::{HeaderMap, StatusCode},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use jiff::Timestamp;
@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     app::{
-        App, AppError, FieldError, Officer, case_actions, case_help,
+        App, AppError, FieldError, Officer, archiving, attachments, case_actions, case_help,
         case_input::ActionFields,
         case_queries::{self, ListQuery},
         intake::{self, StaffFiling},
@@ -42,6 +42,7 @@ pub fn routes() -> Vec<Route> {
         get("/api/cases/{number}", Access::Officer(Permission::ViewCases), show),
         get("/api/cases/{number}/help", Access::Officer(Permission::ViewCases), help),
         get("/api/cases/{number}/timeline", Access::Officer(Permission::ViewCases), timeline),
+        get("/api/cases/{number}/package", Access::Officer(Permission::ViewCases), package),
         post("/api/cases/{number}/actions/{action}", Access::Officer(Permission::ActOnCases), act),
     ]
 }
@@ -293,6 +294,37 @@ pub(crate) async fn timeline(
     let (_, history) = case_queries::file_with_history(&app, &officer, &number_of(&number)?).await?;
     let content = app.content.load();
     Ok(Json(TimelineView::new(&history, &content)))
+}
+
+/// The package of an archived case: canonical JSON with the case, its history, the words and the hashes of the files
+/// that belong to it. `X-Package-Sha256` is the hash of the whole as its history names it. Whoever may not read
+/// everything gets an extract, marked by `X-Package-Extract`; the hash is not that of the extract.
+#[utoipa::path(get, path = "/api/cases/{number}/package", tag = "cases", params(("number" = String, Path)),
+    responses((status = 200, description = "The package, as a file", body = Vec<u8>, content_type = "*/*",
+            headers(("X-Package-Sha256" = String, description = "SHA-256 of the whole package, hex"),
+                ("X-Package-Extract" = Option<String>, description = "`true` when something is left out for the caller"))),
+        (status = 401, body = crate::web::error::Problem), (status = 403, body = crate::web::error::Problem),
+        (status = 404, body = crate::web::error::Problem)))]
+pub(crate) async fn package(
+    State(app): State<App>,
+    officer: Officer,
+    Path(number): Path<String>,
+) -> Result<Response, WebError> {
+    let file = archiving::package(&app, &officer, &number_of(&number)?).await?;
+    let text = |value: &str| {
+        HeaderValue::from_str(value).map_err(|_| AppError::Internal("a stored name does not fit a header".into()))
+    };
+    let (hash, disposition) = (text(&file.sha256)?, text(&attachments::content_disposition(&file.name))?);
+    let mut response = file.body.into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(header::CONTENT_DISPOSITION, disposition);
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
+    headers.insert(HeaderName::from_static("x-package-sha256"), hash);
+    if file.is_extract {
+        headers.insert(HeaderName::from_static("x-package-extract"), HeaderValue::from_static("true"));
+    }
+    Ok(response)
 }
 
 /// Does something to a case. Which fields an action needs is told by its 422; 409 when the state does not allow it,

@@ -54,6 +54,7 @@ pub fn routes() -> Vec<Route> {
         super::cases::show,
         super::cases::help,
         super::cases::timeline,
+        super::cases::package,
         super::cases::act,
         super::attachments::download,
         super::conversations::list,

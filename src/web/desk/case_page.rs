@@ -87,7 +87,15 @@ pub fn case_view(
         withheld: false,
         siblings: Vec::new(),
         conversation: case.conversation.map(|id| id.to_string()).unwrap_or_default(),
+        package: package(case.status, history),
     }
+}
+
+/// The hash of what was archived, while the case is archived.
+fn package(status: CaseStatus, history: &[CaseEvent]) -> String {
+    let archived = history.iter().rev().find(|event| event.kind == EventKind::Archived);
+    let hash = archived.filter(|_| status == CaseStatus::Archived).and_then(|event| event.fact("package"));
+    hash.unwrap_or_default().to_owned()
 }
 
 /// Why the case went where it went: the proposal, and what the dispatcher made of it.
@@ -361,6 +369,7 @@ fn event_view(content: &Content, event: &CaseEvent) -> EventView {
         ("coordination_log", "协调记录"),
         ("summary", "小结"),
         ("register_no", "收文号"),
+        ("package", "归档包 SHA-256"),
     ];
     let units = content.routing.units();
     let name = |slug: &str| units.short_name(slug);

@@ -383,6 +383,8 @@ pub struct CaseView {
     pub siblings: Vec<SiblingView>,
     /// Id of the conversation it came from; empty if none.
     pub conversation: String,
+    /// SHA-256 of what was archived; empty when it is not archived.
+    pub package: String,
 }
 
 /// The desk with a case.

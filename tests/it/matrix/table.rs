@@ -246,6 +246,8 @@ pub(super) fn rows() -> Vec<Row> {
         row("GET /api/cases/{number}/help", "/api/cases/{case}/help").through(SEE_CASE).hidden(NOT_CASE),
         row("GET /api/cases/{number}/help", "/api/cases/{sealed}/help").through("discipline").hidden(NOT_SEALED),
         row("GET /api/cases/{number}/timeline", "/api/cases/{case}/timeline").through(SEE_CASE).hidden(NOT_CASE),
+        // Neither of the two is archived: for nobody is there a package.
+        row("GET /api/cases/{number}/package", "/api/cases/{case}/package").hidden(READERS),
         row("GET /api/cases/{number}/timeline", "/api/cases/{sealed}/timeline")
             .through("discipline")
             .hidden(NOT_SEALED),

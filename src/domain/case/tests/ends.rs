@@ -297,7 +297,7 @@ fn an_answer_on_the_spot_is_late_where_it_was_and_can_be_taken_up_again() {
 #[test]
 fn the_archive_waits_for_the_last_hour_of_the_thirty_days_and_for_a_dispute() {
     let cast = cast();
-    let archive = ActionInput::Archive;
+    let archive = ActionInput::Archive { package: "c0ffee".to_owned() };
     let mut story = Story::fujian("2026-11-02T09:00:00");
     story.closed();
     story.at("2026-12-02T23:59:59").refuses(&Actor::Timer, &archive, "case.too_early");
