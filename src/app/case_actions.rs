@@ -99,6 +99,7 @@ async fn perform_once(
             Err(error) => setting.refused(&error, &case, &actor),
         }
     })?;
+    check_topic(&setting, &case, &input)?;
     let accused = if let ActionInput::Accept { case_type, .. }
     | ActionInput::Regrade { case_type: Some(case_type), .. } = &input
     {
@@ -120,6 +121,18 @@ async fn perform_once(
     let mut case = outcome.case;
     case.version += 1;
     Ok(CaseFile::new(&setting, &scope, case, &actor))
+}
+
+/// A topic that is named must be one of the taxonomy; one that the case has already may be gone from it.
+fn check_topic(setting: &Setting, case: &Case, input: &ActionInput) -> Result<(), AppError> {
+    let (ActionInput::Accept { topic: Some(topic), .. } | ActionInput::Regrade { topic: Some(topic), .. }) = input
+    else {
+        return Ok(());
+    };
+    if case.topic.as_deref() == Some(topic) || setting.content().taxonomy.topic(topic).is_some() {
+        return Ok(());
+    }
+    Err(AppError::field("/topic", "没有这个主题"))
 }
 
 /// The person that a login or an id names; must belong to the lead unit.

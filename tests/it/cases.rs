@@ -210,6 +210,8 @@ async fn wrong_state_wrong_role_and_wrong_fields_are_told_apart() {
     assert_eq!((status.as_u16(), &problem["errors"][0]["pointer"]), (422, &json!("/path")));
     let (status, problem) = world.act("front", &number, "accept", json!({"status": "closed"})).await;
     assert_eq!((status.as_u16(), &problem["errors"][0]["pointer"]), (422, &json!("/status")));
+    let (status, problem) = world.act("front", &number, "accept", json!({"topic": "NO.SUCH"})).await;
+    assert_eq!((status.as_u16(), &problem["errors"][0]["pointer"]), (422, &json!("/topic")));
     assert_eq!(world.act("front", &number, "no_such_action", json!({})).await.0.as_u16(), 404);
     assert_eq!(world.act("front", "ZT20261102-00010", "accept", json!({})).await.0.as_u16(), 404);
     assert_eq!(world.act("", &number, "accept", json!({})).await.0.as_u16(), 401);

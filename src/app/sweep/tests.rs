@@ -136,7 +136,7 @@ async fn stored(app: &App, id: CaseId) -> (Case, Vec<CaseEvent>) {
 fn accept() -> ActionInput {
     ActionInput::Accept {
         case_type: CaseType::Coordination,
-        topic: None,
+        topic: Some("FIRE.ACCEPT".to_owned()),
         urgency: Urgency::Normal,
         complexity: None,
         duplicates_checked: true,

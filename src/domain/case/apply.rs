@@ -66,6 +66,7 @@ impl Step<'_> {
             I::SupplyInfo { text } => self.supply_info(text),
             I::LapseInfo => self.lapse_info(),
             I::Accept { case_type, topic, urgency, complexity, duplicates_checked, repeat_of, repeats } => {
+                let before = (self.case.case_type, self.case.topic.clone());
                 self.case.case_type = *case_type;
                 self.recuse();
                 self.case.topic.clone_from(topic);
@@ -73,7 +74,7 @@ impl Step<'_> {
                 self.check_grade(*complexity)?;
                 self.case.complexity = *complexity;
                 self.case.overlay.repeat_of.clone_from(repeat_of);
-                self.accept(*duplicates_checked, *repeats)
+                self.accept(&before, *duplicates_checked, *repeats)
             }
             I::AnswerOnSpot { text, source } => self.answer_on_spot(text, source),
             I::RequestHandling { words } => self.request_handling(words.as_deref()),

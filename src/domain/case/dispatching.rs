@@ -8,6 +8,7 @@ use crate::domain::{
         clocks::deemed_at,
         event::EventKind,
         input::{ReturnReason, SplitPart, TransferWay},
+        intake::changed_topic,
         model::{
             CaseTask, ClockKey, ClockState, FailedContacts, Limit, Recipient, ReturnRequest, TaskState, TransitionError,
         },
@@ -343,6 +344,7 @@ impl Step<'_> {
             }
         }
         let before = (self.case.case_type, self.case.complexity);
+        let topic_before = self.case.topic.clone();
         let taken = self.unit_may_not_keep(case_type.unwrap_or(before.0));
         let status = self.case.status;
         self.go(if taken { CaseStatus::Accepted } else { status })?;
@@ -383,11 +385,15 @@ impl Step<'_> {
             }
         }
         let due = self.words(self.case.clock(ClockKey::K5).and_then(|clock| clock.due_at));
+        let topic = self.case.topic.clone();
+        let topic_before = changed_topic(topic_before.as_deref(), topic.as_deref());
         self.record(
             EventKind::Regraded,
             &[
                 ("type", self.case.case_type.label(), true),
                 ("complexity", self.case.complexity.map_or("", Complexity::label), false),
+                ("topic", topic.as_deref().filter(|_| !topic_before.is_empty()).unwrap_or_default(), false),
+                ("from_topic", topic_before, false),
                 ("from_type", before.0.label(), false),
                 ("from_complexity", before.1.map_or("", Complexity::label), false),
                 ("reason", &reason, false),

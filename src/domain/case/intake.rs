@@ -174,6 +174,11 @@ pub fn register(new: NewCase, actor: &Actor, env: &CaseEnv<'_>) -> Result<Outcom
     Ok(Outcome { case, events: vec![event], messages: vec![message], parts: Vec::new() })
 }
 
+/// What the history names as the former topic: nothing when it is the same, `none` when there was none.
+pub(super) fn changed_topic<'t>(before: Option<&'t str>, now: Option<&str>) -> &'t str {
+    if before == now { "" } else { before.unwrap_or("none") }
+}
+
 impl Step<'_> {
     pub(super) fn submit(&mut self) -> Guard {
         self.go(CaseStatus::Submitted)?;
@@ -248,13 +253,22 @@ impl Step<'_> {
         Ok(())
     }
 
-    pub(super) fn accept(&mut self, duplicates_checked: bool, repeats: u32) -> Guard {
+    /// T07. `before` are type and topic as they were proposed.
+    pub(super) fn accept(
+        &mut self,
+        before: &(CaseType, Option<String>),
+        duplicates_checked: bool,
+        repeats: u32,
+    ) -> Guard {
+        if self.case.topic.as_deref().is_none_or(|topic| topic.trim().is_empty()) {
+            return Err(TransitionError::Field { field: "topic", message: "受理前请选定主题" });
+        }
         if !duplicates_checked {
             return Err(TransitionError::Field { field: "duplicates_checked", message: "请先核对重复诉求" });
         }
         self.go(CaseStatus::Accepted)?;
         self.take_up()?;
-        self.record_acceptance();
+        self.record_acceptance(before);
         self.escalate_repeat(repeats);
         Ok(())
     }
@@ -273,7 +287,7 @@ impl Step<'_> {
         Ok(())
     }
 
-    fn record_acceptance(&mut self) {
+    fn record_acceptance(&mut self, (from_type, from_topic): &(CaseType, Option<String>)) {
         let due = if let Some(clock) = self.case.clock(ClockKey::K5) {
             self.words(clock.due_at)
         } else {
@@ -283,11 +297,15 @@ impl Step<'_> {
         };
         let requirements = self.case.requirements.clone();
         let topic = self.case.topic.clone().unwrap_or_default();
+        let from_type = if *from_type == self.case.case_type { "" } else { from_type.label() };
+        let from_topic = changed_topic(from_topic.as_deref(), self.case.topic.as_deref());
         self.record(
             EventKind::Accepted,
             &[
                 ("type", self.case.case_type.label(), true),
+                ("from_type", from_type, false),
                 ("topic", &topic, false),
+                ("from_topic", from_topic, false),
                 ("urgency", self.case.urgency.label(), false),
                 ("policy", &requirements.profile, false),
                 ("policy_version", &requirements.version, false),

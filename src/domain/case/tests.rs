@@ -14,6 +14,7 @@ use crate::domain::{
     sla::{OfficeHours, Schedule, SlaBook, WorkCalendar},
 };
 
+mod acceptance;
 mod ends;
 mod ladder;
 mod windows;

@@ -340,6 +340,15 @@ fn tasks(content: &Content, file: &CaseFile) -> Vec<TaskView> {
 }
 
 /// What colleagues read of an event: the public line where there is one, and the internal particulars below it.
+/// A topic of an event in words.
+fn topic_name(content: &Content, code: &str) -> String {
+    match content.taxonomy.topic(code) {
+        Some(topic) => topic.label.clone(),
+        None if code == "none" => "未定".to_owned(),
+        None => code.to_owned(),
+    }
+}
+
 fn event_view(content: &Content, event: &CaseEvent) -> EventView {
     const INTERNAL: &[(&str, &str)] = &[
         ("note", "说明"),
@@ -370,6 +379,10 @@ fn event_view(content: &Content, event: &CaseEvent) -> EventView {
         ("summary", "小结"),
         ("register_no", "收文号"),
         ("package", "归档包 SHA-256"),
+        ("topic", "主题"),
+        ("from_topic", "原主题"),
+        ("from_type", "原类型"),
+        ("from_complexity", "原难易程度"),
     ];
     let units = content.routing.units();
     let name = |slug: &str| units.short_name(slug);
@@ -379,8 +392,12 @@ fn event_view(content: &Content, event: &CaseEvent) -> EventView {
         .iter()
         .filter_map(|(key, label)| {
             let value = event.fact(key)?;
-            let unit = (*key == "proposed_unit").then(|| name(value));
-            let value = unit.as_deref().unwrap_or(value);
+            let known = match *key {
+                "proposed_unit" => Some(name(value)),
+                "topic" | "from_topic" => Some(topic_name(content, value)),
+                _ => None,
+            };
+            let value = known.as_deref().unwrap_or(value);
             (!value.is_empty() && !shown.contains(value)).then(|| format!("{label}：{value}"))
         })
         .collect();

@@ -8,7 +8,7 @@ use crate::{
     app::{Officer, auth::Account, case_queries::CaseFile, content::Content},
     domain::{
         access::Role,
-        case::{CaseAction, CaseStatus, Conclusion, PauseReason, TaskKind, TaskState},
+        case::{Case, CaseAction, CaseStatus, Conclusion, PauseReason, TaskKind, TaskState},
         kinds::CaseType,
     },
     web::view::Choice,
@@ -19,7 +19,7 @@ use crate::{
 pub struct FormFacts {
     /// Slug of the present case type.
     pub case_type: String,
-    /// Present topic code.
+    /// Present topic code; before the acceptance the one that is proposed, where there is none yet.
     pub topic: String,
     /// Slug of the urgency.
     pub urgency: String,
@@ -128,7 +128,7 @@ fn facts(content: &Content, file: &CaseFile, officer: &Officer, accounts: &[Acco
     };
     FormFacts {
         case_type: case.case_type.as_str().to_owned(),
-        topic: case.topic.clone().unwrap_or_default(),
+        topic: topic(content, case),
         urgency: case.urgency.as_str().to_owned(),
         complexity: case.complexity.map(|grade| grade.as_str().to_owned()).unwrap_or_default(),
         lead_name: if lead.is_empty() { String::new() } else { units.short_name(&lead) },
@@ -161,6 +161,15 @@ fn facts(content: &Content, file: &CaseFile, officer: &Officer, accounts: &[Acco
         before_approval: case.status == CaseStatus::PreApproval,
         ..FormFacts::default()
     }
+}
+
+/// The topic that a form begins with.
+fn topic(content: &Content, case: &Case) -> String {
+    let proposed =
+        case.proposal.topic.as_ref().or_else(|| case.proposal.topics.first().map(|proposed| &proposed.topic));
+    let proposed = proposed.filter(|_| case.status == CaseStatus::Submitted);
+    let known = |code: &&String| content.taxonomy.topic(code).is_some();
+    case.topic.as_ref().or(proposed).filter(known).cloned().unwrap_or_default()
 }
 
 /// Open assist tasks of these units: id, unit and question.

@@ -117,12 +117,7 @@ pub fn action_form(action: CaseAction, facts: &FormFacts) -> Option<ActionForm> 
             format!("{firm}会收到受理通知和承诺办结时间，答复时钟从现在开始。"),
             vec![
                 Field::choose("type", "类型", choices!(CaseType, &facts.case_type)),
-                Field {
-                    blank: true,
-                    required: false,
-                    json: "option",
-                    ..Field::choose("topic", "主题", from_pairs(&facts.topics, &facts.topic))
-                },
+                Field::choose("topic", "主题", from_pairs(&facts.topics, &facts.topic)),
                 Field::choose("urgency", "紧急程度", choices!(Urgency, &facts.urgency)),
                 Field::choose_option("complexity", "难易程度", plain_grades(&facts.complexity)),
                 Field::tick("duplicates_checked", "已查过有没有重复", true),
