@@ -25,10 +25,13 @@ use crate::{
         retrieval::Index,
         routing::RoutingTable,
         rules::{CompileEnv, Diagnostic, ExampleEnv, Level, RuleSet, SourceFile, TopicInfo, compile},
-        sla::{OfficeHours, Schedule, Season, Session, SlaBook, WorkCalendar},
+        sla::{OfficeHours, Profile, Schedule, Season, Session, SlaBook, WorkCalendar},
         taxonomy::{TableError, Taxonomy},
     },
-    store::{self, Db, StoreError},
+    store::{
+        self, Db, StoreError,
+        policy_versions::{self, PolicyVersion},
+    },
 };
 
 /// The rules that come with the binary: used when the configured folder does not exist.
@@ -467,8 +470,8 @@ impl ContentStore {
         let area = config.region.code.clone();
         let (files, built) = read_and_build(&dirs, &time, &area, now);
         let mut status = ContentStatus { checked_at: Some(now), ..ContentStatus::default() };
-        let content = if let Some(content) = built.content {
-            keep(db, &content.hash, &files, now).await?;
+        let mut content = if let Some(content) = built.content {
+            keep(db, &content, &files, now).await?;
             content
         } else {
             status.errors = errors_of(&built.diagnostics);
@@ -481,6 +484,7 @@ impl ContentStore {
                 }
             }
         };
+        remember_policies(db, &mut content).await?;
         Ok(Self {
             current: ArcSwap::from_pointee(content),
             status: ArcSwap::from_pointee(status),
@@ -535,10 +539,11 @@ impl ContentStore {
             .await
             .map_err(|error| ContentError::Read { path: self.dirs.rules_dir.clone(), source: error.into() })?;
         let mut status = ContentStatus { checked_at: Some(now), errors: Vec::new(), ..(*self.status()).clone() };
-        let swapped = if let Some(content) = built.content {
+        let swapped = if let Some(mut content) = built.content {
             let changed = content.hash != self.load().hash;
             if changed {
-                keep(db, &content.hash, &files, now).await?;
+                keep(db, &content, &files, now).await?;
+                remember_policies(db, &mut content).await?;
                 tracing::info!(content.hash = %content.hash, "new content is in force");
                 self.current.store(Arc::new(content));
                 status.swapped += 1;
@@ -597,12 +602,44 @@ fn report(errors: &[Diagnostic]) {
     }
 }
 
-async fn keep(db: &Db, hash: &str, files: &[SourceFile], now: Timestamp) -> Result<(), ContentError> {
+async fn keep(db: &Db, content: &Content, files: &[SourceFile], now: Timestamp) -> Result<(), ContentError> {
+    let policies: Vec<PolicyVersion> = files
+        .iter()
+        .filter(|file| file.path.starts_with("sla/"))
+        .filter_map(|file| {
+            let profile = Profile::parse(&file.path, &file.text).ok()?;
+            Some(PolicyVersion {
+                name: profile.name,
+                version: profile.version,
+                path: file.path.clone(),
+                body: file.text.clone(),
+            })
+        })
+        .collect();
     let kept: Vec<KeptFile> = files.iter().map(|f| KeptFile { path: f.path.clone(), text: f.text.clone() }).collect();
     let json = serde_json::to_string(&kept).expect("texts serialise");
     let mut tx = db.write().await?;
-    store::rule_sets::publish(&mut tx, hash, &json, "folder", "", now).await?;
+    store::rule_sets::publish(&mut tx, &content.hash, &json, "folder", "", now).await?;
+    policy_versions::keep(&mut tx, &policies, now).await?;
     tx.commit().await?;
+    Ok(())
+}
+
+/// Gives the book the versions that running cases may still keep.
+async fn remember_policies(db: &Db, content: &mut Content) -> Result<(), ContentError> {
+    let mut tx = db.read().await?;
+    for one in policy_versions::all(&mut tx).await? {
+        if content.book.profiles.iter().any(|now| now.name == one.name && now.version == one.version) {
+            continue;
+        }
+        match Profile::parse(&one.path, &one.body) {
+            Ok(profile) => content.book.former.push(profile),
+            Err(error) => tracing::warn!(
+                policy = %one.name, version = %one.version, error = &error as &dyn std::error::Error,
+                "an earlier version of a policy cannot be read any more; its cases go on under the present one"
+            ),
+        }
+    }
     Ok(())
 }
 

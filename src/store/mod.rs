@@ -27,6 +27,7 @@ pub mod model_tasks;
 pub mod notices;
 pub mod officers;
 pub mod outbox;
+pub mod policy_versions;
 pub mod promises;
 pub mod relay;
 mod rows;

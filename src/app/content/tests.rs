@@ -235,3 +235,23 @@ crate::store_test! {
         assert!(!found(), "the old one is not any more");
     }
 }
+
+crate::store_test! {
+    async fn running_cases_find_the_version_of_the_policy_they_came_under(db: Db) {
+        let dir = folder(GOOD);
+        let store = ContentStore::open(&config(dir.path()), &db, at(0)).await.unwrap();
+        let first = store.load().book.profile("fujian").unwrap().clone();
+        assert!(store.load().book.former.is_empty());
+        let path = dir.path().join("sla/fujian.toml");
+        let text = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(&path, text.replacen("max_times = 1", "max_times = 2", 1)).unwrap();
+        assert!(store.refresh(&db, at(1)).await.unwrap());
+        let restarted = ContentStore::open(&config(dir.path()), &db, at(2)).await.unwrap();
+        for content in [store.load(), restarted.load()] {
+            let book = &content.book;
+            assert_eq!(book.profile("fujian").map(|profile| profile.extension.max_times), Some(2));
+            assert_eq!(book.kept("fujian", &first.version), Some(&first));
+            assert_eq!(book.kept("fujian", "unknown"), book.profile("fujian"), "better than none");
+        }
+    }
+}

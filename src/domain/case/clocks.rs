@@ -38,10 +38,15 @@ pub struct CaseEnv<'a> {
     pub task_ids: &'a [TaskId],
 }
 
-impl CaseEnv<'_> {
+impl<'a> CaseEnv<'a> {
     /// The short name of a unit, or its slug when it is not known any more.
     pub fn name_of(&self, slug: &str) -> String {
         (self.unit_name)(slug).unwrap_or_else(|| slug.to_owned())
+    }
+
+    /// The policy that a case came under, in the version it keeps.
+    pub(super) fn policy_of(&self, case: &Case) -> Option<&'a Profile> {
+        self.book.kept(&case.requirements.profile, &case.requirements.version)
     }
 
     /// `2026年10月20日 17:30` in the schedule's zone.
@@ -268,17 +273,21 @@ impl Case {
 
     /// The policy this case comes under, and why; keeps the version on the case.
     pub(super) fn choose_policy<'b>(&mut self, env: &CaseEnv<'b>) -> Option<&'b Profile> {
-        let today = env.schedule.civil(env.now).date();
+        // What a case comes under is decided by the day of its acceptance, also when its type changes later.
+        let day = env.schedule.civil(self.accepted_at.unwrap_or(env.now)).date();
         let facts = PolicyFacts {
             case_type: self.case_type,
             topic: self.topic.as_deref(),
             channel: self.channel,
             region: (!self.region.is_empty()).then_some(self.region.as_str()),
             row_profile: self.proposal.profile.as_deref().filter(|_| self.topic == self.proposal.topic),
-            on: today,
+            on: day,
         };
         let selection = env.book.select(&facts, env.default_policy)?;
-        let profile = selection.profile;
+        // The same policy stays in the version that the case has had so far.
+        let same = selection.profile.name == self.requirements.profile;
+        let kept = if same { env.policy_of(self) } else { None };
+        let profile = kept.unwrap_or(selection.profile);
         let (submitter_confirm, centre_verify) = profile.close_requires(self.case_type);
         let requirements = &mut self.requirements;
         requirements.profile.clone_from(&profile.name);
@@ -314,7 +323,7 @@ impl Case {
         if open {
             return Ok(());
         }
-        let profile = env.book.profile(&self.requirements.profile);
+        let profile = env.policy_of(self);
         let limit = profile.map_or(Limit::Open, |profile| self.answer_limit(profile, env.now, env).limit);
         let owner = self.lead_unit.clone().unwrap_or_else(|| "centre".to_owned());
         self.start_clock(ClockKey::K5, &owner, limit, None, env)?;

@@ -65,7 +65,7 @@ impl Step<'_> {
 
     fn start_confirm_window(&mut self) -> Guard {
         let env = self.env;
-        let after = env.book.profile(&self.case.requirements.profile).map(|profile| profile.silent_confirm.after);
+        let after = env.policy_of(&self.case).map(|profile| profile.silent_confirm.after);
         let within = after
             .or_else(|| env.book.default_within(ClockKey::K8.as_str()))
             .filter(|within| within.budget().is_some())
@@ -382,8 +382,7 @@ impl Step<'_> {
         self.case.stop_clock(ClockKey::K9, now);
         let unit = self.case.lead_unit.clone().unwrap_or_default();
         let of_policy = env
-            .book
-            .profile(&self.case.requirements.profile)
+            .policy_of(&self.case)
             .and_then(|p| p.limit("rectify", self.case.case_type, self.case.complexity))
             .map(|limit| limit.within);
         let within = of_policy

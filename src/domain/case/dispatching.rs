@@ -99,7 +99,7 @@ impl Step<'_> {
     fn start_chain_clock(&mut self) -> Guard {
         let (now, env) = (self.now(), self.env);
         self.case.stop_clock(ClockKey::K2, now);
-        let each = env.book.profile(&self.case.requirements.profile).and_then(|profile| profile.chain_each);
+        let each = env.policy_of(&self.case).and_then(|profile| profile.chain_each);
         let limit = Limit::from_within(each.unwrap_or(Within::Budget(Budget::working_days(1))), now, env.schedule);
         self.case.start_clock(ClockKey::K2, "leader", limit, None, env)?;
         Ok(())
@@ -182,8 +182,7 @@ impl Step<'_> {
         }
         case.start_stack_clock(ClockKey::K3, &lead, Budget::working_hours(4), env)?;
         let contact = env
-            .book
-            .profile(&case.requirements.profile)
+            .policy_of(case)
             .and_then(|p| p.limit("first_contact", case.case_type, case.complexity))
             .map_or(Within::Budget(Budget::working_days(1)), |limit| limit.within);
         case.start_clock(ClockKey::K4, &lead, Limit::from_within(contact, now, env.schedule), None, env)?;
@@ -196,7 +195,7 @@ impl Step<'_> {
         let case = &mut self.case;
         let Some(clock) = case.clock(ClockKey::K5).filter(|clock| clock.is_open()) else { return Ok(()) };
         let (start, fixed) = (clock.started_at, matches!(clock.limit, Limit::Until(_)));
-        let limit = env.book.profile(&case.requirements.profile).map(|p| case.answer_limit(p, start, env).limit);
+        let limit = env.policy_of(case).map(|p| case.answer_limit(p, start, env).limit);
         if let (Some(limit), false) = (limit, fixed)
             && let Some(clock) = case.clocks.iter_mut().rev().find(|clock| clock.key == ClockKey::K5)
         {
@@ -368,10 +367,7 @@ impl Step<'_> {
         if let Some((start, due_before)) = self.case.clock(ClockKey::K5).map(|clock| (clock.started_at, clock.due_at)) {
             let limit = match due_on {
                 Some(day) => env.end_of(day).map(Limit::Until),
-                None => env
-                    .book
-                    .profile(&self.case.requirements.profile)
-                    .map(|p| self.case.answer_limit(p, start, env).limit),
+                None => env.policy_of(&self.case).map(|p| self.case.answer_limit(p, start, env).limit),
             };
             if let (Some(limit), Some(clock)) =
                 (limit, self.case.clocks.iter_mut().rev().find(|clock| clock.key == ClockKey::K5))

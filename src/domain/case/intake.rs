@@ -291,7 +291,7 @@ impl Step<'_> {
         let due = if let Some(clock) = self.case.clock(ClockKey::K5) {
             self.words(clock.due_at)
         } else {
-            let profile = self.env.book.profile(&self.case.requirements.profile);
+            let profile = self.env.policy_of(&self.case);
             let words = profile.map(|p| self.case.answer_limit(p, self.env.now, self.env).words);
             format!("派到主办单位后{}", words.unwrap_or_default())
         };

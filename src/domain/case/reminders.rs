@@ -47,7 +47,7 @@ fn window(case: &Case, env: &CaseEnv<'_>) -> Option<(Timestamp, Budget, Timestam
 /// The reminders of a case as it stands and their moments: evenly over the window, the last one on its last day.
 pub fn reminders(case: &Case, env: &CaseEnv<'_>) -> Vec<(Reminder, Timestamp)> {
     let Some((start, budget, due)) = window(case, env) else { return Vec::new() };
-    let silent = env.book.profile(&case.requirements.profile).map(|profile| &profile.silent_confirm);
+    let silent = env.policy_of(case).map(|profile| &profile.silent_confirm);
     let count = silent.map_or(2, |silent| silent.reminders);
     let request = DueRequest::new(start, budget);
     let at = |warn| env.schedule.warning(&request, warn).ok().flatten().filter(|at| *at > start && *at < due);

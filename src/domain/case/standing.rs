@@ -77,7 +77,7 @@ pub fn pause_reasons(case: &Case, actor: &Actor) -> Vec<PauseReason> {
 pub fn longest_extension(case: &Case, book: &SlaBook) -> u32 {
     let Some(clock) = case.clock(ClockKey::K5) else { return 0 };
     let Limit::Budget(budget) = clock.limit else { return 0 };
-    let profile = book.profile(&case.requirements.profile);
+    let profile = book.kept(&case.requirements.profile, &case.requirements.version);
     profile.map_or(budget.n, |profile| profile.extension_limit(Within::Budget(budget)))
 }
 
@@ -291,7 +291,7 @@ impl Standing<'_> {
         unless(rectifying, || NoExtension("整改期间不能延期"))?;
         unless(case.open_pause().is_some(), || TransitionError::Paused(true))?;
         unless(case.overlay.extension.is_some(), || TransitionError::OnlyOnce("同时提出的延期申请"))?;
-        let profile = self.env.book.profile(&case.requirements.profile);
+        let profile = self.env.policy_of(case);
         let most = profile.map_or(1, |profile| profile.extension.max_times);
         let most = if case.overlay.escalated.is_some() { most.saturating_add(1) } else { most };
         unless(case.extensions >= most, || NoExtension("已延期过；第二次须先提级并由督办同意"))?;

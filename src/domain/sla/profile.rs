@@ -445,6 +445,8 @@ pub struct Selection<'a> {
 pub struct SlaBook {
     /// The policies, by name.
     pub profiles: Vec<Profile>,
+    /// Earlier versions of policies: running cases keep the one they were accepted under. Nothing new comes under them.
+    pub former: Vec<Profile>,
     /// The clock stack.
     pub stack: Vec<StackClock>,
     /// The ladder.
@@ -455,6 +457,13 @@ impl SlaBook {
     /// The policy of this name or alias.
     pub fn profile(&self, name: &str) -> Option<&Profile> {
         self.profiles.iter().find(|p| p.names().any(|n| n == name))
+    }
+
+    /// The policy of a case in the version that the case keeps (DOMAIN 2.1); as it is today only where nobody knows that
+    /// version any more.
+    pub fn kept(&self, name: &str, version: &str) -> Option<&Profile> {
+        let same = |profile: &&Profile| profile.name == name && profile.version == version;
+        self.profiles.iter().chain(&self.former).find(same).or_else(|| self.profile(name))
     }
 
     /// The clock of this key (`K1` … `K13`).
