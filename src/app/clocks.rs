@@ -9,7 +9,7 @@ use crate::{
     app::AppError,
     domain::{
         case::{
-            Case, CaseAction, CaseClock, CaseEnv, ClockKey, ClockState, Reminder, model::Limit, reminders,
+            Case, CaseAction, CaseClock, CaseEnv, ClockKey, ClockState, Reminder, model::Limit, plan_since, reminders,
             timed_actions,
         },
         sla::{DueRequest, Ladder, Schedule, SlaBook},
@@ -36,6 +36,7 @@ impl Step {
             Self::Act(action) => format!("act:{action}"),
             Self::Remind(Reminder::Enterprise(n)) => format!("remind:{n}"),
             Self::Remind(Reminder::Call) => "remind:call".to_owned(),
+            Self::Remind(Reminder::Review(n)) => format!("review:{n}"),
         }
     }
 
@@ -48,6 +49,9 @@ impl Step {
             let reminder =
                 if reminder == "call" { Reminder::Call } else { Reminder::Enterprise(reminder.parse().ok()?) };
             return Some(Self::Remind(reminder));
+        }
+        if let Some(n) = word.strip_prefix("review:") {
+            return n.parse().ok().map(|n| Self::Remind(Reminder::Review(n)));
         }
         word.strip_prefix("act:")?.parse().ok().map(Self::Act)
     }
@@ -112,7 +116,9 @@ pub fn plan(case: &Case, env: &CaseEnv<'_>) -> Result<Vec<Timer>, AppError> {
     }
     for (reminder, at) in reminders(case, env) {
         let step = Step::Remind(reminder).word();
-        out.push(Timer { case: case.id, clock: None, turn: at.as_millisecond(), step, at });
+        // A review is told once for its plan, also when a new calendar moves its day.
+        let plan = plan_since(case).filter(|_| matches!(reminder, Reminder::Review(_)));
+        out.push(Timer { case: case.id, clock: None, turn: plan.unwrap_or(at).as_millisecond(), step, at });
     }
     Ok(out)
 }

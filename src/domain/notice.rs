@@ -25,7 +25,7 @@ impl NoticeKind {
             // Every new case is in the list of the centre; a notice for each would bury the others.
             "case_submitted" => return None,
             "deadline_missed" => Self::Overdue,
-            "deadline_warned" | "due_recomputed" | "call_asked" => Self::DueSoon,
+            "deadline_warned" | "due_recomputed" | "call_asked" | "plan_review_due" => Self::DueSoon,
             "case_dispatched" | "case_deemed_signed" | "case_transferred_out" | "handler_assigned" => Self::Assigned,
             "reply_drafted" => Self::ToSign,
             "assist_asked" | "assist_answered" => Self::Assist,

@@ -303,6 +303,57 @@ async fn closed(app: &App, clock: &FixedClock) -> CaseId {
 }
 
 crate::store_test! {
+    async fn a_plan_is_reviewed_once_at_each_date(db: Db) {
+        let (app, clock) = gateway(&db, "2026-03-02T09:00:00");
+        let five = OfficerId::from_uuid(Uuid::from_u128(5));
+        let account = officers::NewOfficer {
+            id: five,
+            login: "five",
+            name: "测试5",
+            password_hash: "-",
+            must_change_password: false,
+        };
+        let mut tx = db.write().await.unwrap();
+        officers::insert(&mut tx, &account, app.now()).await.unwrap();
+        tx.commit().await.unwrap();
+        let id = dispatched(&app).await;
+        let handler = officer(5, Role::Handler, "zjj");
+        let named = Some((five, "测试5".to_owned()));
+        let clerk = officer(4, Role::UnitClerk, "zjj");
+        act(&app, id, &clerk, ActionInput::SignIn { register_no: "1号".into(), handler: named }).await;
+        let contact = ActionInput::RecordContact {
+            method: crate::domain::case::ContactMethod::Phone,
+            person: "李经理".into(),
+            outcome: crate::domain::case::ContactOutcome::Reached,
+            result: "已联系".into(),
+            at: None,
+        };
+        act(&app, id, &handler, contact).await;
+        let conclusion = crate::domain::case::Conclusion::PlanInProgress;
+        act(&app, id, &handler, ActionInput::DraftReply { text: "分步整修".into(), conclusion, from_bot: false }).await;
+        act(&app, id, &officer(6, Role::UnitLeader, "zjj"), ActionInput::SignOff).await;
+        act(&app, id, &officer(3, Role::Verifier, ""), ActionInput::ReleaseReply { note: None }).await;
+        let milestones = vec![crate::domain::case::MilestoneInput {
+            text: "完工".into(),
+            due_on: jiff::civil::date(2026, 6, 30),
+        }];
+        act(&app, id, &Actor::Enterprise, ActionInput::AcceptPlan { milestones }).await;
+        let reviews = async || {
+            let events = stored(&app, id).await.1;
+            events.iter().filter(|event| event.kind == EventKind::ReviewDue).count()
+        };
+        for (now, count) in
+            [("2026-03-30T08:29:59", 0), ("2026-03-30T08:30:00", 1), ("2026-04-28T08:30:00", 2), ("2026-06-26T09:00:00", 4)]
+        {
+            clock.set(at(now));
+            run(&app).await.unwrap();
+            run(&app).await.unwrap();
+            assert_eq!(reviews().await, count, "{now}");
+        }
+    }
+}
+
+crate::store_test! {
     async fn what_is_archived_is_kept_with_its_hash_and_checked(db: Db) {
         let (app, clock) = gateway(&db, "2026-03-10T10:00:00");
         let id = closed(&app, &clock).await;
@@ -571,7 +622,13 @@ impl App {
 #[test]
 fn step_words_read_back() {
     use crate::domain::case::CaseAction;
-    for step in [Step::Rung(0), Step::Rung(6), Step::Act(CaseAction::DeemSigned), Step::Act(CaseAction::Archive)] {
+    for step in [
+        Step::Rung(0),
+        Step::Rung(6),
+        Step::Act(CaseAction::DeemSigned),
+        Step::Act(CaseAction::Archive),
+        Step::Remind(crate::domain::case::Reminder::Review(3)),
+    ] {
         assert_eq!(Step::read(&step.word()), Some(step));
     }
     assert_eq!(Step::read("act:dance"), None);

@@ -61,6 +61,8 @@ vocabulary! {
         ConfirmedSilently = "confirmed_silently", "逾期未确认";
         PlanAccepted = "plan_accepted", "接受方案";
         MilestoneReported = "milestone_reported", "报告节点";
+        /// Twenty working days of an accepted plan are over (K13).
+        ReviewDue = "plan_review_due", "方案复盘";
         RatingUpheld = "rating_upheld", "差评成立";
         RatingDismissed = "rating_dismissed", "差评不成立";
         CloseRequested = "close_requested", "申请销号";
@@ -273,6 +275,7 @@ impl CaseEvent {
             | K::ReplySigned
             | K::MergedInto
             | K::SupervisionEnded
+            | K::ReviewDue
             | K::Warned => return None,
         };
         Some(line)

@@ -47,6 +47,6 @@ pub use model::{
     Recipient, Requirements, Responsible, ReturnRequest, RouteFacts, Signature, TaskKind, TaskState, TransitionError,
 };
 pub use number::{CaseNumber, InvalidNumber, QueryCode};
-pub use reminders::{Reminder, remind, reminders};
+pub use reminders::{Reminder, plan_since, remind, reminders};
 pub use standing::{allowed_actions, longest_extension, pause_reasons, refusal};
 pub use status::{CaseStatus, Conclusion, Stage};

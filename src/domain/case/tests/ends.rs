@@ -477,3 +477,30 @@ fn a_merged_case_goes_its_own_way_when_the_other_one_is_withdrawn() {
     let_follow(&mut child, &parent);
     child.is(CaseStatus::Transferred);
 }
+
+#[test]
+fn an_accepted_plan_is_reviewed_every_twenty_working_days_until_it_ends() {
+    let mut story = Story::fujian("2026-03-02T09:00:00");
+    story.released().act(&Actor::Enterprise, milestones(&[(4, 15), (6, 30)]));
+    let reviews = |story: &Story| -> Vec<(Reminder, Timestamp)> {
+        let all = story.env(|env| reminders(&story.case, env));
+        all.into_iter().filter(|(reminder, _)| matches!(reminder, Reminder::Review(_))).collect()
+    };
+    let days = ["2026-03-30", "2026-04-28", "2026-05-28", "2026-06-26"].map(|day| at(&format!("{day}T08:30:00")));
+    let expected: Vec<_> = (1..).map(Reminder::Review).zip(days).collect();
+    assert_eq!(reviews(&story), expected, "holidays and make-up days count as what they are");
+    story.at("2026-03-30T08:30:00");
+    let outcome = story.env(|env| remind(&story.case, Reminder::Review(1), days[0], env)).expect("a review");
+    story.take(outcome);
+    for to in [Recipient::Unit("zjj".to_owned()), Recipient::Centre] {
+        assert_eq!(told(&story, &to, "plan_review_due").len(), 1);
+    }
+    assert!(told(&story, &Recipient::Enterprise, "plan_review_due").is_empty());
+    // A milestone that was not reported: the plan goes on, and so do its reviews.
+    story.at("2026-04-15T17:30:00");
+    story.act(&Actor::Timer, ActionInput::ReportMilestone { reached: false, text: "未报告".to_owned() });
+    assert_eq!(reviews(&story), expected);
+    story.act(&Actor::Enterprise, confirm(true));
+    assert!(reviews(&story).is_empty());
+    assert!(story.env(|env| remind(&story.case, Reminder::Review(2), days[1], env)).is_none());
+}
