@@ -352,7 +352,12 @@ impl Work {
                 ("text", &rung.text),
             ],
         );
-        let text = format!("{}（{}，时限 {due}）：{}", rung.label, clock.key.label(), rung.text);
+        // A letter that is to be answered says until when.
+        let answer = rung
+            .reply_within
+            .and_then(|within| within.due(&setting.content().schedule, setting.now()).ok()?.due)
+            .map_or_else(String::new, |due| format!("请在{}前答复。", words(due)));
+        let text = format!("{}（{}，时限 {due}）：{}{answer}", rung.label, clock.key.label(), rung.text);
         let mut to = Vec::new();
         for role in &rung.to {
             let recipient = self.reader(role, clock);

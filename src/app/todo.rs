@@ -131,7 +131,10 @@ async fn of(tx: &mut Tx, content: &Content, officer: &Officer, now: jiff::Timest
                 waiting.led(unit, &[S::Signed, S::Processing, S::Rectifying, S::PlanTracking], true);
                 waiting.asked(unit);
             }
-            Role::UnitLeader => waiting.led(unit, &[S::SignOffPending, S::Dispatched], false),
+            Role::UnitLeader => {
+                waiting.led(unit, &[S::SignOffPending, S::Dispatched], false);
+                waiting.decides.push("unit_extension");
+            }
             Role::RuleEditor | Role::RulePublisher | Role::Admin | Role::Auditor => {}
         }
     }

@@ -298,6 +298,7 @@ impl Case {
         requirements.submitter_confirm = submitter_confirm;
         requirements.centre_verify = centre_verify;
         requirements.extension = profile.extension.allowed;
+        requirements.extension_by = profile.extension.approver;
         // What is sealed goes past nobody but discipline.
         let chain = if self.sealed { 0 } else { profile.chain.len() };
         requirements.chain = u8::try_from(chain).unwrap_or(u8::MAX);

@@ -14,7 +14,7 @@ use crate::domain::{
         },
         status::{CaseStatus, Conclusion},
     },
-    ids::TaskId,
+    ids::{OfficerId, TaskId},
     sla::{Budget, DueRequest, Warn},
 };
 
@@ -200,6 +200,9 @@ impl Step<'_> {
             return Err(TransitionError::ConclusionMismatch(conclusion));
         }
         let author = self.actor.officer_id().ok_or(TransitionError::NoHandler)?;
+        if !self.case.requirements.sign_off {
+            return self.reply_unsigned(text, conclusion, author, from_bot);
+        }
         self.go(CaseStatus::SignOffPending)?;
         let (now, env) = (self.now(), self.env);
         let owner = self.case.lead_unit.clone().unwrap_or_default();
@@ -239,13 +242,8 @@ impl Step<'_> {
             return Err(TransitionError::UnsafeText(what));
         }
         self.go(CaseStatus::Replied)?;
-        let (now, env) = (self.now(), self.env);
-        self.case.stop_clock(ClockKey::K6, now);
-        self.case.end_clock(ClockKey::K5, now, ClockState::Held);
-        self.case.end_clock(ClockKey::K9, now, ClockState::Held);
-        if self.case.requirements.centre_verify {
-            self.case.start_stack_clock(ClockKey::K7, "centre", Budget::working_days(2), env)?;
-        }
+        let env = self.env;
+        self.stop_for_reply()?;
         let lead = self.case.lead_unit.clone().unwrap_or_default();
         let as_deputy = !officer.has_in(Role::UnitLeader, &lead);
         let title = if as_deputy { "分管负责人（AB岗代签）" } else { "分管负责人" };
@@ -254,23 +252,73 @@ impl Step<'_> {
             EventKind::ReplySigned,
             &[("signer", &signer_name, false), ("conclusion", draft.conclusion.label(), false)],
         );
-        self.case.conclusion = Some(draft.conclusion);
         self.case.note_author(officer.id);
-        self.case.signature = Some(Signature {
+        self.keep_reply(Signature {
             text: draft.text,
             conclusion: draft.conclusion,
             drafter: draft.author,
             signer: officer.id,
             signer_name,
             as_deputy,
-            at: now,
+            at: self.now(),
             released_at: None,
         });
-        self.case.draft = None;
         if self.case.requirements.centre_verify {
             self.tell_centre("reply_signed", "答复已审签，请核实后发送");
         }
         Ok(())
+    }
+
+    /// The policy asks for no signature (南平“半小时”): the handler answers for the reply, the rest is as after one.
+    fn reply_unsigned(&mut self, text: String, conclusion: Conclusion, author: OfficerId, from_bot: bool) -> Guard {
+        if let Some(what) = unsafe_content(&text) {
+            return Err(TransitionError::UnsafeText(what));
+        }
+        self.go(CaseStatus::Replied)?;
+        self.stop_for_reply()?;
+        self.record(
+            EventKind::ReplyDrafted,
+            &[
+                ("text", &text, false),
+                ("conclusion", conclusion.label(), false),
+                ("from_bot", if from_bot { "机器人草稿" } else { "" }, false),
+                ("note", "该口径不要求审签", false),
+            ],
+        );
+        self.case.note_author(author);
+        let lead = self.case.lead_unit.clone().unwrap_or_default();
+        self.keep_reply(Signature {
+            text,
+            conclusion,
+            drafter: author,
+            signer: author,
+            signer_name: format!("{}承办人", self.env.name_of(&lead)),
+            as_deputy: false,
+            at: self.now(),
+            released_at: None,
+        });
+        if self.case.requirements.centre_verify {
+            self.tell_centre("reply_signed", "答复已拟就（该口径不要求审签），请核实后发送");
+        }
+        Ok(())
+    }
+
+    /// A reply that may go out stops the clocks of the unit for now and starts the centre's check.
+    fn stop_for_reply(&mut self) -> Guard {
+        let (now, env) = (self.now(), self.env);
+        self.case.stop_clock(ClockKey::K6, now);
+        self.case.end_clock(ClockKey::K5, now, ClockState::Held);
+        self.case.end_clock(ClockKey::K9, now, ClockState::Held);
+        if self.case.requirements.centre_verify {
+            self.case.start_stack_clock(ClockKey::K7, "centre", Budget::working_days(2), env)?;
+        }
+        Ok(())
+    }
+
+    fn keep_reply(&mut self, signature: Signature) {
+        self.case.conclusion = Some(signature.conclusion);
+        self.case.signature = Some(signature);
+        self.case.draft = None;
     }
 }
 

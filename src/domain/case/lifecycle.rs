@@ -104,9 +104,15 @@ pub const TRANSITIONS: &[Transition] = {
             Stays,
             &[P::Handler, P::UnitLeader, P::Dispatcher, P::Enterprise, P::Timer],
         ),
-        row("T24", &[S::Processing], A::RequestExtension, Stays, &[P::UnitLeader]),
-        row("T24", &[S::Processing], A::GrantExtension, Stays, &[P::Dispatcher, P::Supervisor]),
-        row("T24", &[S::Processing], A::RefuseExtension, Stays, &[P::Dispatcher, P::Supervisor, P::Timer]),
+        row("T24", &[S::Processing], A::RequestExtension, Stays, &[P::UnitLeader, P::Handler]),
+        row("T24", &[S::Processing], A::GrantExtension, Stays, &[P::Dispatcher, P::Supervisor, P::UnitLeader]),
+        row(
+            "T24",
+            &[S::Processing],
+            A::RefuseExtension,
+            Stays,
+            &[P::Dispatcher, P::Supervisor, P::UnitLeader, P::Timer],
+        ),
         row(
             "T14",
             &[S::Accepted, S::OwnershipPending, S::PreApproval, S::Dispatched, S::Signed, S::Processing],
@@ -117,6 +123,8 @@ pub const TRANSITIONS: &[Transition] = {
         row("T14", &[S::Dispatched, S::Signed, S::Processing], A::Regrade, Is(S::Accepted), &[P::Dispatcher]),
         row("T25", &[S::Processing], A::DraftReply, Is(S::SignOffPending), &[P::Handler]),
         row("T37", &[S::Rectifying], A::DraftReply, Is(S::SignOffPending), &[P::Handler]),
+        // Where the policy asks for no signature.
+        row("T25", &[S::Processing, S::Rectifying], A::DraftReply, Is(S::Replied), &[P::Handler]),
         row("T26", &[S::SignOffPending], A::RejectDraft, Is(S::Processing), &[P::UnitLeader]),
         row("T27", &[S::SignOffPending], A::SignOff, Is(S::Replied), &[P::UnitLeader]),
         row("T28", &[S::Replied], A::ReleaseReply, Is(S::AwaitingConfirm), &[P::Verifier, P::Timer]),

@@ -17,6 +17,7 @@ use crate::{
         },
         ids::{CaseId, ConversationId, OfficerId, TaskId},
         kinds::{CaseType, Channel, Complexity, Urgency},
+        sla::Approver,
     },
     vocabulary,
 };
@@ -235,6 +236,8 @@ pub struct Requirements {
     pub centre_verify: bool,
     /// Extensions exist at all.
     pub extension: bool,
+    /// Who decides about the first one.
+    pub extension_by: Approver,
     /// Opinions needed in the approval chain (宿迁 直通市长); 0 = no chain.
     pub chain: u8,
 }
@@ -250,6 +253,7 @@ impl Default for Requirements {
             submitter_confirm: true,
             centre_verify: true,
             extension: true,
+            extension_by: Approver::Dispatcher,
             chain: 0,
         }
     }
@@ -589,7 +593,11 @@ impl Case {
     /// supervisor's.
     pub const fn asked(&self) -> Option<&'static str> {
         if self.overlay.extension.is_some() {
-            Some(if self.extensions == 0 { "extension" } else { "second_extension" })
+            Some(match (self.extensions, self.requirements.extension_by) {
+                (0, Approver::Dispatcher) => "extension",
+                (0, Approver::UnitLeader) => "unit_extension",
+                (0, Approver::Supervisor) | (1.., _) => "second_extension",
+            })
         } else if self.overlay.pause_asked.is_some() {
             Some("pause")
         } else {

@@ -6,17 +6,19 @@ use super::apply::{Guard, Step, need, need_some};
 use crate::domain::{
     access::Role,
     case::{
-        action::Party,
+        action::{CaseAction, Party},
         event::EventKind,
-        model::{ClockKey, ExtensionRequest, PauseReason, PauseRecord, Recipient, TransitionError},
+        model::{ClockKey, ExtensionRequest, Limit, PauseReason, PauseRecord, Recipient, TransitionError},
         standing::longest_extension,
         status::{CaseStatus, Conclusion},
     },
-    sla::Budget,
+    sla::{Approver, Budget, Within},
 };
 
 /// Shortest reason for an extension, in characters (DOMAIN 2.5).
 const EXTENSION_REASON_CHARS: usize = 20;
+/// The step of the ladder that is a 督办单 (DOMAIN 2.6).
+const SUPERVISION_STEP: u8 = 4;
 /// Refused returns of a unit that are a 督办 (DOMAIN 2.6, step 4).
 const REFUSED_RETURNS: u32 = 2;
 /// The repeat of a matter that takes it to the next level (DOMAIN 2.6, step 5).
@@ -181,16 +183,26 @@ impl Step<'_> {
         let by = self.actor.officer_id().ok_or(TransitionError::NoHandler)?;
         let status = self.case.status;
         self.go(status)?;
-        self.case.start_stack_clock(ClockKey::K11, "centre", Budget::working_hours(4), env)?;
+        let decides =
+            if self.case.extensions >= 1 { Approver::Supervisor } else { self.case.requirements.extension_by };
+        let unit = self.case.lead_unit.clone().unwrap_or_default();
+        let owner = match decides {
+            Approver::Dispatcher => "centre",
+            Approver::Supervisor => "supervision",
+            Approver::UnitLeader => unit.as_str(),
+        };
+        self.case.start_stack_clock(ClockKey::K11, owner, Budget::working_hours(4), env)?;
         self.record(EventKind::ExtensionRequested, &[("days", &days.to_string(), true), ("reason", &reason, true)]);
         self.tell_enterprise("extension_requested");
         let text = "有延期申请待审；4个工作小时内不答复视为不同意";
-        if self.case.extensions >= 1 {
+        let numbered = format!("【{}】{text}", self.case.display_number());
+        match decides {
+            Approver::Dispatcher => self.tell_centre("extension_requested", text),
             // The second one is the supervisor's to grant.
-            let text = format!("【{}】{text}", self.case.display_number());
-            self.tell(Recipient::Roles(&[Role::Supervisor]), "extension_requested", text);
-        } else {
-            self.tell_centre("extension_requested", text);
+            Approver::Supervisor => {
+                self.tell(Recipient::Roles(&[Role::Supervisor]), "extension_requested", numbered);
+            }
+            Approver::UnitLeader => self.tell(Recipient::Leader(unit), "extension_requested", numbered),
         }
         self.case.overlay.extension = Some(ExtensionRequest { days, reason, by, at: now });
         Ok(())
@@ -283,7 +295,15 @@ impl Step<'_> {
         let env = self.env;
         self.case.overlay.supervised = Some(level.max(self.case.overlay.supervised.unwrap_or(0)));
         let owner = self.case.lead_unit.clone().unwrap_or_else(|| "centre".to_owned());
-        let due = self.case.start_stack_clock(ClockKey::K12, &owner, Budget::working_days(2), env)?;
+        // A letter of the ladder is answered within the time of its step; an officer's within that of the book.
+        let of_ladder = self.action() != CaseAction::Supervise || self.is(Party::Timer);
+        let within = env.book.ladder.rung(SUPERVISION_STEP).and_then(|rung| rung.reply_within);
+        let within = within
+            .filter(|within| of_ladder && within.budget().is_some())
+            .or_else(|| env.book.default_within(ClockKey::K12.as_str()))
+            .unwrap_or(Within::Budget(Budget::working_days(2)));
+        let limit = Limit::from_within(within, env.now, env.schedule);
+        let due = self.case.start_clock(ClockKey::K12, &owner, limit, None, env)?;
         let due = self.words(due);
         self.record(
             EventKind::Supervised,

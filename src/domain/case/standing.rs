@@ -14,7 +14,7 @@ use crate::domain::case::{
 };
 use crate::domain::{
     kinds::CaseType,
-    sla::{SlaBook, Within},
+    sla::{Approver, SlaBook, Within},
 };
 
 /// Days in which the enterprise may have a closed case taken up again (T41).
@@ -151,7 +151,10 @@ impl Standing<'_> {
             A::Resume => self.bar_resume(),
             A::RequestExtension => self.bar_extension(),
             A::GrantExtension => self.bar_grant(),
-            A::RefuseExtension => unless(case.overlay.extension.is_none(), || E::NoExtension("没有待审的延期申请")),
+            A::RefuseExtension => {
+                self.decides_extension(action)?;
+                unless(case.overlay.extension.is_none(), || E::NoExtension("没有待审的延期申请"))
+            }
             A::DraftReply => {
                 self.no_open_assists()?;
                 unless(case.open_pause().is_some(), || E::Paused(true))?;
@@ -284,6 +287,18 @@ impl Standing<'_> {
     fn bar_extension(&self) -> Guard {
         use TransitionError::NoExtension;
         let case = self.case;
+        // Where the leader decides the handler asks.
+        let (asks, parties): (Party, &'static [Party]) = match case.requirements.extension_by {
+            Approver::UnitLeader if case.extensions == 0 => (Party::Handler, &[Party::Handler]),
+            Approver::UnitLeader | Approver::Dispatcher | Approver::Supervisor => {
+                (Party::UnitLeader, &[Party::UnitLeader])
+            }
+        };
+        unless(!self.is(asks), || TransitionError::Forbidden {
+            status: case.status,
+            action: CaseAction::RequestExtension,
+            parties,
+        })?;
         let answered = case.case_type == CaseType::Consultation && case.answered_by_rule.is_some();
         let rectifying = case.clock(ClockKey::K9).is_some_and(super::model::CaseClock::is_open);
         unless(!case.requirements.extension, || NoExtension("该口径不设延期，请提出方案"))?;
@@ -300,13 +315,32 @@ impl Standing<'_> {
         unless(longest_extension(case, self.env.book) == 0, || NoExtension("该件的时限不能延长"))
     }
 
+    /// The leader of the unit has a say only where the policy gives it to them.
+    fn decides_extension(&self, action: CaseAction) -> Guard {
+        let case = self.case;
+        let of_centre = self.is(Party::Dispatcher) || self.is(Party::Supervisor) || self.is(Party::Timer);
+        let of_unit = case.requirements.extension_by == Approver::UnitLeader && case.extensions == 0;
+        unless(!of_centre && !of_unit, || TransitionError::Forbidden {
+            status: case.status,
+            action,
+            parties: &[Party::Dispatcher, Party::Supervisor],
+        })
+    }
+
     fn bar_grant(&self) -> Guard {
         use TransitionError::NoExtension;
         let case = self.case;
+        self.decides_extension(CaseAction::GrantExtension)?;
         unless(case.overlay.extension.is_none(), || NoExtension("没有待审的延期申请"))?;
-        let again = case.extensions >= 1;
-        unless(again && !self.is(Party::Supervisor), || NoExtension("第二次延期须由督办同意"))?;
-        unless(!again && !self.is(Party::Dispatcher), || NoExtension("第一次延期由中心分派岗审核"))?;
+        let (by, message) = match (case.extensions, case.requirements.extension_by) {
+            (1.., _) => (Party::Supervisor, "第二次延期须由督办同意"),
+            (0, Approver::Dispatcher) => (Party::Dispatcher, "第一次延期由中心分派岗审核"),
+            (0, Approver::Supervisor) => (Party::Supervisor, "该口径的延期由督办审核"),
+            (0, Approver::UnitLeader) => (Party::UnitLeader, "该口径的延期由分管负责人审核"),
+        };
+        unless(!self.is(by), || NoExtension(message))?;
+        let own = case.overlay.extension.as_ref().is_some_and(|asked| self.actor.officer_id() == Some(asked.by));
+        unless(own, || TransitionError::SameOfficer("延期申请须由另一人审核"))?;
         let over = case.clock(ClockKey::K5).is_some_and(|clock| clock.is_overdue(self.now()));
         unless(over, || NoExtension("已超期，延期不能补救"))
     }

@@ -17,6 +17,7 @@ use crate::domain::{
 mod acceptance;
 mod ends;
 mod ladder;
+mod policies;
 mod windows;
 
 fn at(text: &str) -> Timestamp {

@@ -10,8 +10,8 @@ use super::{
     due::Budget,
     ladder::{Ladder, LadderTrigger, Rung, StackClock},
     profile::{
-        AnswerRow, CloseRules, Duty, Extension, NamedLimit, Profile, ProfileKind, SignOff, SilentConfirm, SlaBook,
-        Source, Within,
+        AnswerRow, Approver, CloseRules, Duty, Extension, NamedLimit, Profile, ProfileKind, SignOff, SilentConfirm,
+        SlaBook, Source, Within,
     },
 };
 use crate::domain::kinds::{CaseType, Channel, Complexity, FujianClass, Urgency};
@@ -90,6 +90,26 @@ where
     T::Err: std::fmt::Display,
 {
     Vec::<String>::deserialize(from)?.iter().map(|w| w.parse().map_err(D::Error::custom)).collect()
+}
+
+/// Who decides about extensions; empty where there are none.
+fn approver<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Approver>, D::Error> {
+    let text = String::deserialize(from)?;
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let known = || Approver::ALL.iter().map(|one| one.as_str()).collect::<Vec<_>>().join(", ");
+    text.parse().map(Some).map_err(|_| D::Error::custom(format!("approver = {text:?} is not one of {}", known())))
+}
+
+/// A switch that nothing can obey when it is on.
+fn never<'de, D: Deserializer<'de>>(from: D) -> Result<bool, D::Error> {
+    if bool::deserialize(from)? {
+        return Err(D::Error::custom(
+            "counts_as_satisfied = true cannot be obeyed: silence is kept out of the figures of satisfaction",
+        ));
+    }
+    Ok(false)
 }
 
 #[derive(Deserialize)]
@@ -339,8 +359,8 @@ struct ExtensionFile {
     max_times: u8,
     #[serde(default, deserialize_with = "maybe_word")]
     max_len: Option<Within>,
-    #[serde(default)]
-    approver: String,
+    #[serde(default, deserialize_with = "approver")]
+    approver: Option<Approver>,
     #[serde(deserialize_with = "word")]
     src: Source,
 }
@@ -352,6 +372,7 @@ struct SilentFile {
     after: Within,
     reminders: u8,
     phone_tries: u8,
+    #[serde(deserialize_with = "never")]
     counts_as_satisfied: bool,
 }
 
@@ -383,6 +404,10 @@ impl Profile {
         let file: ProfileFile = read(path, text)?;
         if file.schema != 1 {
             return Err(at_start(path, format!("schema {} is not known, 1 is", file.schema)));
+        }
+        if file.sign_off.required && file.sign_off.drafter_may_sign {
+            let message = "drafter_may_sign = true cannot be obeyed: with required = true another officer signs";
+            return Err(at_start(path, message.to_owned()));
         }
         let chain = file.chain.map_or((Vec::new(), Vec::new(), None), |c| (c.general, c.major, Some(c.each)));
         Ok(Self {
@@ -454,7 +479,7 @@ impl Profile {
                 explain_to: file.extension.explain_to,
                 max_times: file.extension.max_times,
                 max_len: file.extension.max_len,
-                approver: file.extension.approver,
+                approver: file.extension.approver.unwrap_or(Approver::Dispatcher),
                 source: file.extension.src,
             },
             silent_confirm: SilentConfirm {

@@ -20,8 +20,8 @@ pub use file::FileError;
 pub use hours::{OfficeHours, Season, Session};
 pub use ladder::{ClockKind, Ladder, LadderTrigger, Rung, StackClock};
 pub use profile::{
-    Answer, AnswerFacts, AnswerRow, CloseRules, Duty, Extension, NamedLimit, PolicyFacts, Profile, ProfileKind,
-    Selection, SignOff, SilentConfirm, SlaBook, Source, Within,
+    Answer, AnswerFacts, AnswerRow, Approver, CloseRules, Duty, Extension, NamedLimit, PolicyFacts, Profile,
+    ProfileKind, Selection, SignOff, SilentConfirm, SlaBook, Source, Within,
 };
 pub use words::{Remaining, chinese_date, chinese_date_time, due_in_words, duration_in_words, weekday};
 

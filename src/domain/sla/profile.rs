@@ -33,6 +33,16 @@ vocabulary! {
     }
 }
 
+vocabulary! {
+    /// Who decides about a first extension (a second one is always the supervisor's, DOMAIN 2.5).
+    Approver {
+        Dispatcher = "dispatcher", "中心分派";
+        Supervisor = "supervisor", "督办";
+        /// The leader of the unit; then its handler asks (款项支付条例 25: 部门负责人).
+        UnitLeader = "unit_leader", "分管负责人";
+    }
+}
+
 /// A length of time as the policies write it: `2wd`, `30wm`, `4wh`, `30d`, `2h`, `0`, `same_day`, `law`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Within {
@@ -268,8 +278,8 @@ pub struct Extension {
     pub max_times: u8,
     /// How long at most; `None`: as long as the base limit.
     pub max_len: Option<Within>,
-    /// Which role decides.
-    pub approver: String,
+    /// Who decides.
+    pub approver: Approver,
     /// Where it comes from.
     pub source: Source,
 }

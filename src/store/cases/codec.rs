@@ -33,6 +33,8 @@ struct RequirementsDto {
     submitter_confirm: bool,
     centre_verify: bool,
     extension: bool,
+    #[serde(default)]
+    extension_by: String,
     chain: u8,
 }
 
@@ -353,6 +355,7 @@ pub(super) fn encode(case: &Case) -> String {
             submitter_confirm: case.requirements.submitter_confirm,
             centre_verify: case.requirements.centre_verify,
             extension: case.requirements.extension,
+            extension_by: text(case.requirements.extension_by),
             chain: case.requirements.chain,
         },
         overlay: OverlayDto {

@@ -10,6 +10,7 @@ use crate::{
         access::Role,
         case::{Case, CaseAction, CaseStatus, Conclusion, PauseReason, TaskKind, TaskState},
         kinds::CaseType,
+        sla::Approver,
     },
     web::view::Choice,
 };
@@ -53,6 +54,10 @@ pub struct FormFacts {
     pub pause_asked: String,
     /// Tomorrow, `YYYY-MM-DD`.
     pub tomorrow: String,
+    /// The policy asks for no signature under a reply.
+    pub unsigned: bool,
+    /// Who decides about an extension.
+    pub approver: &'static str,
     /// Longest extension, in working days.
     pub extension_limit: u32,
     /// The rung reached so far; 0 at first.
@@ -154,7 +159,13 @@ fn facts(content: &Content, file: &CaseFile, officer: &Officer, accounts: &[Acco
         pauses: file.pause_reasons.clone(),
         pause_asked: case.overlay.pause_asked.clone().unwrap_or_default(),
         tomorrow: content.schedule.civil(file.now).date().tomorrow().map(|day| day.to_string()).unwrap_or_default(),
+        unsigned: !case.requirements.sign_off,
         extension_limit: file.longest_extension,
+        approver: match (case.extensions, case.requirements.extension_by) {
+            (0, Approver::Dispatcher) => "中心",
+            (0, by) => by.label(),
+            (1.., _) => Approver::Supervisor.label(),
+        },
         rung: case.overlay.escalated.unwrap_or(0),
         last_opinion: case.status == CaseStatus::PreApproval
             && case.approvals.saturating_add(1) >= case.requirements.chain,

@@ -318,7 +318,7 @@ pub fn action_form(action: CaseAction, facts: &FormFacts) -> Option<ActionForm> 
             Tone::Plain,
             false,
             "申请延期",
-            format!("交中心审批；批准后理由原文告知{firm}。"),
+            format!("交{}审批；批准后理由原文告知{firm}。", facts.approver),
             vec![
                 Field::number("days", "延长几个工作日", &facts.extension_limit.min(5).to_string())
                     .from("1")
@@ -361,8 +361,12 @@ pub fn action_form(action: CaseAction, facts: &FormFacts) -> Option<ActionForm> 
         A::DraftReply => (
             Tone::Primary,
             true,
-            "送审",
-            format!("送{lead}分管负责人审签，拟稿人不能自己签。协办事项要先答复或免除。"),
+            if facts.unsigned { "交核实" } else { "送审" },
+            if facts.unsigned {
+                format!("该口径不要求审签，答复由{lead}承办人负责，核实后发给{firm}。协办事项要先答复或免除。")
+            } else {
+                format!("送{lead}分管负责人审签，拟稿人不能自己签。协办事项要先答复或免除。")
+            },
             vec![
                 Field::area("text", "答复正文")
                     .with(&facts.reply)

@@ -10,7 +10,7 @@ use crate::{
             Limit, Overlay, PauseRecord, ProposedTopic, QueryCode, Rating, Requirements, ReturnRequest, RouteFacts,
             Signature,
         },
-        sla::Budget,
+        sla::{Approver, Budget},
     },
     store::StoreError,
 };
@@ -212,6 +212,8 @@ fn restore(
             submitter_confirm: dto.requirements.submitter_confirm,
             centre_verify: dto.requirements.centre_verify,
             extension: dto.requirements.extension,
+            // Written before policies could name anybody else.
+            extension_by: word(&dto.requirements.extension_by).unwrap_or(Approver::Dispatcher),
             chain: dto.requirements.chain,
         },
         overlay: restore_overlay(dto.overlay)?,
