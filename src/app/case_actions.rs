@@ -7,7 +7,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{
     App, AppError, FieldError, Officer,
-    case_input::{ActionFields, Known},
+    case_help::ALIKE,
+    case_input::{ActionFields, Known, Parent},
     case_queries::{self, CaseFile},
     case_save::{self, AfterCommit, Setting},
     intake,
@@ -20,6 +21,7 @@ use crate::{
             refusal,
         },
         ids::{CaseId, OfficerId},
+        retrieval::likeness,
     },
     store::{
         Tx,
@@ -161,16 +163,31 @@ async fn resolve_parent(
     scope: &crate::domain::access::CaseScope,
     case: &Case,
     into: Option<&str>,
-) -> Result<Option<(CaseNumber, bool, bool)>, AppError> {
+) -> Result<Option<Parent>, AppError> {
     let Some(number) = into.and_then(|text| text.parse::<CaseNumber>().ok()) else { return Ok(None) };
     if list::visible(tx, scope, &number).await?.is_none() {
         return Ok(None);
     }
     let parent = cases::find_by_number(tx, &number).await?;
-    Ok(parent.map(|parent| {
-        let same = case_queries::same_enterprise(case, &parent);
-        (parent.number, parent.status.is_open(), same)
+    Ok(parent.map(|parent| Parent {
+        open: parent.status.is_open(),
+        same_enterprise: case_queries::same_enterprise(case, &parent),
+        same_matter: same_matter(case, &parent),
+        number: parent.number,
     }))
+}
+
+/// Whether two cases are about the same matter: the topic says so, or the words where one of them has none. What is
+/// sealed has nothing in common with what is not.
+fn same_matter(case: &Case, parent: &Case) -> bool {
+    if case.sealed != parent.sealed {
+        return false;
+    }
+    if let (Some(one), Some(other)) = (&case.topic, &parent.topic) {
+        return one == other;
+    }
+    let words = |case: &Case| format!("{}。{}", case.title, case.demand);
+    case.case_type == parent.case_type && likeness(&words(case), &words(parent)) >= ALIKE
 }
 
 /// Which repeat of its matter a case will be that is accepted now.
@@ -235,12 +252,10 @@ pub(super) fn follow_parent<'a>(
         if parent.overlay.merged_children == 0 {
             return Ok(());
         }
-        let hidden = case_queries::Hidden::of(parent);
         for event in &outcome.events {
             for child in cases::merged_into(tx, &parent.number).await? {
                 let same = case_queries::same_enterprise(&child, parent);
-                let hide = |text: &str| if same { text.to_owned() } else { hidden.hide(text) };
-                let followed = setting.run(|env| follow(&child, parent, event, &hide, env));
+                let followed = setting.run(|env| follow(&child, parent, event, same, env));
                 let Some(followed) = followed.map_err(|error| case_save::refusal(&error, Vec::new()))? else {
                     continue;
                 };

@@ -29,7 +29,7 @@ const MAX_ANSWERS: usize = 3;
 const ANSWERS_LOOKED_AT: usize = 8;
 
 /// Share of the words that two cases have in common from which they are similar.
-const ALIKE: f32 = 0.18;
+pub(super) const ALIKE: f32 = 0.18;
 
 /// Characters of an earlier reply that are shown.
 const REPLY_CHARS: usize = 300;

@@ -177,14 +177,23 @@ pub struct ActionFields {
 pub(super) struct Known<'a> {
     pub(super) case: &'a Case,
     pub(super) handler: Option<(OfficerId, String)>,
-    /// The case that `into` names: number, whether it runs, whether it is of the same enterprise.
-    pub(super) parent: Option<(CaseNumber, bool, bool)>,
+    /// The case that `into` names.
+    pub(super) parent: Option<Parent>,
     /// Which repeat of its matter the case is, as far as earlier cases are named.
     pub(super) repeats: u32,
     /// Returns of the lead unit that were refused lately.
     pub(super) refused_before: u32,
     /// Units whose tasks the officer may answer.
     pub(super) own_units: &'a [String],
+}
+
+/// The case that another one shall be merged into.
+pub(super) struct Parent {
+    pub(super) number: CaseNumber,
+    /// It runs.
+    pub(super) open: bool,
+    pub(super) same_enterprise: bool,
+    pub(super) same_matter: bool,
 }
 
 type Checked<T> = Result<T, FieldError>;
@@ -461,9 +470,13 @@ impl ActionFields {
             A::Archive => I::Archive { package: String::new() },
             A::Withdraw => I::Withdraw { reason },
             A::Merge => {
-                let (into, parent_open, same_enterprise) =
-                    known.parent.clone().ok_or_else(|| wrong("into", "没有这个编号"))?;
-                I::Merge { into, same_enterprise, parent_open }
+                let parent = known.parent.as_ref().ok_or_else(|| wrong("into", "没有这个编号"))?;
+                I::Merge {
+                    into: parent.number.clone(),
+                    same_enterprise: parent.same_enterprise,
+                    same_matter: parent.same_matter,
+                    parent_open: parent.open,
+                }
             }
             A::Split => I::Split {
                 parts: self

@@ -125,7 +125,6 @@ async fn full_view(tx: &mut Tx, setting: &Setting, case: Case) -> Result<TrackVi
     let released = shown.signature.as_ref().filter(|signature| signature.released_at.is_some());
     // What concerns another enterprise alone is not shown to this one.
     let other = parent.as_ref().filter(|parent| !case_queries::same_enterprise(&case, parent));
-    let hide = |text: &str| other.map_or_else(|| text.to_owned(), |other| case_queries::Hidden::of(other).hide(text));
     Ok(TrackView {
         number: case.display_number(),
         title: case.title.clone(),
@@ -144,7 +143,7 @@ async fn full_view(tx: &mut Tx, setting: &Setting, case: Case) -> Result<TrackVi
             None => format!("{}：{}", pause.reason.label(), pause.explanation),
         }),
         timeline: public_timeline(content, &history),
-        reply: released.map(|signature| (hide(&signature.text), signature.signer_name.clone())),
+        reply: released.filter(|_| other.is_none()).map(|s| (s.text.clone(), s.signer_name.clone())),
         allowed: setting.run(|env| allowed_actions(&case, &actor, env)),
         siblings: siblings
             .into_iter()

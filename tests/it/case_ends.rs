@@ -169,7 +169,7 @@ async fn a_promise_of_the_chat_keeps_the_case_open_until_it_is_kept() {
 }
 
 #[tokio::test]
-async fn an_enterprise_reads_the_reply_of_the_case_its_own_was_merged_into_and_nothing_else_of_it() {
+async fn an_enterprise_rates_what_its_case_was_merged_into_and_reads_nothing_of_another_one() {
     let office = Office::open().await;
     let parent = office.file(json!({})).await;
     let child = office.file(json!({ "enterprise": "另一家企业有限公司", "contact_name": "王经理" })).await;
@@ -181,11 +181,56 @@ async fn an_enterprise_reads_the_reply_of_the_case_its_own_was_merged_into_and_n
     office.answered(&parent.number, "示例机械有限公司门口的路灯已修好。", "solved").await;
     let after = office.track(&child).await;
     let shown = after.to_string();
-    assert!(after["reply"]["text"].as_str().is_some_and(|text| text.contains("路灯已修好")), "{shown}");
+    assert!(shown.contains("同一事项已有答复"), "{shown}");
+    assert!(!shown.contains("路灯已修好"), "the reply to another enterprise: {shown}");
     assert!(!shown.contains("示例机械") && !shown.contains(&parent.number), "{shown}");
     office.enterprise(&child, "rate", json!({ "grade": 4, "solved": true })).await;
     let own = office.track(&parent).await;
     assert!(!own.to_string().contains("另一家企业"));
+}
+
+#[tokio::test]
+async fn cases_of_different_matters_are_not_merged() {
+    let office = Office::open().await;
+    let parent = office.file(json!({ "topic": "FIRE.ACCEPT", "type": "coordination" })).await;
+    let child = office.file(json!({ "topic": "SOCIAL.PAY", "type": "coordination" })).await;
+    for case in [&parent, &child] {
+        office.act("front", &case.number, "accept", json!({})).await;
+    }
+    let path = format!("/api/cases/{}/actions/merge", child.number);
+    let body = json!({ "into": parent.number });
+    let refused = office.app.post(&path, office.token("dispatcher"), body).await.expect(422).json();
+    assert_eq!(refused["errors"][0]["pointer"], "/into");
+}
+
+#[tokio::test]
+async fn what_a_field_names_exists_and_what_is_not_used_is_refused() {
+    let office = Office::open().await;
+    let case = office.file(json!({})).await;
+    let refused = async |who: &str, action: &str, body: Value, pointer: &str| {
+        let path = format!("/api/cases/{}/actions/{action}", case.number);
+        let answer = office.app.post(&path, office.token(who), body).await.expect(422).json();
+        assert!(answer["errors"].to_string().contains(pointer), "{action}: {answer}");
+    };
+    let on_spot = |source: &str| json!({ "text": "可以网上办。", "source": source });
+    refused("front", "answer_on_spot", on_spot("rule:does-not-exist"), "/source").await;
+    refused("front", "accept", json!({ "repeat_of": "ZT20270606-0777P" }), "/repeat_of").await;
+    refused("front", "accept", json!({ "grade": 5 }), "/grade").await;
+    let sealed = office.file(json!({ "type": "conduct", "words": "窗口人员吃拿卡要" })).await;
+    refused("front", "accept", json!({ "repeat_of": sealed.number }), "/repeat_of").await;
+    office.act("front", &case.number, "accept", json!({})).await;
+    refused("dispatcher", "regrade", json!({ "topic": "NOPE", "reason": "分类有误" }), "/topic").await;
+    let part = |topic: &str| json!({ "title": "路灯", "demand": "修路灯", "topic": topic });
+    refused("dispatcher", "split", json!({ "parts": [part("ZZ.Z"), part("FIRE.ACCEPT")] }), "/parts").await;
+    office.act("dispatcher", &case.number, "dispatch", json!({ "lead": "zjj", "assists": [] })).await;
+    office.act("clerk", &case.number, "sign_in", json!({ "handler": "handler" })).await;
+    for (body, pointer) in [
+        (json!({ "person": "李", "reached": true, "result": "已联系" }), "/method"),
+        (json!({ "method": "phone", "reached": true, "result": "已联系" }), "/person"),
+        (json!({ "method": "phone", "person": "李", "result": "已联系" }), "/reached"),
+    ] {
+        refused("handler", "record_contact", body, pointer).await;
+    }
 }
 
 #[tokio::test]

@@ -135,7 +135,9 @@ impl Step<'_> {
             I::Reopen { reason } => self.reopen(reason),
             I::Archive { package } => self.archive(package),
             I::Withdraw { reason } => self.withdraw(reason),
-            I::Merge { into, same_enterprise, parent_open } => self.merge(into, *same_enterprise, *parent_open),
+            I::Merge { into, same_enterprise, same_matter, parent_open } => {
+                self.merge(into, *same_enterprise, *same_matter, *parent_open)
+            }
             I::Split { parts } => self.split(parts),
             I::TransferOut { to, receipt, reason, way } => self.transfer_out(to, receipt, reason, *way),
             I::Supervise { level, letter } => self.supervise(*level, letter),

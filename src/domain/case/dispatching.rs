@@ -481,12 +481,22 @@ impl Step<'_> {
         Ok(())
     }
 
-    pub(super) fn merge(&mut self, into: &CaseNumber, same_enterprise: bool, parent_open: bool) -> Guard {
+    pub(super) fn merge(
+        &mut self,
+        into: &CaseNumber,
+        same_enterprise: bool,
+        same_matter: bool,
+        parent_open: bool,
+    ) -> Guard {
         if *into == self.case.number {
             return Err(TransitionError::CannotMerge("a case with itself"));
         }
         if !parent_open {
             return Err(TransitionError::CannotMerge("the parent does not run"));
+        }
+        if !same_matter {
+            let message = "两件不是同一事项（主题不同或内容不相近），不能并单";
+            return Err(TransitionError::Field { field: "into", message });
         }
         self.go(CaseStatus::Merged)?;
         let now = self.now();

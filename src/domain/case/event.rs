@@ -247,6 +247,9 @@ impl CaseEvent {
                 "" => "已与其他企业反映的同一事项合并办理，进度同步".to_owned(),
                 parent => format!("与 {parent} 合并办理，进度同步"),
             },
+            K::ParentAnswered if fact("text").is_empty() => {
+                "同一事项已有答复，与您企业有关的结果由服务中心告知，您可以评价".to_owned()
+            }
             K::ParentAnswered => format!("合并办理的件已答复（签发：{}）：{}", fact("signer"), fact("text")),
             K::ParentClosed => format!("合并办理的件已办结：{}", fact("conclusion")),
             K::Unmerged => "原合并的件已终止，您的诉求恢复单独办理，承诺时限不变".to_owned(),

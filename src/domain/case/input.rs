@@ -290,6 +290,8 @@ pub enum ActionInput {
     Merge {
         into: super::number::CaseNumber,
         same_enterprise: bool,
+        /// Both are about the same matter.
+        same_matter: bool,
         parent_open: bool,
     },
     Split {

@@ -1,5 +1,8 @@
-//! A case that was merged into another one follows it (T44, S22): its enterprise gets the reply and the closing, and
-//! the case goes its own way again when the other one ends without an answer.
+//! A case that was merged into another one follows it (T44, S22): its enterprise learns of the reply and the closing,
+//! and the case goes its own way again when the other one ends without an answer.
+//!
+//! The words of a reply are for the enterprise they were written to: another one learns that the matter was answered and
+//! hears what concerns it from the centre (DOMAIN 8).
 
 use super::{
     action::Actor,
@@ -10,8 +13,8 @@ use super::{
 };
 use crate::domain::sla::Budget;
 
-/// What an event of the case it was merged into means for a merged case; `None` when it means nothing. `hide` takes out
-/// of a text what this enterprise must not read of the other one.
+/// What an event of the case it was merged into means for a merged case; `None` when it means nothing. Only the same
+/// enterprise gets to read what the event says.
 ///
 /// # Errors
 /// `Clock` when the calendar cannot answer.
@@ -19,21 +22,25 @@ pub fn follow(
     child: &Case,
     parent: &Case,
     event: &CaseEvent,
-    hide: &dyn Fn(&str) -> String,
+    same_enterprise: bool,
     env: &CaseEnv<'_>,
 ) -> Result<Option<Outcome>, TransitionError> {
     use EventKind as K;
     if child.status != CaseStatus::Merged || child.overlay.parent.as_ref() != Some(&parent.number) {
         return Ok(None);
     }
-    let fact = |key: &str| event.fact(key).map(hide).unwrap_or_default();
+    let fact = |key: &str| event.fact(key).unwrap_or_default().to_owned();
+    let own = |key: &str| if same_enterprise { fact(key) } else { String::new() };
     let mut case = child.clone();
     let mut centre = None;
     let (kind, facts) = if event.kind == K::ReplyReleased {
         case.overlay.parent_answered = true;
         // Its rating is a rating of the unit that answered.
         case.lead_unit = parent.lead_unit.clone().filter(|unit| !case.recused.contains(unit));
-        (K::ParentAnswered, vec![("text", fact("text")), ("signer", fact("signer"))])
+        if !same_enterprise {
+            centre = Some("并入的件已答复，请把与该企业有关的结果单独告知企业");
+        }
+        (K::ParentAnswered, vec![("text", own("text")), ("signer", own("signer"))])
     } else if event.kind == K::Closed {
         case.overlay.parent_answered = true;
         (K::ParentClosed, vec![("conclusion", fact("conclusion"))])
@@ -44,7 +51,7 @@ pub fn follow(
     } else if event.kind == K::TransferredOut {
         case.status = CaseStatus::Transferred;
         case.conclusion = parent.conclusion;
-        (K::TransferredOut, vec![("to", fact("to")), ("receipt", fact("receipt"))])
+        (K::TransferredOut, vec![("to", fact("to")), ("receipt", own("receipt"))])
     } else if event.kind == K::Merged {
         case.overlay.parent.clone_from(&parent.overlay.parent);
         return Ok(Some(Outcome { case, events: Vec::new(), messages: Vec::new(), parts: Vec::new() }));

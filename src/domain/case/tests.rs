@@ -1032,10 +1032,15 @@ fn merging_and_splitting_keep_their_rules() {
     let cast = cast();
     let mut story = Story::fujian("2026-11-02T09:00:00");
     let other = CaseNumber::new(jiff::civil::date(2026, 11, 1), 9);
-    let merge =
-        |into: &CaseNumber, open| ActionInput::Merge { into: into.clone(), same_enterprise: true, parent_open: open };
-    story.refuses(&cast.dispatcher, &merge(&story.case.number.clone(), true), "case.cannot_merge");
-    story.refuses(&cast.dispatcher, &merge(&other, false), "case.cannot_merge");
+    let merge = |into: &CaseNumber, open, same_matter| ActionInput::Merge {
+        into: into.clone(),
+        same_enterprise: true,
+        same_matter,
+        parent_open: open,
+    };
+    story.refuses(&cast.dispatcher, &merge(&story.case.number.clone(), true, true), "case.cannot_merge");
+    story.refuses(&cast.dispatcher, &merge(&other, false, true), "case.cannot_merge");
+    story.refuses(&cast.dispatcher, &merge(&other, true, false), "case.field");
     let part = |title: &str| SplitPart {
         title: title.to_owned(),
         demand: title.to_owned(),
@@ -1048,7 +1053,7 @@ fn merging_and_splitting_keep_their_rules() {
         .attempt(&cast.dispatcher, &ActionInput::Split { parts: vec![part("用电"), part("用工")] })
         .expect("splits");
     assert_eq!(outcome.parts.len(), 2);
-    story.act(&cast.dispatcher, merge(&other, true)).is(CaseStatus::Merged);
+    story.act(&cast.dispatcher, merge(&other, true, true)).is(CaseStatus::Merged);
     story.refuses(&Actor::Enterprise, &rate(5), "case.transition_not_allowed");
 }
 

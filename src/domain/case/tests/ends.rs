@@ -418,15 +418,16 @@ fn merged_into(parent: &CaseNumber) -> Story {
     new.party.enterprise = "另一家企业有限公司".to_owned();
     let mut story = Story::begin("fujian", new, "2026-11-02T09:00:00");
     story.accepted();
-    let merge = ActionInput::Merge { into: parent.clone(), same_enterprise: false, parent_open: true };
+    let merge =
+        ActionInput::Merge { into: parent.clone(), same_enterprise: false, same_matter: true, parent_open: true };
     story.act(&cast().dispatcher, merge).is(CaseStatus::Merged);
     story
 }
 
 fn let_follow(child: &mut Story, parent: &Story) {
     for event in &parent.events {
-        let hide = |text: &str| text.replace("示例机械有限公司", "（身份保密）");
-        let outcome = child.env(|env| follow(&child.case, &parent.case, event, &hide, env)).expect("follows");
+        let same = child.case.party.enterprise == parent.case.party.enterprise;
+        let outcome = child.env(|env| follow(&child.case, &parent.case, event, same, env)).expect("follows");
         if let Some(outcome) = outcome {
             child.take(outcome);
         }
@@ -434,18 +435,24 @@ fn let_follow(child: &mut Story, parent: &Story) {
 }
 
 #[test]
-fn a_merged_case_gets_the_reply_and_rates_it() {
+fn a_merged_case_learns_of_the_reply_and_rates_it() {
     let mut parent = Story::fujian("2026-11-02T09:00:00");
     let mut child = merged_into(&parent.case.number.clone());
+    let mut own = merged_into(&parent.case.number.clone());
+    own.case.party.enterprise.clone_from(&parent.case.party.enterprise);
     let_follow(&mut child, &parent);
     child.refuses(&Actor::Enterprise, &rate(5), "case.transition_not_allowed");
     parent.closed();
     let_follow(&mut child, &parent);
     assert_eq!(child.case.lead_unit.as_deref(), Some("zjj"));
-    let told: Vec<_> = child.messages.iter().filter(|m| m.to == Recipient::Enterprise).map(|m| m.kind).collect();
-    assert!(told.ends_with(&["parent_answered", "parent_closed"]), "{told:?}");
-    let last = child.messages.iter().find(|m| m.kind == "parent_answered").expect("a message");
-    assert!(last.text.contains("已完成消防验收整改"), "{}", last.text);
+    let kinds: Vec<_> = child.messages.iter().filter(|m| m.to == Recipient::Enterprise).map(|m| m.kind).collect();
+    assert!(kinds.ends_with(&["parent_answered", "parent_closed"]), "{kinds:?}");
+    let_follow(&mut own, &parent);
+    let answered =
+        |story: &Story| story.messages.iter().find(|m| m.kind == "parent_answered").expect("a message").text.clone();
+    assert!(answered(&own).contains("已完成消防验收整改"), "its own enterprise's reply");
+    assert!(!answered(&child).contains("已完成消防验收整改"), "what another enterprise was answered");
+    assert_eq!(told(&child, &Recipient::Centre, "parent_answered").len(), 1);
     child.act(&Actor::Enterprise, rate(4)).is(CaseStatus::Merged);
 }
 
