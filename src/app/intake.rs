@@ -320,8 +320,12 @@ pub(super) async fn file_part(
         repeat_of: None,
         split_from: Some(parent.number.clone()),
     };
-    let registered =
-        setting.run(|env| register(new, actor, env)).map_err(|error| case_save::refusal(&error, Vec::new()))?;
+    let registered = setting.run(|env| {
+        let mut registered = register(new, actor, env)?;
+        registered.case.take_time_from(parent, env)?;
+        Ok(registered)
+    });
+    let registered = registered.map_err(|error: TransitionError| case_save::refusal(&error, Vec::new()))?;
     case_save::store_new(tx, app, setting, &registered, None, after).await?;
     let mut case = registered.case;
     // Stored once and numbered from 1: the row is at its second version now.

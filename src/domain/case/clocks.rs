@@ -126,7 +126,10 @@ impl Case {
 
     /// The clock whose turn it is: K5 while it runs, else the running clock that is due first.
     pub fn leading_clock(&self) -> Option<&CaseClock> {
-        let k5 = self.clock(ClockKey::K5).filter(|c| matches!(c.state, ClockState::Running | ClockState::Paused));
+        // A part of a split case that another desk has yet to accept has its K5 already; what is next is K1.
+        let k5 = self.clock(ClockKey::K5).filter(|c| {
+            matches!(c.state, ClockState::Running | ClockState::Paused) && self.status != CaseStatus::Submitted
+        });
         k5.or_else(|| {
             self.clocks
                 .iter()
@@ -316,6 +319,44 @@ impl Case {
         };
         let within = profile.answer(&facts).map_or(Within::Statutory, |answer| answer.within);
         AnswerLimit { limit: Limit::from_within(within, start, env.schedule), words: within.in_words() }
+    }
+
+    /// Gives a part of a split case the time of the whole: accepted when it was, its policy clock begun when that began,
+    /// with the pauses there were, and due no later (invariant 3).
+    ///
+    /// # Errors
+    /// `Clock` when the calendar cannot answer.
+    pub fn take_time_from(&mut self, whole: &Self, env: &CaseEnv<'_>) -> Result<(), TransitionError> {
+        self.accepted_at = whole.accepted_at;
+        let Some(clock) = whole.clock(ClockKey::K5).filter(|clock| clock.is_open()) else { return Ok(()) };
+        self.pauses.clone_from(&whole.pauses);
+        for pause in self.pauses.iter_mut().filter(|pause| pause.ended_at.is_none()) {
+            pause.ended_at = Some(env.now);
+        }
+        let pauses = self.sla_pauses();
+        let latest = clock.compute(env.schedule, &pauses)?.due;
+        // Which policy the part comes under is decided with its acceptance; here only how long it gives.
+        let mut probe = self.clone();
+        let limit = probe.choose_policy(env).map(|profile| self.answer_limit(profile, clock.started_at, env).limit);
+        let mut own = CaseClock {
+            turn: 1,
+            owner: "centre".to_owned(),
+            limit: limit.unwrap_or(clock.limit),
+            state: ClockState::Running,
+            stopped_at: None,
+            missed: false,
+            ..clock.clone()
+        };
+        let due = own.compute(env.schedule, &pauses)?;
+        (own.due_at, own.provisional) = (due.due, due.provisional);
+        if let Some(latest) = latest
+            && own.due_at.is_none_or(|due| due > latest)
+        {
+            own.limit = Limit::Until(latest);
+            (own.due_at, own.provisional) = (Some(latest), clock.provisional);
+        }
+        self.clocks.push(own);
+        Ok(())
     }
 
     /// Starts the policy clock unless it runs already: a second dispatch or a return never starts it again.

@@ -1058,6 +1058,37 @@ fn merging_and_splitting_keep_their_rules() {
 }
 
 #[test]
+fn a_part_of_a_split_case_keeps_the_time_of_the_whole() {
+    let part_of = |whole: &Story, case_type: CaseType| {
+        let mut part = Story::begin("fujian", new_case(case_type), "2026-11-02T09:00:00");
+        part.now = whole.now;
+        let mut case = part.case.clone();
+        part.env(|env| case.take_time_from(&whole.case, env)).expect("a calendar");
+        part.case = case;
+        let input = accept(&part.case);
+        part.act(&cast().dispatcher, input);
+        part
+    };
+    let mut whole = Story::fujian("2026-11-02T09:00:00");
+    whole.accepted();
+    let started = whole.case.clock(ClockKey::K5).expect("K5").started_at;
+    // Another type has its own length, from the start of the whole, but never more.
+    for (case_type, days) in [(CaseType::Coordination, 10), (CaseType::Suggestion, 5), (CaseType::Arrears, 10)] {
+        whole.now = at("2026-11-05T09:00:00");
+        let part = part_of(&whole, case_type);
+        let clock = part.case.clock(ClockKey::K5).expect("K5");
+        let expected = if days == 5 { at("2026-11-09T17:30:00") } else { whole.due() };
+        assert_eq!((clock.started_at, part.due()), (started, expected), "{case_type}");
+        assert_eq!(part.case.clocks.iter().filter(|clock| clock.key == ClockKey::K5).count(), 1);
+        assert_eq!(part.case.accepted_at, whole.case.accepted_at);
+    }
+    // What is late stays late.
+    whole.now = at("2026-12-01T09:00:00");
+    let part = part_of(&whole, CaseType::Coordination);
+    assert!(part.case.clock(ClockKey::K5).is_some_and(|clock| clock.is_overdue(whole.now)));
+}
+
+#[test]
 fn a_reply_with_an_identity_number_or_a_secrecy_mark_is_not_signed() {
     let cast = cast();
     for text in ["联系人身份证 11010519491231002X 已核", "机密★ 请勿外传", "卡号 622202020202020202 已退款"]
