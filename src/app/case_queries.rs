@@ -289,8 +289,8 @@ pub struct ListQuery {
     pub handler: Option<OfficerId>,
     /// Only open or only finished ones.
     pub open: Option<bool>,
-    /// Only overdue ones.
-    pub overdue: bool,
+    /// Only overdue ones (`true`) or only those that are not (`false`).
+    pub overdue: Option<bool>,
     /// Only those due before this instant.
     pub due_before: Option<Timestamp>,
     /// Words or a number.
@@ -386,7 +386,8 @@ pub(super) async fn list_turns(
         None => None,
     };
     let limit = i64::from(query.limit.unwrap_or(50).clamp(1, 200));
-    let overdue = query.overdue.then_some(now);
+    let late = query.overdue == Some(true);
+    let overdue = late.then_some(now);
     let number = query.q.as_deref().and_then(|q| q.trim().parse::<CaseNumber>().ok());
     let q = number.as_ref().map(|number| number.as_str().to_owned()).or_else(|| query.q.clone());
     let filter = Filter {
@@ -394,11 +395,12 @@ pub(super) async fn list_turns(
         case_type: query.case_type.map(CaseType::as_str),
         unit: query.unit.as_deref(),
         handler: query.handler,
-        open: if query.overdue || query.due_before.is_some() { Some(true) } else { query.open },
+        open: if late || query.due_before.is_some() { Some(true) } else { query.open },
         due_before: match (overdue, query.due_before) {
             (Some(a), Some(b)) => Some(a.min(b)),
             (a, b) => a.or(b),
         },
+        due_from: (query.overdue == Some(false)).then_some(now),
         q: q.as_deref(),
     };
     let mut tx = app.db.read().await?;
@@ -411,7 +413,9 @@ pub(super) async fn list_turns(
     let more = rows.len() as i64 > limit;
     rows.truncate(limit as usize);
     let next_cursor = rows.last().filter(|_| more).map(|row| format!("{}.{}", row.sort_due, row.id));
-    let lines = rows.into_iter().map(|row| line(&content, scope, &row, now)).collect::<Result<_, _>>()?;
+    let mut lines: Vec<ListLine> =
+        rows.into_iter().map(|row| line(&content, scope, &row, now)).collect::<Result<_, _>>()?;
+    lines.retain(|line| query.overdue.is_none_or(|wanted| wanted == line.overdue));
     Ok(CasePage { lines, next_cursor })
 }
 

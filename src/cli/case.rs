@@ -100,7 +100,7 @@ async fn execute(app: &App, command: &Command) -> anyhow::Result<ExitCode> {
                 case_type: *case_type,
                 unit: unit.clone(),
                 open: open.then_some(true),
-                overdue: *overdue,
+                overdue: overdue.then_some(true),
                 q: q.clone(),
                 limit: Some(*limit),
                 cursor: cursor.clone(),

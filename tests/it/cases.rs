@@ -284,8 +284,18 @@ async fn units_see_their_own_cases_and_sealed_ones_nobody_but_discipline() {
         assert_eq!(listed("dispatcher", "?q=%E6%B6%88%E9%98%B2").await, std::slice::from_ref(&number));
         assert_eq!(listed("dispatcher", "?q=%25").await, Vec::<String>::new());
         assert_eq!(listed("dispatcher", "?overdue=true").await, Vec::<String>::new());
+        assert_eq!(listed("dispatcher", "?overdue=false").await, std::slice::from_ref(&number));
+        // An assisting unit that is late makes nobody else late.
+        let ask = json!({"unit": "xfj", "question": "水压是否达标", "due_on": "2026-11-09"});
+        world.does("handler", &number, "ask_assist", ask).await;
+        world.clock.set(at("2026-11-10T09:00:00"));
+        for query in ["?overdue=true", "?overdue=true&unit=zjj"] {
+            assert_eq!(listed("dispatcher", query).await, Vec::<String>::new());
+            assert_eq!(listed("leader", query).await, Vec::<String>::new());
+        }
         world.clock.set(at("2026-11-17T09:00:00"));
         assert_eq!(listed("dispatcher", "?overdue=true").await, std::slice::from_ref(&number));
+        assert_eq!(listed("dispatcher", "?overdue=false").await, Vec::<String>::new());
         assert_eq!(world.get("dispatcher", "/api/cases?cursor=x").await.0.as_u16(), 422);
         assert_eq!(world.get("dispatcher", "/api/cases?status=nonsense").await.0.as_u16(), 422);
         world.finish().await;

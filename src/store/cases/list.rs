@@ -80,6 +80,8 @@ pub struct Filter<'a> {
     pub open: Option<bool>,
     /// Only open cases whose next due moment is before this one.
     pub due_before: Option<Timestamp>,
+    /// Only cases that are not due before this moment: later, without a due date, or finished.
+    pub due_from: Option<Timestamp>,
     /// Words that all must occur.
     pub q: Option<&'a str>,
 }
@@ -282,6 +284,7 @@ impl Page<'_> {
             Some(false) => (FINISHED, FOREVER),
             None => (i64::MIN, FOREVER),
         };
+        let start = filter.due_from.map_or(start, |from| start.max(from.as_millisecond()));
         let before = filter.due_before.map_or(end, Timestamp::as_millisecond);
         let (sort, id) = after.map_or((start, ""), |cursor| (cursor.sort_due, cursor.id.as_str()));
         Ok(on_backend!(tx, |conn| {

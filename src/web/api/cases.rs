@@ -60,7 +60,7 @@ pub struct CaseListParams {
     pub case_type: Option<String>,
     /// Only cases that this unit leads or assists.
     pub unit: Option<String>,
-    /// Only those that are past due (`true`).
+    /// Only those that are past due (`true`) or only those that are not (`false`).
     pub overdue: Option<bool>,
     /// Only those due before this moment, RFC 3339 or `YYYY-MM-DD`.
     pub due_before: Option<String>,
@@ -109,7 +109,7 @@ pub(crate) async fn list(
         unit: params.unit.filter(|unit| !unit.is_empty()),
         handler: params.mine.unwrap_or(false).then_some(officer.id),
         open: params.open,
-        overdue: params.overdue.unwrap_or(false),
+        overdue: params.overdue,
         due_before: moment(&app, params.due_before.as_ref())?,
         q: params.q.filter(|q| !q.trim().is_empty()),
         limit: params.limit,

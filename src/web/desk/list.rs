@@ -149,7 +149,7 @@ async fn cases(
         case_type: query.case_type.parse::<CaseType>().ok(),
         unit: Some(query.unit.clone()).filter(|unit| !unit.is_empty()),
         handler: (query.mine == "true").then_some(officer.id),
-        overdue: view.overdue,
+        overdue: view.overdue.then_some(true),
         q: Some(view.query.clone()).filter(|q| !q.is_empty()),
         limit: Some(50),
         cursor: Some(query.cursor.clone()).filter(|cursor| !cursor.is_empty()),
