@@ -37,11 +37,8 @@ pub(super) fn run(input: &mut dyn BufRead, output: &mut dyn Write, schedule: &Sc
         if input.read_until(b'\n', &mut line)? == 0 {
             return output.flush();
         }
-        let text = line.trim_ascii();
-        if text.is_empty() {
-            continue;
-        }
-        let answer = answer(text, schedule);
+        // One line in, one line out: an empty one is a line that cannot be computed.
+        let answer = answer(line.trim_ascii(), schedule);
         serde_json::to_writer(&mut *output, &answer)?;
         output.write_all(b"\n")?;
         // Whoever feeds line by line gets each answer before the next question.
