@@ -279,6 +279,10 @@ crate::store_test! {
         clock.set(at("2026-03-12T17:30:00"));
         run(&app).await.unwrap();
         assert_eq!(stored(&app, answered).await.0.status, CaseStatus::Closed);
+        for reminded in ["2026-03-18T09:00:00", "2026-03-23T09:00:00"] {
+            clock.set(at(reminded));
+            run(&app).await.unwrap();
+        }
         clock.set(at("2026-03-24T17:30:00"));
         run(&app).await.unwrap();
         assert_eq!(stored(&app, need_info).await.0.status, CaseStatus::Withdrawn);
@@ -478,12 +482,16 @@ crate::store_test! {
             clock: None,
             turn: 1,
             step: Step::Act(crate::domain::case::CaseAction::LapseInfo).word(),
-            at: at("2026-03-11T10:00:00"),
+            at: at("2026-03-24T09:00:00"),
         };
+        for reminded in ["2026-03-18T09:00:00", "2026-03-23T09:00:00"] {
+            clock.set(at(reminded));
+            run(&app).await.unwrap();
+        }
         let mut tx = app.db.write().await.unwrap();
         timers::put_timers(&mut tx, id, &[early]).await.unwrap();
         tx.commit().await.unwrap();
-        clock.set(at("2026-03-11T10:00:00"));
+        clock.set(at("2026-03-24T09:00:00"));
         assert_eq!(run(&app).await.unwrap(), Summary::default());
         clock.set(at("2026-03-24T17:30:00"));
         assert_eq!(run(&app).await.unwrap().acted, 1);
@@ -578,7 +586,22 @@ crate::store_test! {
             assert_eq!(case.status, CaseStatus::AwaitingConfirm, "{now}");
             assert_eq!((told(&events, EventKind::Reminded), told(&events, EventKind::CallAsked)), (reminded, called), "{now}");
         }
+        // Nobody called: silence says nothing, and the centre is told so once.
         clock.set(at("2026-11-09T17:30:00"));
+        for _ in 0..2 {
+            run(&app).await.unwrap();
+            let (case, events) = stored(&app, id).await;
+            assert_eq!(case.status, CaseStatus::AwaitingConfirm);
+            assert_eq!(told(&events, EventKind::CallAsked), 2);
+        }
+        let call = ActionInput::RecordContact {
+            method: crate::domain::case::ContactMethod::Phone,
+            person: "李".into(),
+            outcome: crate::domain::case::ContactOutcome::Failed,
+            result: "无人接听".into(),
+            at: None,
+        };
+        act(&app, id, &officer(5, Role::Verifier, ""), call).await;
         run(&app).await.unwrap();
         let (case, events) = stored(&app, id).await;
         assert_eq!(case.status, CaseStatus::ClosingReview);

@@ -9,7 +9,7 @@ use jiff::{Span, Timestamp};
 use crate::domain::{
     case::{
         model::{Case, CaseClock, ClockKey, ClockState, Limit, TransitionError},
-        reminders::{SUPPLY_WORKDAYS, hard_limit},
+        reminders::{hard_limit, lacks_call, silence_counts_from},
         standing::REOPEN_DAYS,
         status::CaseStatus,
     },
@@ -410,15 +410,22 @@ pub fn timed_actions(case: &Case, env: &CaseEnv<'_>) -> Result<Vec<TimedAction>,
     let mut timers = Vec::new();
     let mut add = |action, at: Timestamp| timers.push(TimedAction { action, at });
     match case.status {
-        S::NeedInfo => add(A::LapseInfo, env.after_workdays(ClockKey::K1, case.entered_at, SUPPLY_WORKDAYS)?),
+        S::NeedInfo => {
+            if let Some(at) = silence_counts_from(case, env) {
+                add(A::LapseInfo, at);
+            }
+        }
         S::AnsweredOnSpot => add(A::ConfirmSilently, env.after_workdays(ClockKey::K8, case.entered_at, 2)?),
         S::Dispatched => {
             add(A::DeemSigned, deemed_at(case, env)?);
         }
         S::Replied if !case.requirements.centre_verify => add(A::ReleaseReply, case.entered_at),
         S::AwaitingConfirm => {
-            let due = case.clock(ClockKey::K8).filter(|clock| clock.is_open()).and_then(|clock| clock.due_at);
-            add(A::ConfirmSilently, due.map_or_else(|| env.after_workdays(ClockKey::K8, case.entered_at, 5), Ok)?);
+            // Without a call the centre is told once; what goes on then begins with the call.
+            let waits = lacks_call(case, env) && case.prompts.pressed;
+            if let Some(at) = silence_counts_from(case, env).filter(|_| !waits) {
+                add(A::ConfirmSilently, at);
+            }
         }
         S::PlanTracking => {
             let next = case

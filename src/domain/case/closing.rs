@@ -2,6 +2,7 @@
 
 use super::apply::{Guard, Step, need, need_some};
 use crate::domain::{
+    access::Role,
     case::{
         action::Party,
         clocks::archive_at,
@@ -9,10 +10,10 @@ use crate::domain::{
         handling::unsafe_content,
         input::{MilestoneInput, ReplyRefusal},
         model::{
-            CaseTask, ClockKey, ClockState, Closing, Confirmation, FailedContacts, Limit, Rating, TaskKind, TaskState,
-            TransitionError,
+            CaseTask, ClockKey, ClockState, Closing, Confirmation, FailedContacts, Limit, Prompts, Rating, Recipient,
+            TaskKind, TaskState, TransitionError,
         },
-        reminders::hard_limit,
+        reminders::{hard_limit, lacks_call, silence_counts_from},
         status::{CaseStatus, Conclusion},
     },
     sla::{Budget, Within},
@@ -65,6 +66,7 @@ impl Step<'_> {
 
     fn start_confirm_window(&mut self) -> Guard {
         let env = self.env;
+        self.case.prompts = Prompts::default();
         let after = env.policy_of(&self.case).map(|profile| profile.silent_confirm.after);
         let within = after
             .or_else(|| env.book.default_within(ClockKey::K8.as_str()))
@@ -271,12 +273,12 @@ impl Step<'_> {
             self.record_closed(None);
             return Ok(());
         }
-        let due = self.case.clock(ClockKey::K8).and_then(|clock| clock.due_at);
-        if let Some(due) = due {
-            self.not_before(due)?;
-        }
-        let due = due.unwrap_or(now);
+        let due = silence_counts_from(&self.case, self.env).ok_or(TransitionError::CloseNeeds(vec!["两次提醒"]))?;
+        self.not_before(due)?;
         let moment = self.moment(due);
+        if lacks_call(&self.case, self.env) {
+            return self.press_for_call(&moment);
+        }
         if self.case.tasks.iter().any(|task| task.kind == TaskKind::Milestone && task.state == TaskState::Open) {
             // Silence about one milestone is no word about the whole: the accepted plan goes on.
             self.go(CaseStatus::PlanTracking)?;
@@ -292,6 +294,19 @@ impl Step<'_> {
         self.record(EventKind::ConfirmedSilently, &[("moment", &moment, false)]);
         self.tell_enterprise("confirmed_silently");
         self.tell_centre("confirmed_silently", "企业逾期未确认，请电话回访后核实销号");
+        Ok(())
+    }
+
+    /// T32: nobody tried to call, so the silence says nothing yet. The centre is told so once.
+    fn press_for_call(&mut self, moment: &str) -> Guard {
+        self.go(CaseStatus::AwaitingConfirm)?;
+        self.case.prompts.pressed = true;
+        self.record(EventKind::CallAsked, &[("moment", moment, false)]);
+        let text = format!(
+            "【{}】确认期已满，企业没有确认；须先电话回访并记录，才能按逾期未确认办结",
+            self.case.display_number()
+        );
+        self.tell(Recipient::Roles(&[Role::Verifier]), "call_asked", text);
         Ok(())
     }
 

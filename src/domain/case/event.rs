@@ -56,6 +56,8 @@ vocabulary! {
         ReplySigned = "reply_signed", "审签";
         ReplyReleased = "reply_released", "答复送达";
         ReplyRefused = "reply_refused", "退回答复";
+        /// The centre called the enterprise about the answer.
+        CalledBack = "called_back", "电话回访";
         Confirmed = "solution_confirmed", "企业确认";
         Rated = "case_rated", "评价";
         ConfirmedSilently = "confirmed_silently", "逾期未确认";
@@ -268,6 +270,7 @@ impl CaseEvent {
                 (old, due) => format!("放假安排已公布，答复时限由{old}调整为{due}"),
             },
             K::ContactTried
+            | K::CalledBack
             | K::CallAsked
             | K::AssistAnswered
             | K::AssistWaived

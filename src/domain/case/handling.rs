@@ -33,6 +33,12 @@ impl Step<'_> {
         if at.is_some_and(|at| at > now) {
             return Err(TransitionError::Field { field: "at", message: "联系时间不能晚于现在" });
         }
+        if at.is_some_and(|at| at < self.case.submitted_at) {
+            return Err(TransitionError::Field { field: "at", message: "联系时间不能早于诉求提交" });
+        }
+        if self.case.status == CaseStatus::AwaitingConfirm {
+            return self.record_callback(method, &person, outcome, &result, at);
+        }
         if self.case.handler.is_none() {
             // Who contacts first becomes the named person: no case is handled by nobody (D16).
             if let Actor::Officer(officer) = self.actor {
@@ -67,6 +73,45 @@ impl Step<'_> {
         if reached && from == CaseStatus::Signed {
             self.tell_enterprise("contact_made");
         }
+        Ok(())
+    }
+
+    /// K8: the centre calls the enterprise about the answer. What it says is a confirmation; that nobody answered is the
+    /// try that silence needs (T32).
+    fn record_callback(
+        &mut self,
+        method: ContactMethod,
+        person: &str,
+        outcome: ContactOutcome,
+        result: &str,
+        at: Option<Timestamp>,
+    ) -> Guard {
+        self.go(CaseStatus::AwaitingConfirm)?;
+        if at.is_some_and(|at| at < self.case.entered_at) {
+            return Err(TransitionError::Field { field: "at", message: "回访时间不能早于答复送达" });
+        }
+        // Who left no phone is asked in another way.
+        let by_phone = method == ContactMethod::Phone || !self.case.has_phone();
+        if by_phone {
+            self.case.prompts.calls = self.case.prompts.calls.saturating_add(1);
+            self.case.prompts.called_at = Some(self.now());
+        }
+        let when = self.env.in_words(at.unwrap_or(self.now()));
+        let answered = match outcome {
+            ContactOutcome::Reached => "已接通",
+            ContactOutcome::MessageLeft => "未接通，已留言",
+            ContactOutcome::Failed => "未接通",
+        };
+        self.record(
+            EventKind::CalledBack,
+            &[
+                ("method", method.label(), false),
+                ("person", person, false),
+                ("contacted_at", &when, false),
+                ("outcome", answered, false),
+                ("result", result, false),
+            ],
+        );
         Ok(())
     }
 

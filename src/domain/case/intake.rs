@@ -10,10 +10,10 @@ use crate::domain::{
         event::{ActorStamp, CaseEvent, EventKind, Fact},
         model::{
             Case, ClockKey, ClockState, Closing, Confirmation, FailedContacts, OutMessage, Outcome, Overlay, Party,
-            Recipient, Requirements, RouteFacts, TransitionError,
+            Prompts, Recipient, Requirements, RouteFacts, TransitionError,
         },
         number::{CaseNumber, QueryCode},
-        reminders::SUPPLY_WORKDAYS,
+        reminders::silence_counts_from,
         status::{CaseStatus, Conclusion},
     },
     ids::{CaseId, ConversationId},
@@ -121,6 +121,7 @@ pub fn register(new: NewCase, actor: &Actor, env: &CaseEnv<'_>) -> Result<Outcom
         ruled_by: None,
         dispatches: 0,
         failed_contacts: FailedContacts::default(),
+        prompts: Prompts::default(),
         info_asked: false,
         lapsed: false,
         refusal: None,
@@ -225,6 +226,7 @@ impl Step<'_> {
         let now = self.now();
         self.case.stop_clock(ClockKey::K1, now);
         self.case.info_asked = true;
+        self.case.prompts = Prompts::default();
         self.record(EventKind::InfoRequested, &[("items", &items.join("；"), true)]);
         self.tell_enterprise("info_requested");
         Ok(())
@@ -241,7 +243,7 @@ impl Step<'_> {
     }
 
     pub(super) fn lapse_info(&mut self) -> Guard {
-        let due = self.env.after_workdays(ClockKey::K1, self.case.entered_at, SUPPLY_WORKDAYS)?;
+        let due = silence_counts_from(&self.case, self.env).ok_or(TransitionError::CloseNeeds(vec!["两次提醒"]))?;
         self.not_before(due)?;
         self.go(CaseStatus::Withdrawn)?;
         self.case.lapsed = true;

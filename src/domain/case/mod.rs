@@ -43,7 +43,7 @@ pub use merged::follow;
 pub use missing::{Told, missing};
 pub use model::{
     Case, CaseClock, CaseTask, ClockKey, ClockState, Closing, Confirmation, Draft, ExtensionRequest, FailedContacts,
-    Limit, OutMessage, Outcome, Overlay, Party as CaseParty, PauseReason, PauseRecord, ProposedTopic, Rating,
+    Limit, OutMessage, Outcome, Overlay, Party as CaseParty, PauseReason, PauseRecord, Prompts, ProposedTopic, Rating,
     Recipient, Requirements, Responsible, ReturnRequest, RouteFacts, Signature, TaskKind, TaskState, TransitionError,
 };
 pub use number::{CaseNumber, InvalidNumber, QueryCode};

@@ -307,6 +307,22 @@ impl FailedContacts {
     }
 }
 
+/// What was done so far to get a word out of the enterprise in the window that runs: without it silence says nothing
+/// (T06, T32).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Prompts {
+    /// Reminders sent.
+    pub reminders: u8,
+    /// When the latest of them was sent.
+    pub reminded_at: Option<Timestamp>,
+    /// Calls of the centre that are on record.
+    pub calls: u8,
+    /// When the latest of them was recorded.
+    pub called_at: Option<Timestamp>,
+    /// The centre was told that nothing goes on without a call.
+    pub pressed: bool,
+}
+
 /// What rules and dispatch table said about a case when it was filed (DOMAIN 4.2 steps 4 to 7): a proposal that the
 /// dispatcher judges by.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -443,6 +459,8 @@ pub struct Case {
     pub dispatches: u16,
     /// Contact attempts that failed in this round.
     pub failed_contacts: FailedContacts,
+    /// What was done in the window that runs for the enterprise.
+    pub prompts: Prompts,
     /// Information was asked for before acceptance: only once.
     pub info_asked: bool,
     /// Withdrawn by silence, not by the enterprise: may be taken up again.

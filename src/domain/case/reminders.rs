@@ -1,7 +1,8 @@
 //! Before silence speaks for the enterprise it is reminded, and somebody calls it (T06, T32, K8).
 //!
-//! How often is the policy's `silent_confirm.reminders`; when the centre calls is the second limit of K8. A reminder
-//! changes nothing: the window ends when it would have ended anyway.
+//! How often is the policy's `silent_confirm.reminders`; when the centre calls is the second limit of K8. What was due
+//! while nothing ran is made up for, and the window waits for it: silence counts only after every reminder went out, at
+//! the earliest when the window ends, and a working day after a reminder that came later.
 
 use jiff::Timestamp;
 
@@ -133,23 +134,60 @@ fn of_window(case: &Case, env: &CaseEnv<'_>) -> Vec<(Reminder, Timestamp)> {
             Some((Reminder::Enterprise(n), moment))
         })
         .collect();
-    let calls = case.status == CaseStatus::AwaitingConfirm && silent.is_none_or(|silent| silent.phone_tries > 0);
-    if calls && let Some(within) = env.book.clock(ClockKey::K8.as_str()).and_then(|clock| clock.hard) {
+    if case.prompts.calls < calls_needed(case, env)
+        && let Some(within) = env.book.clock(ClockKey::K8.as_str()).and_then(|clock| clock.hard)
+    {
         let call = within.due(env.schedule, start).ok().and_then(|due| due.due);
         all.extend(call.filter(|at| *at < due).map(|at| (Reminder::Call, at)));
     }
     all
 }
 
-/// Reminds the enterprise, or asks the centre to call it. `None` when the window is over or was never open.
+/// How many calls of the centre silence needs (T32). What silence about one milestone leads to closes nothing.
+fn calls_needed(case: &Case, env: &CaseEnv<'_>) -> u8 {
+    let goes_on = case.tasks.iter().any(|task| task.kind == TaskKind::Milestone && task.state == TaskState::Open);
+    if case.status != CaseStatus::AwaitingConfirm || goes_on {
+        return 0;
+    }
+    let silent = env.policy_of(case).map(|profile| profile.silent_confirm.phone_tries);
+    silent.unwrap_or(1)
+}
+
+/// Whether silence still needs a call that nobody made.
+pub(super) fn lacks_call(case: &Case, env: &CaseEnv<'_>) -> bool {
+    case.prompts.calls < calls_needed(case, env)
+}
+
+/// From when on the silence of the enterprise counts; `None` while reminders have to go out first, or no window runs.
+pub(super) fn silence_counts_from(case: &Case, env: &CaseEnv<'_>) -> Option<Timestamp> {
+    let (_, _, due) = window(case, env)?;
+    let needed = reminders(case, env).iter().filter(|(one, _)| matches!(one, Reminder::Enterprise(_))).count();
+    if usize::from(case.prompts.reminders) < needed {
+        return None;
+    }
+    let end = match case.prompts.reminded_at.filter(|at| *at >= due) {
+        Some(late) => env.after_workdays(ClockKey::K8, late, 1).ok()?,
+        None => due,
+    };
+    // What a call was waited for counts from the call.
+    let call = case.prompts.called_at.filter(|_| case.prompts.pressed);
+    Some(call.map_or(end, |call| call.max(end)))
+}
+
+/// Reminds the enterprise, or asks the centre to call it. `None` when no window runs.
 pub fn remind(case: &Case, reminder: Reminder, moment: Timestamp, env: &CaseEnv<'_>) -> Option<Outcome> {
     if let Reminder::Review(n) = reminder {
         return review(case, n, moment, env);
     }
-    let (_, _, due) = window(case, env).filter(|(_, _, due)| env.now < *due)?;
+    let (_, _, due) = window(case, env)?;
     let mut case = case.clone();
     let now = env.now.max(case.changed_at);
-    let until = env.in_words(due);
+    let end = if now < due { due } else { env.after_workdays(ClockKey::K8, now, 1).ok()? };
+    let until = env.in_words(end);
+    if matches!(reminder, Reminder::Enterprise(_)) {
+        case.prompts.reminders = case.prompts.reminders.saturating_add(1);
+        case.prompts.reminded_at = Some(now);
+    }
     let kind = match reminder {
         Reminder::Enterprise(_) => EventKind::Reminded,
         Reminder::Call | Reminder::Review(_) => EventKind::CallAsked,

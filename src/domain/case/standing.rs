@@ -10,6 +10,7 @@ use crate::domain::case::{
     clocks::CaseEnv,
     lifecycle::{TRANSITIONS, holds, rows},
     model::{Case, ClockKey, ClockState, Limit, PauseReason, TaskKind, TaskState, TransitionError},
+    reminders::{lacks_call, silence_counts_from},
     status::CaseStatus,
 };
 use crate::domain::{
@@ -171,6 +172,7 @@ impl Standing<'_> {
                 self.independent_if_verifier()
             }
             A::RefuseReply | A::RefuseClose => independent(case, self.actor),
+            A::RecordContact if case.status == CaseStatus::AwaitingConfirm => independent(case, self.actor),
             A::Confirm | A::AcceptPlan => self.independent_if_verifier(),
             A::ReportMilestone => unless(!self.has_open_milestone(), || E::NoSuchTask),
             A::UpholdRating | A::DismissRating => self.may_recheck(),
@@ -196,8 +198,9 @@ impl Standing<'_> {
                 let early = case.status == CaseStatus::Merged && !case.overlay.parent_answered;
                 unless(early, || E::NotAllowed { status: case.status, action })
             }
+            A::LapseInfo => self.bar_silence(),
+            A::ConfirmSilently if case.status != CaseStatus::AnsweredOnSpot => self.bar_silence(),
             A::Submit
-            | A::LapseInfo
             | A::Accept
             | A::AnswerOnSpot
             | A::RequestHandling
@@ -226,6 +229,14 @@ impl Standing<'_> {
     fn window(&self, key: ClockKey, from: Timestamp, days: u32, what: &'static str) -> Guard {
         let last = self.env.after_workdays(key, from, days)?;
         unless(self.now() > last, || TransitionError::WindowOver(what))
+    }
+
+    /// T06, T32: silence says nothing before every reminder went out, nor where a call is missing and was asked for.
+    fn bar_silence(&self) -> Guard {
+        let case = self.case;
+        let early = silence_counts_from(case, self.env).is_none();
+        unless(early, || TransitionError::CloseNeeds(vec!["催请提醒"]))?;
+        unless(lacks_call(case, self.env) && case.prompts.pressed, || TransitionError::CloseNeeds(vec!["电话回访"]))
     }
 
     /// T17: once, within one working day of the dispatch, not after a ruling or a second dispatch.

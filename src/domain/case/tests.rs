@@ -282,6 +282,16 @@ impl Story {
         self.act(&cast().verifier, ActionInput::ReleaseReply { note: None })
     }
 
+    /// Sends the reminders of the window that runs, whenever they were due.
+    fn reminded(&mut self) -> &mut Self {
+        let planned = self.env(|env| reminders(&self.case, env));
+        for (reminder, moment) in planned.into_iter().filter(|(one, _)| matches!(one, Reminder::Enterprise(_))) {
+            let outcome = self.env(|env| remind(&self.case, reminder, moment, env)).expect("a window");
+            self.take(outcome);
+        }
+        self
+    }
+
     fn closed(&mut self) -> &mut Self {
         self.released();
         self.act(&Actor::Enterprise, confirm(true))
@@ -677,11 +687,175 @@ fn silence_closes_only_after_the_window_and_is_marked() {
     let cast = cast();
     let mut story = Story::fujian("2026-11-02T09:00:00");
     story.released();
+    story.refuses(&Actor::Timer, &ActionInput::ConfirmSilently, "case.close_needs");
+    story.reminded();
     story.refuses(&Actor::Timer, &ActionInput::ConfirmSilently, "case.too_early");
+    story.act(&cast.verifier, contact(ContactOutcome::Failed)).is(CaseStatus::AwaitingConfirm);
     story.now = story.case.clock(ClockKey::K8).and_then(|clock| clock.due_at).expect("a window");
     story.act(&Actor::Timer, ActionInput::ConfirmSilently).is(CaseStatus::ClosingReview);
     story.act(&cast.verifier, approve()).is(CaseStatus::Closed);
     assert!(story.case.closings[0].silent);
+}
+
+/// The moment at which the timer will take silence for an answer, if one is planned.
+fn silence_planned(story: &Story) -> Option<Timestamp> {
+    let timers = story.env(|env| timed_actions(&story.case, env)).expect("timers");
+    timers.iter().find(|timer| timer.action == CaseAction::ConfirmSilently).map(|timer| timer.at)
+}
+
+#[test]
+fn silence_without_a_call_asks_for_one_once_and_waits() {
+    let cast = cast();
+    let mut story = Story::fujian("2026-11-02T09:00:00");
+    story.released().reminded();
+    story.now = story.case.clock(ClockKey::K8).and_then(|clock| clock.due_at).expect("a window");
+    assert_eq!(silence_planned(&story), Some(story.now));
+    story.act(&Actor::Timer, ActionInput::ConfirmSilently).is(CaseStatus::AwaitingConfirm);
+    let asked = story.messages.iter().filter(|m| m.kind == "call_asked").count();
+    assert!(asked >= 1);
+    assert_eq!(silence_planned(&story), None, "told once");
+    story.refuses(&Actor::Timer, &ActionInput::ConfirmSilently, "case.close_needs");
+    // The handler does not call back on the own reply; another way than the phone is no call.
+    story.refuses(&cast.handler, &contact(ContactOutcome::Failed), "case.role_not_allowed");
+    let ActionInput::RecordContact { person, outcome, result, at, .. } = contact(ContactOutcome::Failed) else {
+        unreachable!("a contact")
+    };
+    let message = ActionInput::RecordContact { method: ContactMethod::Message, person, outcome, result, at };
+    story.act(&cast.verifier, message);
+    assert_eq!(silence_planned(&story), None);
+    story.act(&cast.verifier, contact(ContactOutcome::Failed));
+    assert!(silence_planned(&story).is_some());
+    story.act(&Actor::Timer, ActionInput::ConfirmSilently).is(CaseStatus::ClosingReview);
+}
+
+#[test]
+fn reminders_that_were_missed_are_made_up_for_before_silence_counts() {
+    let cast = cast();
+    let mut story = Story::fujian("2026-11-02T09:00:00");
+    story.released().act(&cast.verifier, contact(ContactOutcome::MessageLeft));
+    // Down over the whole window.
+    story.at("2026-11-12T10:00:00");
+    assert_eq!(silence_planned(&story), None);
+    story.refuses(&Actor::Timer, &ActionInput::ConfirmSilently, "case.close_needs");
+    story.reminded();
+    let told = story.messages.iter().filter(|m| m.kind == "enterprise_reminded").count();
+    assert_eq!(told, 2);
+    assert_eq!(silence_planned(&story), Some(at("2026-11-13T17:30:00")), "a working day to answer");
+    story.refuses(&Actor::Timer, &ActionInput::ConfirmSilently, "case.too_early");
+    story.at("2026-11-13T17:30:00").act(&Actor::Timer, ActionInput::ConfirmSilently).is(CaseStatus::ClosingReview);
+}
+
+#[test]
+fn a_bad_rating_after_the_closing_is_rechecked() {
+    let cast = cast();
+    let mut story = Story::fujian("2026-11-02T09:00:00");
+    story.closed().at("2026-11-10T10:00:00").act(&Actor::Enterprise, rate(1)).is(CaseStatus::Recheck);
+    let k9 = story.case.clock(ClockKey::K9).expect("K9");
+    assert_eq!((k9.owner.as_str(), k9.state), ("supervision", ClockState::Running));
+    assert_eq!(story.case.closings.len(), 1, "the closing stays");
+    let uphold = ActionInput::UpholdRating { facts: "未办结".to_owned(), rectify: "重新办理".to_owned() };
+    story.act(&cast.supervisor, uphold).is(CaseStatus::Rectifying);
+    // A good one changes nothing.
+    let mut story = Story::fujian("2026-11-02T09:00:00");
+    story.closed().act(&Actor::Enterprise, rate(5)).is(CaseStatus::Closed);
+}
+
+#[test]
+fn who_handled_the_case_before_somebody_else_does_not_verify_it() {
+    let cast = cast();
+    let both = officer(50, &[(Role::Handler, "zjj"), (Role::Verifier, "")]);
+    let mut story = Story::fujian("2026-11-02T09:00:00");
+    story.accepted().act(&cast.dispatcher, dispatch("zjj"));
+    story.act(&cast.clerk, ActionInput::SignIn { register_no: "1".to_owned(), handler: None });
+    story.act(&both, contact(ContactOutcome::Reached));
+    let other = (OfficerId::from_uuid(Uuid::from_u128(5)), "人员5".to_owned());
+    story.act(&cast.leader, ActionInput::Assign { handler: other });
+    story.act(&cast.handler, draft()).act(&cast.leader, ActionInput::SignOff);
+    story.refuses(&both, &ActionInput::ReleaseReply { note: None }, "case.handler_may_not_verify");
+    story.act(&cast.verifier, ActionInput::ReleaseReply { note: None });
+}
+
+#[test]
+fn a_named_day_in_an_unpublished_year_is_provisional() {
+    let cast = cast();
+    let regrade = |day: (i16, i8, i8)| ActionInput::Regrade {
+        case_type: None,
+        topic: None,
+        complexity: Some(Complexity::Special),
+        reason: "法定程序".to_owned(),
+        basis: Some("行政许可法第四十五条".to_owned()),
+        due_on: Some(jiff::civil::date(day.0, day.1, day.2)),
+    };
+    for (day, provisional) in [((2026, 12, 10), false), ((2029, 2, 9), true)] {
+        let mut story = Story::fujian("2026-11-02T09:00:00");
+        story.accepted().act(&cast.dispatcher, regrade(day));
+        assert_eq!(story.k5().provisional, provisional, "{day:?}");
+    }
+}
+
+#[test]
+fn the_centre_approves_a_pause_and_asks_for_none() {
+    let cast = cast();
+    let pause = |until| ActionInput::Pause {
+        reason: PauseReason::P1,
+        explanation: "缺检测报告".to_owned(),
+        document: None,
+        until_on: until,
+    };
+    let mut story = Story::fujian("2026-11-02T09:00:00");
+    story.processing().refuses(&cast.dispatcher, &pause(None), "case.field");
+    let far = Some(jiff::civil::date(2026, 11, 13));
+    story.refuses(&cast.handler, &pause(far), "case.field");
+    story.act(&cast.handler, pause(None)).act(&cast.dispatcher, pause(None));
+    assert!(story.case.open_pause().is_some());
+}
+
+#[test]
+fn what_an_assisting_unit_may_take_ends_with_the_limit_of_the_lead() {
+    let cast = cast();
+    let mut story = Story::fujian("2026-11-02T09:00:00");
+    story.processing();
+    let ask = |day| ActionInput::AskAssist {
+        unit: "xfdd".to_owned(),
+        question: "水压是否达标".to_owned(),
+        due_on: Some(jiff::civil::date(2026, 11, day)),
+    };
+    story.refuses(&cast.handler, &ask(17), "case.field");
+    story.act(&cast.handler, ask(16));
+}
+
+#[test]
+fn an_extension_that_was_asked_for_in_time_is_decided_within_its_own_limit() {
+    let cast = cast();
+    let mut story = Story::fujian("2026-11-02T09:00:00");
+    let ask = ActionInput::RequestExtension {
+        days: 2,
+        reason: "消防检测机构须重新出具喷淋系统检测报告，预计三个工作日后取得，再组织联合验收".to_owned(),
+    };
+    story.processing().at("2026-11-16T17:29:00").act(&cast.leader, ask);
+    story.at("2026-11-17T09:00:00");
+    story.refuses(&cast.dispatcher, &ActionInput::RefuseExtension { reason: " ".to_owned() }, "case.field");
+    story.act(&cast.dispatcher, ActionInput::GrantExtension { days: None });
+    assert_eq!(story.due(), at("2026-11-18T17:30:00"));
+}
+
+#[test]
+fn a_contact_lies_between_the_filing_and_now() {
+    let cast = cast();
+    let mut story = Story::fujian("2026-11-02T09:00:00");
+    story.accepted().act(&cast.dispatcher, dispatch("zjj")).act(&cast.clerk, sign_in());
+    let contact_at = |moment: &str| {
+        let ActionInput::RecordContact { method, person, outcome, result, .. } = contact(ContactOutcome::Reached)
+        else {
+            unreachable!("a contact")
+        };
+        ActionInput::RecordContact { method, person, outcome, result, at: Some(at(moment)) }
+    };
+    story.at("2026-11-03T09:00:00");
+    for wrong in ["2020-01-01T09:00:00", "2026-11-03T09:00:01"] {
+        story.refuses(&cast.handler, &contact_at(wrong), "case.field");
+    }
+    story.act(&cast.handler, contact_at("2026-11-02T16:00:00")).is(CaseStatus::Processing);
 }
 
 #[test]
@@ -922,8 +1096,8 @@ fn missing_material_lapses_and_can_be_taken_up_again() {
     let cast = cast();
     let mut story = Story::fujian("2026-11-02T09:00:00");
     story.act(&cast.front, ActionInput::RequestInfo { items: vec!["备案证".to_owned()] });
-    story.refuses(&Actor::Timer, &ActionInput::LapseInfo, "case.too_early");
-    story.at("2026-11-16T17:30:00").act(&Actor::Timer, ActionInput::LapseInfo).is(CaseStatus::Withdrawn);
+    story.refuses(&Actor::Timer, &ActionInput::LapseInfo, "case.close_needs");
+    story.reminded().at("2026-11-16T17:30:00").act(&Actor::Timer, ActionInput::LapseInfo).is(CaseStatus::Withdrawn);
     story.act(&Actor::Enterprise, ActionInput::SupplyInfo { text: "补上了".to_owned() }).is(CaseStatus::Submitted);
 
     let mut story = Story::fujian("2026-11-02T09:00:00");

@@ -97,6 +97,22 @@ enum FailedContactsDto {
     },
 }
 
+#[derive(Clone, Copy, Serialize, Deserialize)]
+struct PromptsDto {
+    reminders: u8,
+    reminded_at: Option<Ms>,
+    calls: u8,
+    called_at: Option<Ms>,
+    pressed: bool,
+}
+
+impl PromptsDto {
+    /// Of a case that was stored before they were counted: its reminders went out when they were due.
+    const fn before() -> Self {
+        Self { reminders: u8::MAX, reminded_at: None, calls: 0, called_at: None, pressed: false }
+    }
+}
+
 #[derive(Serialize, Deserialize)]
 struct PauseDto {
     reason: String,
@@ -244,6 +260,8 @@ struct CaseDto {
     ruled_by: Option<String>,
     dispatches: u16,
     failed_contacts: FailedContactsDto,
+    #[serde(default = "PromptsDto::before")]
+    prompts: PromptsDto,
     info_asked: bool,
     lapsed: bool,
     refusal: Option<(String, String)>,
@@ -469,6 +487,13 @@ pub(super) fn encode(case: &Case) -> String {
             tries: case.failed_contacts.tries,
             last: case.failed_contacts.last.map(ms),
             message_left: case.failed_contacts.message_left,
+        },
+        prompts: PromptsDto {
+            reminders: case.prompts.reminders,
+            reminded_at: case.prompts.reminded_at.map(ms),
+            calls: case.prompts.calls,
+            called_at: case.prompts.called_at.map(ms),
+            pressed: case.prompts.pressed,
         },
         info_asked: case.info_asked,
         lapsed: case.lapsed,

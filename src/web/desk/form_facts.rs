@@ -52,6 +52,8 @@ pub struct FormFacts {
     pub pauses: Vec<PauseReason>,
     /// What a unit asked a pause for, until the centre decides.
     pub pause_asked: String,
+    /// The answer is with the enterprise: who calls it calls about that.
+    pub calls_back: bool,
     /// Tomorrow, `YYYY-MM-DD`.
     pub tomorrow: String,
     /// The policy asks for no signature under a reply.
@@ -170,6 +172,7 @@ fn facts(content: &Content, file: &CaseFile, officer: &Officer, accounts: &[Acco
         last_opinion: case.status == CaseStatus::PreApproval
             && case.approvals.saturating_add(1) >= case.requirements.chain,
         before_approval: case.status == CaseStatus::PreApproval,
+        calls_back: case.status == CaseStatus::AwaitingConfirm,
         ..FormFacts::default()
     }
 }

@@ -238,6 +238,21 @@ pub fn action_form(action: CaseAction, facts: &FormFacts) -> Option<ActionForm> 
             format!("退回{lead}继续办理，记误退。"),
             vec![Field::area("reason", "理由")],
         ),
+        A::RecordContact if facts.calls_back => (
+            Tone::Plain,
+            true,
+            "记下回访",
+            format!(
+                "记下给{firm}打的电话。没有人接听的也要记：没有一次电话回访，逾期未确认就不会办结。企业当时答复是否解决的，请用“记录回访”。"
+            ),
+            vec![
+                Field::choose("method", "方式", choices!(ContactMethod, "phone")),
+                Field::line("person", "打给谁"),
+                Field::tick("reached", "接通了", false),
+                Field::tick("message_left", "没接通，已留言或发短信", false),
+                Field::area("result", "情况"),
+            ],
+        ),
         A::RecordContact => (
             Tone::Primary,
             true,

@@ -26,6 +26,10 @@ fn milestones(days: &[(i8, i8)]) -> ActionInput {
 }
 
 fn silence(story: &mut Story) {
+    story.reminded();
+    if story.case.prompts.calls == 0 {
+        story.act(&cast().verifier, contact(ContactOutcome::Failed));
+    }
     story.now = story.case.clock(ClockKey::K8).and_then(|clock| clock.due_at).expect("a window");
     story.act(&Actor::Timer, ActionInput::ConfirmSilently);
 }

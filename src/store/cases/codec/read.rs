@@ -7,8 +7,8 @@ use crate::{
     domain::{
         case::{
             Case, CaseClock, CaseParty, CaseTask, Closing, Confirmation, Draft, ExtensionRequest, FailedContacts,
-            Limit, Overlay, PauseRecord, ProposedTopic, QueryCode, Rating, Requirements, ReturnRequest, RouteFacts,
-            Signature,
+            Limit, Overlay, PauseRecord, Prompts, ProposedTopic, QueryCode, Rating, Requirements, ReturnRequest,
+            RouteFacts, Signature,
         },
         sla::{Approver, Budget},
     },
@@ -276,6 +276,13 @@ fn restore(
         ruled_by: opt_word(dto.ruled_by.as_ref())?,
         dispatches: dto.dispatches,
         failed_contacts: failed_contacts(dto.failed_contacts)?,
+        prompts: Prompts {
+            reminders: dto.prompts.reminders,
+            reminded_at: opt_at(dto.prompts.reminded_at)?,
+            calls: dto.prompts.calls,
+            called_at: opt_at(dto.prompts.called_at)?,
+            pressed: dto.prompts.pressed,
+        },
         info_asked: dto.info_asked,
         lapsed: dto.lapsed,
         refusal: match dto.refusal {
