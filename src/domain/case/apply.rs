@@ -155,8 +155,38 @@ impl Step<'_> {
         if self.from == CaseStatus::Processing && self.case.status != self.from {
             self.drop_requests();
         }
+        self.note_hand();
         self.case.changed_at = self.env.now;
         Outcome { case: self.case, events: self.events, messages: self.messages, parts: self.parts }
+    }
+
+    /// Keeps who did the unit's work on the case (invariant 8).
+    fn note_hand(&mut self) {
+        use CaseAction as A;
+        let work = matches!(
+            self.action,
+            A::RecordContact
+                | A::RecordProgress
+                | A::AskAssist
+                | A::AnswerAssist
+                | A::WaiveAssist
+                | A::Pause
+                | A::RequestExtension
+                | A::DraftReply
+                | A::RejectDraft
+                | A::SignOff
+                | A::ReportMilestone
+                | A::RequestClose
+        );
+        let of_unit = [Party::Handler, Party::UnitLeader, Party::Assisting].into_iter().any(|party| self.is(party));
+        // The centre's own call to the enterprise is no work of the unit.
+        if let Some(id) = self.actor.officer_id()
+            && work
+            && of_unit
+            && self.from != CaseStatus::AwaitingConfirm
+        {
+            self.case.note_hand(id);
+        }
     }
 
     /// What the unit had asked for while it handled the case: on leaving it nobody has to decide that any more.

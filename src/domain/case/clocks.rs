@@ -95,7 +95,11 @@ impl CaseClock {
     /// `Clock` when the calendar cannot answer.
     pub fn compute(&self, schedule: &Schedule, pauses: &[Pause]) -> Result<Due, TransitionError> {
         match self.limit {
-            Limit::Until(at) => Ok(Due { due: Some(at), provisional: false }),
+            // That a day was named makes the year it lies in no more certain.
+            Limit::Until(at) => {
+                let day = schedule.civil(at).date();
+                Ok(Due { due: Some(at), provisional: schedule.calendar().day(day).provisional })
+            }
             Limit::Open => Ok(Due { due: None, provisional: false }),
             Limit::Budget(budget) => {
                 let mut request = DueRequest::new(self.started_at, budget);

@@ -197,11 +197,13 @@ impl Step<'_> {
         let status = self.case.status;
         let on_spot = status == CaseStatus::AnsweredOnSpot;
         let waits = on_spot || matches!(status, CaseStatus::AwaitingConfirm | CaseStatus::ClosingReview);
+        // Every bad rating is checked, also one that comes after the closing, where there is a unit that answered.
+        let late = status == CaseStatus::Closed && self.case.lead_unit.is_some();
         if bad && on_spot {
             self.back_to_handling(words)?;
             self.record_rating(label, reason, words);
             self.escalate_bad_rerating();
-        } else if bad && waits {
+        } else if bad && (waits || late) {
             self.open_recheck(reason.unwrap_or("不满意"), words, solved)?;
             self.record_rating(label, reason, words);
             self.escalate_bad_rerating();

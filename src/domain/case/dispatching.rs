@@ -211,6 +211,7 @@ impl Step<'_> {
         let now = self.now();
         self.case.stop_clock(ClockKey::K3, now);
         if let Some((id, name)) = handler {
+            self.case.note_hand(*id);
             self.case.handler = Some(*id);
             self.case.handler_name = Some(name.clone());
         }
@@ -240,6 +241,7 @@ impl Step<'_> {
     pub(super) fn assign(&mut self, handler: &(OfficerId, String)) -> Guard {
         let status = self.case.status;
         self.go(status)?;
+        self.case.note_hand(handler.0);
         self.case.handler = Some(handler.0);
         self.case.handler_name = Some(handler.1.clone());
         self.record(EventKind::HandlerAssigned, &[("handler", &handler.1, true)]);

@@ -143,6 +143,11 @@ impl Step<'_> {
             Some(due) if due <= self.now() => {
                 return Err(TransitionError::Field { field: "due_on", message: "协办期限不能早于现在" });
             }
+            Some(due) if self.ends_before(due) => {
+                return Err(TransitionError::Field {
+                    field: "due_on", message: "协办期限不能晚于主办单位的答复时限"
+                });
+            }
             Some(due) => due,
             None => self.assist_due()?,
         };
@@ -170,6 +175,12 @@ impl Step<'_> {
             late: false,
         });
         Ok(())
+    }
+
+    /// Whether the lead's own limit, while it is not over, ends before this moment.
+    fn ends_before(&self, moment: Timestamp) -> bool {
+        let due = self.case.clock(ClockKey::K5).and_then(|clock| clock.due_at);
+        due.is_some_and(|due| due >= self.now() && moment > due)
     }
 
     /// K5a: two working days before the lead's own limit, but at least one working day.
@@ -261,7 +272,6 @@ impl Step<'_> {
                 ("from_bot", if from_bot { "机器人草稿" } else { "" }, false),
             ],
         );
-        self.case.note_author(author);
         self.case.draft = Some(Draft { text, conclusion, author, from_bot, at: now });
         self.tell_unit("reply_drafted", "有答复待审签");
         Ok(())
@@ -297,7 +307,7 @@ impl Step<'_> {
             EventKind::ReplySigned,
             &[("signer", &signer_name, false), ("conclusion", draft.conclusion.label(), false)],
         );
-        self.case.note_author(officer.id);
+        self.case.note_hand(officer.id);
         self.keep_reply(Signature {
             text: draft.text,
             conclusion: draft.conclusion,
@@ -330,7 +340,7 @@ impl Step<'_> {
                 ("note", "该口径不要求审签", false),
             ],
         );
-        self.case.note_author(author);
+        self.case.note_hand(author);
         let lead = self.case.lead_unit.clone().unwrap_or_default();
         self.keep_reply(Signature {
             text,

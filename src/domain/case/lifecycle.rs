@@ -143,6 +143,7 @@ pub const TRANSITIONS: &[Transition] = {
         row("T30", &[S::AwaitingConfirm], A::Rate, Is(S::Closed), &[P::Enterprise, P::Proxy]),
         row("T31", &[S::AwaitingConfirm, S::ClosingReview], A::Rate, Is(S::Recheck), &[P::Enterprise, P::Proxy]),
         row("T30", &[S::ClosingReview], A::Confirm, Stays, &[P::Enterprise, P::Proxy, P::Verifier]),
+        row("T31", &[S::Closed], A::Rate, Is(S::Recheck), &[P::Enterprise, P::Proxy]),
         row("T30", &[S::ClosingReview, S::Closed, S::Merged], A::Rate, Stays, &[P::Enterprise, P::Proxy]),
         row("T32", &[S::AwaitingConfirm], A::ConfirmSilently, Is(S::ClosingReview), &[P::Timer]),
         row("T32", &[S::AwaitingConfirm], A::ConfirmSilently, Stays, &[P::Timer]),

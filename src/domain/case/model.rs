@@ -475,7 +475,8 @@ pub struct Case {
     pub approvals: u8,
     /// Who gave them.
     pub approvers: Vec<OfficerId>,
-    /// Everybody who ever drafted or signed a reply: none of them verifies the case (invariant 8).
+    /// Everybody who ever had the case in hand in its unit, from the first contact to the signature: none of them
+    /// verifies it (invariant 8).
     pub wrote: Vec<OfficerId>,
     /// Extensions granted.
     pub extensions: u8,
@@ -584,8 +585,13 @@ impl Case {
         self.number.with_round(self.round)
     }
 
-    /// Keeps who had a hand in a reply, also when the reply itself is given back.
-    pub(super) fn note_author(&mut self, officer: OfficerId) {
+    /// Whether the enterprise left a number that can be called.
+    pub(super) fn has_phone(&self) -> bool {
+        self.party.contact_phone.chars().filter(char::is_ascii_digit).count() >= 7
+    }
+
+    /// Keeps who had a hand in the case, also when it is somebody else's afterwards.
+    pub(super) fn note_hand(&mut self, officer: OfficerId) {
         if !self.wrote.contains(&officer) {
             self.wrote.push(officer);
         }

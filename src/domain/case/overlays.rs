@@ -19,6 +19,8 @@ use crate::domain::{
 const EXTENSION_REASON_CHARS: usize = 20;
 /// The step of the ladder that is a 督办单 (DOMAIN 2.6).
 const SUPERVISION_STEP: u8 = 4;
+/// The longest pause for what the enterprise has to supply, in working days (DOMAIN 2.4).
+const P1_WORKDAYS: u32 = 5;
 /// Refused returns of a unit that are a 督办 (DOMAIN 2.6, step 4).
 const REFUSED_RETURNS: u32 = 2;
 /// The repeat of a matter that takes it to the next level (DOMAIN 2.6, step 5).
@@ -45,9 +47,17 @@ impl Step<'_> {
                 if self.case.pauses.iter().any(|pause| pause.reason == PauseReason::P1) {
                     return Err(TransitionError::OnlyOnce("待企业补充的暂停（须一次列全）"));
                 }
-                if !centre {
+                let longest = env.after_workdays(ClockKey::K5, now, P1_WORKDAYS)?;
+                // The handler asks, the centre approves (DOMAIN 2.4).
+                if !centre || asked.is_none() {
                     if !(self.is(Party::Handler) || self.is(Party::UnitLeader)) {
-                        return Err(TransitionError::Field { field: "reason", message: "该事由不能由您提出" });
+                        let message = "待企业补充须先由承办人提出，再由中心审核";
+                        return Err(TransitionError::Field { field: "reason", message });
+                    }
+                    if until_on.and_then(|day| env.end_of(day)).is_some_and(|until| until > longest) {
+                        return Err(TransitionError::Field {
+                            field: "until_on", message: "超过该事由的最长期限"
+                        });
                     }
                     let items = need("explanation", explanation)?.to_owned();
                     self.record(EventKind::PauseRequested, &[("items", &items, false)]);
@@ -55,7 +65,7 @@ impl Step<'_> {
                     self.tell_centre("pause_requested", "承办人申请暂停（待企业补充），请审核");
                     return Ok(());
                 }
-                Some(env.after_workdays(ClockKey::K5, now, 5)?)
+                Some(longest)
             }
             PauseReason::P2 => {
                 if !self.is(Party::UnitLeader) {
@@ -241,6 +251,9 @@ impl Step<'_> {
         {
             self.not_before(due)?;
             at = due;
+        }
+        if !self.is(Party::Timer) {
+            need("reason", reason)?;
         }
         let status = self.case.status;
         self.go(status)?;

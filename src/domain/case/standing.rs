@@ -64,7 +64,9 @@ pub fn pause_reasons(case: &Case, actor: &Actor) -> Vec<PauseReason> {
     let may = |reason: PauseReason| match reason {
         PauseReason::P1 => {
             !case.pauses.iter().any(|pause| pause.reason == PauseReason::P1)
-                && (is(Party::Handler) || is(Party::UnitLeader) || is(Party::Dispatcher))
+                && (is(Party::Handler)
+                    || is(Party::UnitLeader)
+                    || (is(Party::Dispatcher) && case.overlay.pause_asked.is_some()))
         }
         PauseReason::P2 => is(Party::UnitLeader),
         PauseReason::P3 => is(Party::Enterprise) || is(Party::Dispatcher),
@@ -82,8 +84,8 @@ pub fn longest_extension(case: &Case, book: &SlaBook) -> u32 {
     profile.map_or(budget.n, |profile| profile.extension_limit(Within::Budget(budget)))
 }
 
-/// Nobody checks what they had a hand in: not the named handler, not the drafter, not the signer, and not the one
-/// who ruled the ownership (invariant 8, DOMAIN 8).
+/// Nobody checks what they had a hand in: not who is or was the named handler, not who worked on it in the unit, not the
+/// drafter, not the signer, and not the one who ruled the ownership (invariant 8, DOMAIN 8).
 fn independent(case: &Case, actor: &Actor) -> Guard {
     let Some(id) = actor.officer_id() else { return Ok(()) };
     let handled = case.handler == Some(id)
@@ -276,7 +278,7 @@ impl Standing<'_> {
             message: "已超期，不能再暂停",
         })?;
         unless(pause_reasons(case, self.actor).is_empty(), || {
-            TransitionError::OnlyOnce("待企业补充的暂停（须一次列全）")
+            TransitionError::OnlyOnce("待企业补充的暂停（须一次列全；其他事由由分管负责人、企业或中心提出）")
         })
     }
 
@@ -352,8 +354,12 @@ impl Standing<'_> {
         unless(!self.is(by), || NoExtension(message))?;
         let own = case.overlay.extension.as_ref().is_some_and(|asked| self.actor.officer_id() == Some(asked.by));
         unless(own, || TransitionError::SameOfficer("延期申请须由另一人审核"))?;
-        let over = case.clock(ClockKey::K5).is_some_and(|clock| clock.is_overdue(self.now()));
-        unless(over, || NoExtension("已超期，延期不能补救"))
+        let due = case.clock(ClockKey::K5).filter(|clock| clock.state == ClockState::Running).and_then(|k5| k5.due_at);
+        // What was asked for in time is decided within the limit of the decision (K11), also when K5 ends meanwhile.
+        let in_time = case.overlay.extension.as_ref().is_some_and(|asked| due.is_none_or(|due| asked.at <= due));
+        let decidable = case.clock(ClockKey::K11).is_some_and(|clock| clock.is_open() && !clock.is_overdue(self.now()));
+        let over = due.is_some_and(|due| self.now() > due);
+        unless(over && !(in_time && decidable), || NoExtension("已超期，延期不能补救"))
     }
 
     fn bar_reopening(&self) -> Guard {

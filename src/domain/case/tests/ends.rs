@@ -313,7 +313,13 @@ fn the_archive_waits_for_the_last_hour_of_the_thirty_days_and_for_a_dispute() {
         .is(CaseStatus::Processing);
 
     let mut story = Story::fujian("2026-11-02T09:00:00");
-    story.closed().at("2026-11-20T10:00:00").act(&Actor::Enterprise, rate(1)).is(CaseStatus::Closed);
+    story.closed().at("2026-11-20T10:00:00").act(&Actor::Enterprise, rate(1)).is(CaseStatus::Recheck);
+    let dismiss = ActionInput::DismissRating {
+        finding: "已按时办结".to_owned(),
+        explanation: "现场复核，问题已解决".to_owned(),
+        evidence: "现场照片".to_owned(),
+    };
+    story.act(&cast.supervisor, dismiss).act(&cast.verifier, approve()).is(CaseStatus::Closed);
     story.at("2026-12-03T00:00:00").refuses(&Actor::Timer, &archive, "case.too_early");
     story.at("2026-12-21T00:00:00").act(&Actor::Timer, archive).is(CaseStatus::Archived);
 }
