@@ -16,9 +16,10 @@ use super::{
 };
 use crate::{
     domain::{
+        access::CaseScope,
         case::{
-            ActionInput, Actor, ActorStamp, Case, CaseAction, CaseEvent, CaseNumber, EventKind, Fact, Outcome, follow,
-            refusal,
+            ActionInput, Actor, ActorStamp, Case, CaseAction, CaseEvent, CaseNumber, EventKind, Fact, Outcome,
+            RULE_SOURCE, follow, refusal,
         },
         ids::{CaseId, OfficerId},
         retrieval::likeness,
@@ -63,7 +64,7 @@ async fn perform_once(
     officer: &Officer,
     number: &CaseNumber,
     action: CaseAction,
-    fields: ActionFields,
+    mut fields: ActionFields,
     idempotency_key: Option<&str>,
 ) -> Result<CaseFile, AppError> {
     let now = case_save::now_ms(app);
@@ -75,15 +76,15 @@ async fn perform_once(
     }
     let case = cases::find_by_number(&mut tx, number).await?.ok_or(AppError::NotFound)?;
     let setting = setting.with_promises(case_save::open_promises(&mut tx, &case).await?);
-    let request_id = idempotency_key.map(|key| format!("{}:{}:{key}", officer.id, action.as_str()));
+    let request = idempotency_key
+        .map(|key| RequestId::new(&format!("{}:{}:{key}", officer.id, action.as_str()), &fields.digest()));
     let stamp = case_queries::stamp(&mut tx, setting.content(), officer, now).await?;
     let actor = Actor::Officer(stamp);
-    if let Some(id) = &request_id
-        && events::has_request(&mut tx, case.id, id).await?
-    {
+    if applied(&mut tx, &case, request.as_ref()).await? {
         tx.rollback().await?;
         return Ok(CaseFile::new(&setting, &scope, case, &actor));
     }
+    let checked = check_fields(&mut tx, &setting, &scope, &case, action, &mut fields).await?;
     let own_units = scope.own_units.clone();
     let suggested = fields.suggestion.as_deref().and_then(|id| id.parse().ok()).zip(fields.text.clone());
     let known = Known {
@@ -94,10 +95,11 @@ async fn perform_once(
         refused_before: refused_returns(&mut tx, &case, action, now).await?,
         own_units: &own_units,
     };
-    let input = fields.into_input(action, &known).map_err(|error| {
+    let input = checked.and_then(|()| fields.into_input(action, &known).map_err(|error| vec![error]));
+    let input = input.map_err(|errors| {
         // Who may not do it at all learns that first, not which field is missing.
         match setting.run(|env| refusal(&case, &actor, action, env)) {
-            Ok(()) => AppError::invalid("invalid_fields", vec![error]),
+            Ok(()) => AppError::invalid("invalid_fields", errors),
             Err(error) => setting.refused(&error, &case, &actor),
         }
     })?;
@@ -112,7 +114,8 @@ async fn perform_once(
     let setting = setting.with_tasks(app, input.new_tasks()).with_accused(accused);
     let outcome = setting.apply(&case, &actor, &input).map_err(|error| setting.refused(&error, &case, &actor))?;
     let mut after = AfterCommit::default();
-    case_save::store_changed(&mut tx, app, &setting, &outcome, request_id.as_deref(), &mut after).await?;
+    case_save::store_changed(&mut tx, app, &setting, &outcome, request.as_ref().map(RequestId::as_str), &mut after)
+        .await?;
     follow_up(&mut tx, app, &setting, &outcome, &input, &actor, &mut after).await?;
     if let Some((suggestion, text)) = &suggested {
         let used = Used { id: *suggestion, conversation: None, case: Some(case.id), text };
@@ -135,6 +138,83 @@ fn check_topic(setting: &Setting, case: &Case, input: &ActionInput) -> Result<()
         return Ok(());
     }
     Err(AppError::field("/topic", "没有这个主题"))
+}
+
+/// A request with an idempotency key, as it is kept with its event: who, what and the key, then what was asked for.
+pub(super) struct RequestId {
+    whole: String,
+    key: usize,
+}
+
+impl RequestId {
+    /// Cannot occur in a key: keys are visible characters.
+    const MARK: char = '\u{1f}';
+
+    pub(super) fn new(key: &str, digest: &str) -> Self {
+        Self { whole: format!("{key}{}{digest}", Self::MARK), key: key.len() }
+    }
+
+    pub(super) fn as_str(&self) -> &str {
+        &self.whole
+    }
+}
+
+/// Whether a request was applied to the case already.
+///
+/// # Errors
+/// `Conflict` when another one was, under the same key; `Store`.
+pub(super) async fn applied(tx: &mut Tx, case: &Case, request: Option<&RequestId>) -> Result<bool, AppError> {
+    let Some(request) = request else { return Ok(false) };
+    let key = request.whole.get(..request.key).unwrap_or_default();
+    match events::request(tx, case.id, key, RequestId::MARK).await? {
+        None => Ok(false),
+        // As it was kept before the digest was: what was asked for is not known.
+        Some(earlier) if earlier == request.whole || earlier == key => Ok(true),
+        Some(_) => Err(AppError::conflict("idempotency_reused")),
+    }
+}
+
+/// What the fields name must exist: topics, rules and earlier cases. Fields that the action does not use are refused.
+async fn check_fields(
+    tx: &mut Tx,
+    setting: &Setting,
+    scope: &CaseScope,
+    case: &Case,
+    action: CaseAction,
+    fields: &mut ActionFields,
+) -> Result<Result<(), Vec<FieldError>>, AppError> {
+    let mut errors = fields.unused(action);
+    let content = setting.content();
+    let mut known_topic = |field: &str, topic: &mut Option<String>| {
+        let Some(name) = topic.as_deref().map(str::trim).filter(|name| !name.is_empty()) else { return };
+        match content.taxonomy.topic(name) {
+            Some(known) => *topic = Some(known.code.clone()),
+            None => errors.push(FieldError::new(format!("/{field}"), "没有这个主题")),
+        }
+    };
+    if action == CaseAction::Regrade {
+        known_topic("topic", &mut fields.topic);
+    }
+    if action == CaseAction::Split {
+        for part in fields.parts.iter_mut().flatten() {
+            known_topic("parts", &mut part.topic);
+        }
+    }
+    let rule = fields.source.as_deref().and_then(|source| source.trim().strip_prefix(RULE_SOURCE));
+    if action == CaseAction::AnswerOnSpot && rule.is_some_and(|id| content.rules.rule(id.trim()).is_none()) {
+        errors.push(FieldError::new("/source", "没有这条规则；请写现有规则的编号，或写明依据的文件"));
+    }
+    let repeat_of = fields.repeat_of.as_deref().map(str::trim).filter(|text| !text.is_empty());
+    if let (CaseAction::Accept, Some(text)) = (action, repeat_of) {
+        let there = match text.parse::<CaseNumber>() {
+            Ok(number) if number != case.number => list::visible(tx, scope, &number).await?.is_some(),
+            Ok(_) | Err(_) => false,
+        };
+        if !there {
+            errors.push(FieldError::new("/repeat_of", "没有这个编号的诉求"));
+        }
+    }
+    Ok(if errors.is_empty() { Ok(()) } else { Err(errors) })
 }
 
 /// The person that a login or an id names; must belong to the lead unit.
@@ -160,7 +240,7 @@ async fn resolve_handler(
 
 async fn resolve_parent(
     tx: &mut Tx,
-    scope: &crate::domain::access::CaseScope,
+    scope: &CaseScope,
     case: &Case,
     into: Option<&str>,
 ) -> Result<Option<Parent>, AppError> {

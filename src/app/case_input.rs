@@ -41,8 +41,8 @@ pub struct PartFields {
     pub topic: Option<String>,
 }
 
-/// The fields of all actions. Which ones an action needs is told by its error answer; the others must be absent.
-#[derive(Debug, Clone, Default, Deserialize, ToSchema)]
+/// The fields of all actions. Which ones an action needs is told by its error answer; the others must be absent or empty.
+#[derive(Debug, Clone, Default, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ActionFields {
     /// `refuse`: code D1–D9.
@@ -94,11 +94,11 @@ pub struct ActionFields {
     pub handler: Option<String>,
     /// `request_return`: unit it should go to instead.
     pub proposed_unit: Option<String>,
-    /// `record_contact`: phone, visit, meeting, message, video.
+    /// `record_contact`: phone, visit, meeting, message, video; needed.
     pub method: Option<String>,
-    /// `record_contact`: whom.
+    /// `record_contact`: whom; needed.
     pub person: Option<String>,
-    /// `record_contact`, `report_milestone`: whether it succeeded.
+    /// `record_contact` (needed), `report_milestone`: whether it succeeded.
     pub reached: Option<bool>,
     /// `record_contact` without success: whether a message was left. Two tries at different hours and a message
     /// stand for the first contact.
@@ -198,6 +198,56 @@ pub(super) struct Parent {
 
 type Checked<T> = Result<T, FieldError>;
 
+/// The fields that an action reads.
+const fn used_fields(action: CaseAction) -> &'static [&'static str] {
+    use CaseAction as A;
+    match action {
+        A::Refuse => &["code", "path"],
+        A::Object | A::SupplyInfo | A::AddInfo => &["text"],
+        A::RequestInfo => &["items"],
+        A::Accept => &["type", "topic", "urgency", "complexity", "duplicates_checked", "repeat_of"],
+        A::AnswerOnSpot => &["text", "source"],
+        A::RequestHandling | A::Urge => &["words"],
+        A::MarkOwnershipPending => &["candidates", "reason"],
+        A::RuleOwnership => &["lead", "assists", "ruling", "basis", "participants"],
+        A::Endorse => &["opinion", "lead", "assists"],
+        A::Dispatch => &["lead", "assists", "complexity", "note"],
+        A::SignIn => &["register_no", "handler"],
+        A::Assign => &["handler"],
+        A::RequestReturn => &["reason", "basis", "proposed_unit"],
+        A::GrantReturn => &["lead", "assists", "note"],
+        A::RefuseReturn | A::RefuseExtension | A::RefuseClose | A::Reopen | A::Withdraw => &["reason"],
+        A::RecordContact => &["method", "person", "reached", "message_left", "result", "at"],
+        A::RecordProgress => &["text", "public"],
+        A::AskAssist => &["unit", "question", "due_on"],
+        A::AnswerAssist => &["task", "text"],
+        A::WaiveAssist => &["task", "reason"],
+        A::Pause => &["reason", "explanation", "document", "until_on"],
+        A::Resume | A::ReleaseReply => &["note"],
+        A::RequestExtension => &["days", "reason"],
+        A::GrantExtension => &["days"],
+        A::Regrade => &["type", "topic", "complexity", "reason", "basis", "due_on"],
+        A::DraftReply => &["text", "conclusion", "from_bot"],
+        A::RejectDraft => &["comment"],
+        A::RefuseReply => &["reason", "comment"],
+        A::Confirm => &["solved", "words", "call_record"],
+        A::Rate => &["grade", "solved", "reason", "words"],
+        A::AcceptPlan => &["milestones"],
+        A::ReportMilestone => &["reached", "text"],
+        A::UpholdRating => &["facts", "rectify"],
+        A::DismissRating => &["finding", "explanation", "evidence"],
+        A::RequestClose => &["conclusion", "basis", "coordination_log", "explanation", "summary"],
+        A::ApproveClose => &["resolved_layer", "note"],
+        A::Merge => &["into"],
+        A::Split => &["parts"],
+        A::TransferOut => &["to", "receipt", "reason", "way"],
+        A::Supervise => &["level", "letter"],
+        A::EndSupervision => &["result"],
+        A::Escalate => &["rung", "reason"],
+        A::Submit | A::SignOff | A::LapseInfo | A::DeemSigned | A::ConfirmSilently | A::Archive => &[],
+    }
+}
+
 fn wrong(field: &str, message: &str) -> FieldError {
     FieldError::new(format!("/{field}"), message)
 }
@@ -265,6 +315,32 @@ impl ActionFields {
             .iter()
             .find(|(_, value)| value.as_ref().is_some_and(|text| text.chars().count() > Self::LONGEST))
             .map(|(field, _)| wrong(field, "太长，最多8000字"))
+    }
+
+    /// What identifies this request among others under the same idempotency key.
+    pub(super) fn digest(&self) -> String {
+        super::hash_secret(&serde_json::to_string(self).unwrap_or_default())
+    }
+
+    /// The fields that are filled in and that this action does not use. Nothing is dropped without a word.
+    pub(super) fn unused(&self, action: CaseAction) -> Vec<FieldError> {
+        let used = used_fields(action);
+        let filled = |value: &serde_json::Value| match value {
+            serde_json::Value::Null => false,
+            serde_json::Value::String(text) => !text.trim().is_empty(),
+            serde_json::Value::Array(items) => !items.is_empty(),
+            serde_json::Value::Bool(_) | serde_json::Value::Number(_) | serde_json::Value::Object(_) => true,
+        };
+        let all = serde_json::to_value(self).unwrap_or_default();
+        all.as_object()
+            .into_iter()
+            .flatten()
+            .filter(|(field, value)| {
+                let draft = *field == "suggestion" && used.contains(&"text");
+                filled(value) && !draft && !used.contains(&field.as_str())
+            })
+            .map(|(field, _)| wrong(field, "这个操作不用这个字段"))
+            .collect()
     }
 
     fn task_of(&self, known: &Known<'_>, any_unit: bool) -> Checked<TaskId> {
@@ -367,9 +443,9 @@ impl ActionFields {
             }
             A::RefuseReturn => I::RefuseReturn { reason, refused_before: known.refused_before },
             A::RecordContact => I::RecordContact {
-                method: choice::<ContactMethod>("method", self.method.as_ref())?.unwrap_or(ContactMethod::Phone),
-                person: opt(self.person.as_ref()).unwrap_or_else(|| case.party.contact_name.clone()),
-                outcome: match (self.reached.unwrap_or(true), self.message_left.unwrap_or(false)) {
+                method: need_choice::<ContactMethod>("method", self.method.as_ref())?,
+                person: opt(self.person.as_ref()).ok_or_else(|| wrong("person", "请写明联系了谁"))?,
+                outcome: match (need_number("reached", self.reached)?, self.message_left.unwrap_or(false)) {
                     (true, _) => ContactOutcome::Reached,
                     (false, true) => ContactOutcome::MessageLeft,
                     (false, false) => ContactOutcome::Failed,

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use super::{
     App, AppError,
-    case_actions::apply_in,
+    case_actions::{RequestId, applied, apply_in},
     case_input::{ActionFields, Known},
     case_queries::{self, told_due},
     case_save::{self, AfterCommit, Setting},
@@ -244,10 +244,9 @@ async fn perform_once(
     let now = case_save::now_ms(app);
     let mut tx = app.db.write().await?;
     let case = open(&mut tx, number, code).await?;
-    let request_id = idempotency_key.map(|key| format!("enterprise:{}:{key}", action.as_str()));
-    if let Some(id) = &request_id
-        && events::has_request(&mut tx, case.id, id).await?
-    {
+    let request =
+        idempotency_key.map(|key| RequestId::new(&format!("enterprise:{}:{key}", action.as_str()), &fields.digest()));
+    if applied(&mut tx, &case, request.as_ref()).await? {
         let view = full_view(&mut tx, &Setting::new(app, now), case).await?;
         tx.rollback().await?;
         return Ok(view);
@@ -258,7 +257,9 @@ async fn perform_once(
     let promised = case_save::open_promises(&mut tx, &case).await?;
     let setting = Setting::new(app, now).with_tasks(app, input.new_tasks()).with_promises(promised);
     let mut after = AfterCommit::default();
-    let case = apply_in(&mut tx, app, &setting, &case, &actor, &input, request_id.as_deref(), &mut after).await?;
+    let case =
+        apply_in(&mut tx, app, &setting, &case, &actor, &input, request.as_ref().map(RequestId::as_str), &mut after)
+            .await?;
     let view = full_view(&mut tx, &setting, case).await?;
     tx.commit().await?;
     after.tell(app);

@@ -73,7 +73,13 @@ impl Office {
     async fn answered(&self, number: &str, text: &str, conclusion: &str) {
         self.act("dispatcher", number, "dispatch", json!({ "lead": "zjj", "assists": [] })).await;
         self.act("clerk", number, "sign_in", json!({ "handler": "handler" })).await;
-        self.act("handler", number, "record_contact", json!({ "person": "来电人", "result": "已联系" })).await;
+        self.act(
+            "handler",
+            number,
+            "record_contact",
+            json!({ "method": "phone", "reached": true, "person": "来电人", "result": "已联系" }),
+        )
+        .await;
         self.act("handler", number, "draft_reply", json!({ "text": text, "conclusion": conclusion })).await;
         self.act("leader", number, "sign_off", json!({})).await;
         self.act("verifier", number, "release_reply", json!({})).await;
@@ -88,7 +94,14 @@ async fn what_a_confidential_complainant_writes_later_stays_masked() {
     office.act("dispatcher", &case.number, "dispatch", json!({ "lead": "zjj", "assists": [] })).await;
     office.enterprise(&case, "add_info", json!({ "text": "我是示例机械的李经理，补充照片" })).await;
     office.act("clerk", &case.number, "sign_in", json!({ "handler": "handler" })).await;
-    office.act("handler", &case.number, "record_contact", json!({ "person": "来电人", "result": "已联系" })).await;
+    office
+        .act(
+            "handler",
+            &case.number,
+            "record_contact",
+            json!({ "method": "phone", "reached": true, "person": "来电人", "result": "已联系" }),
+        )
+        .await;
     office.act("handler", &case.number, "draft_reply", json!({ "text": "已修好。", "conclusion": "solved" })).await;
     office.act("leader", &case.number, "sign_off", json!({})).await;
     office.act("verifier", &case.number, "release_reply", json!({})).await;
@@ -263,7 +276,14 @@ async fn what_the_centre_is_asked_to_decide_is_in_its_list() {
     office.act("front", &case.number, "accept", json!({})).await;
     office.act("dispatcher", &case.number, "dispatch", json!({ "lead": "zjj", "assists": [] })).await;
     office.act("clerk", &case.number, "sign_in", json!({ "handler": "handler" })).await;
-    office.act("handler", &case.number, "record_contact", json!({ "person": "来电人", "result": "已联系" })).await;
+    office
+        .act(
+            "handler",
+            &case.number,
+            "record_contact",
+            json!({ "method": "phone", "reached": true, "person": "来电人", "result": "已联系" }),
+        )
+        .await;
     let waits = async || {
         let page = office.app.get("/desk?tab=todo", office.token("dispatcher")).await.expect(200).text();
         page.contains(&case.number)

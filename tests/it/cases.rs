@@ -133,7 +133,13 @@ impl World {
         self.does("front", &number, "accept", json!({})).await;
         self.does("dispatcher", &number, "dispatch", json!({"lead": "zjj", "assists": ["xfj"]})).await;
         self.does("clerk", &number, "sign_in", json!({"register_no": "收1", "handler": "handler"})).await;
-        self.does("handler", &number, "record_contact", json!({"result": "已联系", "person": "李经理"})).await;
+        self.does(
+            "handler",
+            &number,
+            "record_contact",
+            json!({"method": "phone", "reached": true, "result": "已联系", "person": "李经理"}),
+        )
+        .await;
         (number, code)
     }
 
@@ -511,7 +517,13 @@ impl World {
         self.does("front", &number, "accept", json!({})).await;
         self.does("dispatcher", &number, "dispatch", json!({"lead": "zjj"})).await;
         self.does("clerk", &number, "sign_in", json!({"register_no": "收1", "handler": "handler"})).await;
-        self.does("handler", &number, "record_contact", json!({"result": "已联系", "person": "联系人"})).await;
+        self.does(
+            "handler",
+            &number,
+            "record_contact",
+            json!({"method": "phone", "reached": true, "result": "已联系", "person": "联系人"}),
+        )
+        .await;
         self.does("handler", &number, "draft_reply", json!({"text": reply, "conclusion": "solved"})).await;
         self.does("leader", &number, "sign_off", json!({})).await;
         self.does("verifier", &number, "release_reply", json!({})).await;
@@ -605,5 +617,24 @@ async fn an_officer_is_shown_what_is_missing_and_a_sourced_answer_to_begin_with(
     for told in ["金额", "合同", "到期日", "诉讼"] {
         assert!(!missing.contains(told), "{told} in {missing}");
     }
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn an_idempotency_key_stands_for_one_request() {
+    let world = World::sqlite("2026-11-02T09:00:00").await;
+    let (number, code) = world.processing().await;
+    let path = format!("/api/cases/{number}/actions/record_progress");
+    let send = async |text: &str| world.call("handler", "POST", &path, json!({ "text": text }), Some("q1")).await;
+    World::expect(send("第一").await, 200);
+    World::expect(send("第一").await, 200);
+    assert_eq!(World::expect(send("第二").await, 409)["code"], "idempotency_reused");
+    // The enterprise's own requests alike.
+    let path = format!("/api/track/{number}/add_info");
+    let send =
+        async |text: &str| world.call("nobody", "POST", &path, json!({ "code": code, "text": text }), Some("q1")).await;
+    World::expect(send("补充一").await, 200);
+    World::expect(send("补充一").await, 200);
+    World::expect(send("补充二").await, 409);
     world.finish().await;
 }

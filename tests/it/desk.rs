@@ -73,7 +73,14 @@ async fn the_list_holds_what_waits_for_this_officer_on(app: TestApp) {
     }
     check(&handler, &[&first]).await;
     check(&colleague, &[&second]).await;
-    act(&app, &handler, &first, "record_contact", json!({ "person": "王示例", "result": "已约时间" })).await;
+    act(
+        &app,
+        &handler,
+        &first,
+        "record_contact",
+        json!({ "method": "phone", "reached": true, "person": "王示例", "result": "已约时间" }),
+    )
+    .await;
     act(&app, &handler, &first, "ask_assist", json!({ "unit": "xfj", "question": "请到场" })).await;
     assert!(check(&assist, &[&first]).await.contains("请本单位协办"));
     let task = json!({ "text": "已到场" });

@@ -31,7 +31,8 @@ type Steps = &'static [(&'static str, &'static str, &'static str)];
 const ACCEPTED: Steps = &[("front", "accept", "{}")];
 const DISPATCHED: Steps = &[("front", "accept", "{}"), ("dispatcher", "dispatch", r#"{"lead":"zjj","assists":[]}"#)];
 const SIGN_IN: (&str, &str, &str) = ("clerk", "sign_in", r#"{"register_no":"收1","handler":"handler"}"#);
-const CONTACT: (&str, &str, &str) = ("handler", "record_contact", r#"{"person":"李经理","result":"已联系"}"#);
+const CONTACT: (&str, &str, &str) =
+    ("handler", "record_contact", r#"{"method":"phone","reached":true,"person":"李经理","result":"已联系"}"#);
 const DRAFT: (&str, &str, &str) = ("handler", "draft_reply", r#"{"text":"已完成消防验收。","conclusion":"solved"}"#);
 const PLAN: (&str, &str, &str) =
     ("verifier", "accept_plan", r#"{"milestones":[{"text":"完成整改","due_on":"2026-12-08"}]}"#);

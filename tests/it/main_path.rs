@@ -198,7 +198,12 @@ async fn from_the_question_to_the_closed_case() {
         act("lin", "accept", json!({})).await;
         act("dispatcher", "dispatch", json!({"lead": "zjj"})).await;
         act("clerk", "sign_in", json!({"register_no": "收1", "handler": "handler"})).await;
-        act("handler", "record_contact", json!({"result": "已联系", "person": "陈志强"})).await;
+        act(
+            "handler",
+            "record_contact",
+            json!({"method": "phone", "reached": true, "result": "已联系", "person": "陈志强"}),
+        )
+        .await;
         act("handler", "draft_reply", json!({"text": "已安排下周二现场验收。", "conclusion": "solved"})).await;
         act("leader", "sign_off", json!({})).await;
         act("verifier", "release_reply", json!({})).await;

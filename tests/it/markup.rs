@@ -157,10 +157,15 @@ async fn nothing_that_people_write_becomes_markup() {
         let act = async |who: &str, action: &str, body: Value| {
             app.post(&format!("/api/cases/{number}/actions/{action}"), who, body).await.expect(200);
         };
-        act(&desk, "accept", json!({ "note": attempt })).await;
-        act(&desk, "dispatch", json!({ "lead": "zjj", "note": attempt, "reason": attempt })).await;
+        act(&desk, "accept", json!({})).await;
+        act(&desk, "dispatch", json!({ "lead": "zjj", "note": attempt })).await;
         act(&unit, "sign_in", json!({ "register_no": attempt, "handler": "unit" })).await;
-        act(&unit, "record_contact", json!({ "person": attempt, "result": attempt })).await;
+        act(
+            &unit,
+            "record_contact",
+            json!({ "method": "phone", "reached": true, "person": attempt, "result": attempt }),
+        )
+        .await;
         act(&unit, "record_progress", json!({ "text": attempt, "public": true })).await;
         conversations.push(id);
         cases.push((number, filed["code"].as_str().expect("a code").to_owned(), attempt));

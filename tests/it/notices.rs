@@ -64,7 +64,14 @@ async fn a_dispatch_tells_the_clerk_and_a_draft_tells_the_leader_and_the_deputy(
 
     act(&app, &clerk, &number, "sign_in", json!({ "register_no": "1", "handler": handler_id })).await;
     assert_eq!(kinds(&notices(&app, &handler).await), ["assigned"], "the handler is told by name");
-    act(&app, &handler, &number, "record_contact", json!({ "person": "王示例", "result": "已约时间" })).await;
+    act(
+        &app,
+        &handler,
+        &number,
+        "record_contact",
+        json!({ "method": "phone", "reached": true, "person": "王示例", "result": "已约时间" }),
+    )
+    .await;
     app.clock.advance(jiff::SignedDuration::from_mins(5));
     act(&app, &handler, &number, "draft_reply", json!({ "text": "已修好。", "conclusion": "solved" })).await;
     assert_eq!(kinds(&notices(&app, &leader).await), ["to_sign"]);

@@ -77,7 +77,13 @@ impl Story {
         self.does("front", number, "accept", json!({})).await;
         self.does("dispatcher", number, "dispatch", json!({"lead": "zjj"})).await;
         self.does("clerk", number, "sign_in", json!({"register_no": "收1", "handler": "handler"})).await;
-        self.does("handler", number, "record_contact", json!({"result": "已联系", "person": "李经理"})).await;
+        self.does(
+            "handler",
+            number,
+            "record_contact",
+            json!({"method": "phone", "reached": true, "result": "已联系", "person": "李经理"}),
+        )
+        .await;
         self.does("handler", number, "draft_reply", json!({"text": "多收的费用已经退还。", "conclusion": "solved"}))
             .await;
         self.does("leader", number, "sign_off", json!({})).await;

@@ -22,7 +22,7 @@ use crate::domain::{
 };
 
 /// How a source begins that is a rule of the knowledge base.
-const RULE_SOURCE: &str = "rule:";
+pub const RULE_SOURCE: &str = "rule:";
 
 /// Everything a case is made from when the drafted form is confirmed.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -37,7 +37,7 @@ pub use event::{ActorStamp, CaseEvent, EventKind, Fact};
 pub use input::{
     ActionInput, ContactMethod, ContactOutcome, MilestoneInput, ReplyRefusal, ReturnReason, SplitPart, TransferWay,
 };
-pub use intake::{NewCase, register};
+pub use intake::{NewCase, RULE_SOURCE, register};
 pub use lifecycle::{TRANSITIONS, To, Transition, holds};
 pub use merged::follow;
 pub use missing::{Told, missing};

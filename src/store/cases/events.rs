@@ -208,18 +208,20 @@ pub async fn head(tx: &mut Tx, case: CaseId) -> Result<Option<String>, StoreErro
     Ok(row.map(|(hash,)| hash))
 }
 
-/// Whether a request was applied to a case already.
+/// The id of the request that was applied to a case under this key: the key alone, or the key, a mark and more.
 ///
 /// # Errors
 /// `Database`.
-pub async fn has_request(tx: &mut Tx, case: CaseId, request_id: &str) -> Result<bool, StoreError> {
-    const SQL: &str = "SELECT seq FROM case_events WHERE case_id = $1 AND request_id = $2";
-    let row: Option<(i64,)> = on_backend!(tx, |conn| sqlx::query_as(SQL)
+pub async fn request(tx: &mut Tx, case: CaseId, key: &str, mark: char) -> Result<Option<String>, StoreError> {
+    const SQL: &str = "SELECT request_id FROM case_events WHERE case_id = $1 AND request_id IS NOT NULL \
+        AND (request_id = $2 OR substr(request_id, 1, length(CAST($3 AS TEXT))) = $3)";
+    let row: Option<(String,)> = on_backend!(tx, |conn| sqlx::query_as(SQL)
         .bind(case.to_string())
-        .bind(request_id)
+        .bind(key)
+        .bind(format!("{key}{mark}"))
         .fetch_optional(conn)
         .await?);
-    Ok(row.is_some())
+    Ok(row.map(|(id,)| id))
 }
 
 /// Checks the chain of one case; gives the number of the first event that does not fit, if there is one.

@@ -61,7 +61,7 @@ impl World {
         self.post("dispatcher", &act("dispatch"), json!({ "lead": "zjj" })).await.expect(200);
         let sign = json!({ "register_no": "1", "handler": "handler" });
         self.post("unit_clerk", &act("sign_in"), sign).await.expect(200);
-        let contact = json!({ "person": "王示例", "result": "已约时间" });
+        let contact = json!({ "method": "phone", "reached": true, "person": "王示例", "result": "已约时间" });
         self.post("handler", &act("record_contact"), contact).await.expect(200);
         let conduct = json!({ "words": "窗口工作人员吃拿卡要，故意刁难", "type": "conduct", "enterprise": "示例机电有限公司",
             "contact_phone": "13800000001" });
