@@ -31,7 +31,8 @@ use crate::{
   zhitong db verify                        # 文件、引用、表结构、每件诉求的审计链、归档包
   zhitong db verify /mnt/backup/zt.db      # 只检查备份文件
 
-SQLite 的备份是一个完整的数据库文件（VACUUM INTO），服务运行时也一致。
+SQLite 的备份是一个完整的数据库文件（VACUUM INTO），服务运行时也一致；文件末尾带 SHA-256。
+恢复和检查备份时核对校验值与审计链，有改动或缺失的备份不会被恢复。
 PostgreSQL 的备份是本系统全部表的逻辑转储（一行一条 JSON，带行数和 SHA-256），取自一个快照；
 不代替 pg_basebackup 和 WAL 归档。两种备份都不含上传的附件文件，请连同附件目录一起备份。")]
 pub struct Args {
@@ -124,6 +125,9 @@ async fn perform(command: &Command, config: &Config, now: Timestamp) -> anyhow::
             let cases = explain(backup::verify_file(file).await)?;
             let count = cases.map(|n| format!("，{n} 件诉求")).unwrap_or_default();
             writeln!(out, "备份文件完好{count}。")?;
+            if cases.is_some() && !backup::is_sealed(file)? {
+                writeln!(out, "这个备份没有校验值（旧版本所做），只检查了文件结构和审计链。")?;
+            }
         }
         Command::Verify { file: None } => {
             let db = Db::open(&config.database.url).await?;

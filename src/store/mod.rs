@@ -151,6 +151,8 @@ pub struct Tx {
     open: bool,
     /// Set when the commit fails for good; see [`Db::is_broken`].
     broken: Option<Arc<AtomicBool>>,
+    /// Histories begun and events added, for the total that is written with the commit.
+    added: (i64, i64),
 }
 
 impl Tx {
@@ -168,6 +170,28 @@ impl Tx {
         matches!(self.conn, Conn::Sqlite(_) | Conn::SqliteReader(_))
     }
 
+    /// Keeps that histories were begun and events added, for [`Tx::commit`].
+    pub(crate) const fn note_history(&mut self, begun: i64, events: i64) {
+        self.added.0 += begun;
+        self.added.1 += events;
+    }
+
+    /// Writes the total of all histories. Everybody writes this one row, so it is the last thing that is written: nobody
+    /// waits for another row while they hold it.
+    async fn write_total(&mut self) -> Result<(), StoreError> {
+        const SQL: &str = "UPDATE audit_total SET cases = cases + $1, events = events + $2 WHERE n = 1";
+        let (cases, events) = std::mem::take(&mut self.added);
+        if events > 0 {
+            on_backend!(self, |conn| sqlx::query(SQL).bind(cases).bind(events).execute(conn).await.map(|_| ()))?;
+        }
+        Ok(())
+    }
+
+    /// A reading connection to a file that is no gateway's.
+    const fn reading(conn: PoolConnection<Sqlite>) -> Self {
+        Self { conn: Conn::SqliteReader(conn), open: false, broken: None, added: (0, 0) }
+    }
+
     /// Makes the transaction durable. On any error nothing may be acknowledged, and the connection is closed.
     ///
     /// # Errors
@@ -176,6 +200,7 @@ impl Tx {
         if !self.open {
             return Ok(());
         }
+        self.write_total().await?;
         match &mut self.conn {
             Conn::Sqlite(conn) => {
                 if let Err(error) = sqlx::query("COMMIT").execute(&mut **conn).await {
@@ -307,13 +332,13 @@ impl Db {
                 if broken.load(Relaxed) {
                     return Err(StoreError::Unsafe("a sync of the database file failed".to_owned()));
                 }
-                let mut tx = Tx { conn: Conn::Sqlite(conn), open: true, broken: Some(broken.clone()) };
+                let mut tx = Tx { conn: Conn::Sqlite(conn), open: true, broken: Some(broken.clone()), added: (0, 0) };
                 on_backend!(&mut tx, |conn| sqlx::query("BEGIN IMMEDIATE").execute(conn).await.map(|_| ()))?;
                 Ok(tx)
             }
             Self::Postgres { pool } => {
                 let conn = pool.acquire().await?;
-                let mut tx = Tx { conn: Conn::Postgres(conn), open: true, broken: None };
+                let mut tx = Tx { conn: Conn::Postgres(conn), open: true, broken: None, added: (0, 0) };
                 on_backend!(&mut tx, |conn| sqlx::query("BEGIN").execute(conn).await.map(|_| ()))?;
                 Ok(tx)
             }
@@ -329,7 +354,7 @@ impl Db {
             Self::Sqlite { readers, .. } => Conn::SqliteReader(readers.acquire().await?),
             Self::Postgres { pool } => Conn::Postgres(pool.acquire().await?),
         };
-        Ok(Tx { conn, open: false, broken: None })
+        Ok(Tx { conn, open: false, broken: None, added: (0, 0) })
     }
 
     /// Brings the schema up to date; returns the names of the migrations that ran.

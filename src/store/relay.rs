@@ -16,6 +16,10 @@ use super::{Db, StoreError};
 /// PostgreSQL takes less than 8000 bytes in a notification.
 pub const LONGEST: usize = 7_900;
 
+/// A lock that every connection of a line holds a share of, per schema: whoever wants the database for themselves sees
+/// that a gateway lives on it.
+pub(super) const LIVE: i32 = 722_006;
+
 /// Where texts are told.
 #[derive(Debug, Clone)]
 pub struct Line {
@@ -38,8 +42,16 @@ impl Line {
         let options = (*pool.connect_options()).clone();
         let options = options.log_slow_statements(tracing::log::LevelFilter::Off, Duration::from_secs(1));
         // One connection listens, one tells.
-        let pool =
-            PgPoolOptions::new().max_connections(2).acquire_timeout(Duration::from_secs(10)).connect_lazy_with(options);
+        let pool = PgPoolOptions::new()
+            .max_connections(2)
+            .acquire_timeout(Duration::from_secs(10))
+            .after_connect(|conn, _| {
+                Box::pin(async move {
+                    const SQL: &str = "SELECT pg_advisory_lock_shared($1, hashtext(current_schema()))";
+                    sqlx::query(SQL).bind(LIVE).execute(conn).await.map(|_| ())
+                })
+            })
+            .connect_lazy_with(options);
         let name = hex::encode(Sha256::digest(schema.as_bytes()));
         Ok(Some(Self { pool, channel: format!("zhitong_{}", name.get(..16).unwrap_or_default()) }))
     }

@@ -192,7 +192,7 @@ async fn a_case_goes_the_whole_road_and_the_enterprise_can_follow_it() {
         let mut tx = world.app.db.read().await.expect("a reader");
         let ids = cases::ids_after(&mut tx, "", 10).await.expect("ids");
         for id in &ids {
-            assert_eq!(cases::events::first_break(&mut tx, id).await.expect("a chain"), None);
+            assert_eq!(cases::events::first_break(&mut tx, id, true).await.expect("a chain"), None);
         }
         drop(tx);
         world.finish().await;

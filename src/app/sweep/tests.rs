@@ -128,7 +128,7 @@ async fn load(tx: &mut Tx, id: CaseId) -> Case {
 async fn stored(app: &App, id: CaseId) -> (Case, Vec<CaseEvent>) {
     let mut tx = app.db.read().await.unwrap();
     let case = load(&mut tx, id).await;
-    assert_eq!(cases::events::first_break(&mut tx, &id.to_string()).await.unwrap(), None);
+    assert_eq!(cases::events::first_break(&mut tx, &id.to_string(), true).await.unwrap(), None);
     let events = cases::events::list(&mut tx, id).await.unwrap();
     (case, events)
 }

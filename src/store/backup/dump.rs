@@ -1,7 +1,7 @@
 //! PostgreSQL as JSON lines: dumped from one snapshot, read back in one transaction.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
     fs::{self, File},
     io::{BufRead, BufReader, BufWriter, Write},
     path::{Path, PathBuf},
@@ -13,8 +13,11 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use sqlx::{Connection, PgConnection, Row};
 
-use super::{BackupError, file_error, keep_private, newer, sync};
-use crate::store::StoreError;
+use super::{BackupError, HEADS_SINCE, file_error, keep_private, newer, sync};
+use crate::store::{
+    StoreError,
+    cases::events::{Link, broken_at},
+};
 
 /// Rows per INSERT when a dump is read back.
 const ROWS: usize = 200;
@@ -109,10 +112,61 @@ fn damaged(path: &Path, problem: &str) -> BackupError {
     BackupError::Damaged { path: path.display().to_string(), problem: problem.to_owned() }
 }
 
-/// Reads the whole dump once: header known, trailer there, hash right. Nothing is written before that.
-pub(super) fn check_dump(path: &Path) -> Result<(), BackupError> {
+/// The histories in a dump, as far as they are checked.
+#[derive(Default)]
+struct Histories {
+    links: HashMap<String, Vec<Link>>,
+    heads: HashMap<String, (i64, String)>,
+    total: Option<(i64, i64)>,
+}
+
+impl Histories {
+    fn take(&mut self, table: &str, line: &str) -> Option<()> {
+        if !matches!(table, "case_events" | "case_heads" | "audit_total") {
+            return Some(());
+        }
+        let row: Value = serde_json::from_str(line).ok()?;
+        match table {
+            "case_events" => {
+                let (case, link) = Link::from_json(&row)?;
+                self.links.entry(case).or_default().push(link);
+            }
+            "case_heads" => {
+                let head = (row["events"].as_i64()?, row["head"].as_str()?.to_owned());
+                self.heads.insert(row["case_id"].as_str()?.to_owned(), head);
+            }
+            _ => self.total = Some((row["cases"].as_i64()?, row["events"].as_i64()?)),
+        }
+        Some(())
+    }
+
+    /// What is wrong with them, if something is.
+    fn problem(mut self, heads: bool) -> Option<String> {
+        if heads {
+            let there = (self.heads.len() as i64, self.heads.values().map(|(events, _)| events).sum());
+            if self.total != Some(there) {
+                return Some("histories are missing from its audit trail".to_owned());
+            }
+            // A history of which nothing is left but its head.
+            for case in self.heads.keys() {
+                self.links.entry(case.clone()).or_default();
+            }
+        }
+        self.links.into_iter().find_map(|(case, mut links)| {
+            links.sort_by_key(|link| link.seq);
+            let head = self.heads.get(&case).map_or((0, ""), |(events, hash)| (*events, hash.as_str()));
+            let seq = broken_at(&links, heads.then_some(head))?;
+            Some(format!("the history of case {case} is broken at event {seq}"))
+        })
+    }
+}
+
+/// Reads the whole dump once: header known, trailer there, hash right, histories whole. Nothing is written before that.
+/// Tells whether it holds what the histories must end with.
+pub(super) fn check_dump(path: &Path) -> Result<bool, BackupError> {
     let reader = BufReader::new(File::open(path).map_err(file_error(path))?);
     let (mut hash, mut last, mut first) = (Sha256::new(), None::<String>, true);
+    let (mut histories, mut table, mut heads) = (Histories::default(), String::new(), false);
     for line in reader.lines() {
         let line = line.map_err(file_error(path))?;
         if first {
@@ -121,8 +175,15 @@ pub(super) fn check_dump(path: &Path) -> Result<(), BackupError> {
             if header["format"] != MAGIC || header["version"] != 1 {
                 return Err(damaged(path, "it has no header of a Zhitong dump"));
             }
-            let versions = header["migrations"].as_array().into_iter().flatten().filter_map(Value::as_i64);
-            newer(path, versions, "postgres")?;
+            let versions: Vec<i64> =
+                header["migrations"].as_array().into_iter().flatten().filter_map(Value::as_i64).collect();
+            heads = versions.contains(&HEADS_SINCE);
+            newer(path, versions.into_iter(), "postgres")?;
+        } else if let Some(name) = table_mark(&line) {
+            table = name;
+        } else if !line.starts_with(r#"{"end":"#) {
+            let read = histories.take(&table, &line);
+            read.ok_or_else(|| damaged(path, &format!("a row of {table} cannot be read")))?;
         }
         if let Some(before) = last.replace(line) {
             hash.update(before.as_bytes());
@@ -136,17 +197,22 @@ pub(super) fn check_dump(path: &Path) -> Result<(), BackupError> {
     if trailer["sha256"] != hex::encode(hash.finalize()) {
         return Err(damaged(path, "its content does not fit its hash"));
     }
-    Ok(())
+    if let Some(problem) = histories.problem(heads) {
+        return Err(damaged(path, &problem));
+    }
+    Ok(heads)
 }
 
 pub(super) async fn load(conn: &mut PgConnection, source: &Path, replace: bool) -> Result<(), BackupError> {
-    check_dump(source)?;
+    let heads = check_dump(source)?;
     let mut tx = conn.begin().await?;
     let known = tables(&mut tx).await?;
     let (cases,): (i64,) = sqlx::query_as("SELECT COUNT(*) FROM cases").fetch_one(&mut *tx).await?;
     if cases > 0 && !replace {
         return Err(BackupError::NotEmpty);
     }
+    // Derived from the cases: it is made anew at start.
+    sqlx::query("DELETE FROM case_search").execute(&mut *tx).await?;
     for table in known.iter().rev() {
         let sql = sqlx::AssertSqlSafe(format!("DELETE FROM {}", quoted(table)));
         sqlx::query(sql).execute(&mut *tx).await?;
@@ -166,7 +232,22 @@ pub(super) async fn load(conn: &mut PgConnection, source: &Path, replace: bool) 
             None => rows.push(line),
         }
     }
+    if !heads {
+        make_heads(&mut tx).await?;
+    }
     tx.commit().await?;
+    Ok(())
+}
+
+/// Of a dump that was made before it was kept what the histories end with.
+async fn make_heads(conn: &mut PgConnection) -> Result<(), BackupError> {
+    const HEADS: &str = "INSERT INTO case_heads (case_id, events, head) SELECT e.case_id, e.seq, e.hash \
+        FROM case_events e WHERE e.seq = (SELECT MAX(l.seq) FROM case_events l WHERE l.case_id = e.case_id)";
+    const TOTAL: &str = "INSERT INTO audit_total (n, cases, events) \
+        SELECT 1, COUNT(*), CAST(COALESCE(SUM(events), 0) AS BIGINT) FROM case_heads";
+    for sql in [HEADS, TOTAL] {
+        sqlx::query(sql).execute(&mut *conn).await?;
+    }
     Ok(())
 }
 

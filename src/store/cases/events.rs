@@ -104,7 +104,7 @@ pub async fn append(tx: &mut Tx, events: &[CaseEvent], request_id: Option<&str>)
     append_all(tx, &[events], request_id).await
 }
 
-/// Appends events to several cases, each list to one of them, in two statements for all.
+/// Appends events to several cases, each list to one of them, in a few statements for all.
 ///
 /// # Errors
 /// `Database`; a unique violation when the request was applied already.
@@ -117,6 +117,9 @@ pub async fn append_all(tx: &mut Tx, lists: &[&[CaseEvent]], request_id: Option<
         value ->> 'actor_id', value ->> 'actor_name', value ->> 'actor_unit', value ->> 'from', value ->> 'to', \
         value ->> 'facts', value ->> 'request', CAST(value ->> 'at' AS BIGINT), value ->> 'prev', value ->> 'hash' \
         FROM json_each($1)";
+    const HEADS: &str = "INSERT INTO case_heads (case_id, events, head) \
+        SELECT value ->> 'case', CAST(value ->> 'seq' AS BIGINT), value ->> 'hash' FROM json_each($1) WHERE TRUE \
+        ON CONFLICT (case_id) DO UPDATE SET events = excluded.events, head = excluded.head";
     let begun: Vec<_> = lists
         .iter()
         .filter_map(|events| events.first().filter(|first| first.seq > 1))
@@ -167,8 +170,23 @@ pub async fn append_all(tx: &mut Tx, lists: &[&[CaseEvent]], request_id: Option<
     if rows.is_empty() {
         return Ok(());
     }
+    let begun = lists.iter().filter(|events| events.first().is_some_and(|first| first.seq == 1)).count();
+    let added = rows.len();
+    // The last row of each case is what its history ends with now.
+    let ends: Vec<_> = lists
+        .iter()
+        .scan(0, |at, events| {
+            *at += events.len();
+            Some((*at, events.is_empty()))
+        })
+        .filter(|(_, empty)| !empty)
+        .filter_map(|(end, _)| rows.get(end - 1).cloned())
+        .collect();
     let rows = json!(rows).to_string();
     on_backend!(tx, |conn| sqlx::query(SQL).bind(rows.as_str()).execute(conn).await.map(|_| ()))?;
+    let ends = json!(ends).to_string();
+    on_backend!(tx, |conn| sqlx::query(HEADS).bind(ends.as_str()).execute(conn).await.map(|_| ()))?;
+    tx.note_history(i64::try_from(begun).unwrap_or(i64::MAX), i64::try_from(added).unwrap_or(i64::MAX));
     Ok(())
 }
 
@@ -224,19 +242,88 @@ pub async fn request(tx: &mut Tx, case: CaseId, key: &str, mark: char) -> Result
     Ok(row.map(|(id,)| id))
 }
 
-/// Checks the chain of one case; gives the number of the first event that does not fit, if there is one.
+/// One event in the chain of its case, as far as the chain is checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::store) struct Link {
+    /// Number within the case.
+    pub(in crate::store) seq: i64,
+    prev: String,
+    hash: String,
+    /// The hash is that of the row.
+    fits: bool,
+}
+
+impl Link {
+    fn of(row: EventRow, case: &str) -> Self {
+        let fits = row.hash == row.digest(case);
+        Self { seq: row.seq, prev: row.prev_hash, hash: row.hash, fits }
+    }
+
+    /// Reads a row as a dump has it; gives its case with it.
+    pub(in crate::store) fn from_json(row: &serde_json::Value) -> Option<(String, Self)> {
+        let text = |key: &str| row[key].as_str().map(str::to_owned);
+        let case = text("case_id")?;
+        let row = EventRow {
+            seq: row["seq"].as_i64()?,
+            kind: text("kind")?,
+            actor_kind: text("actor_kind")?,
+            actor_id: text("actor_id"),
+            actor_name: text("actor_name"),
+            actor_unit: text("actor_unit"),
+            from_status: text("from_status")?,
+            to_status: text("to_status")?,
+            facts: text("facts")?,
+            request_id: text("request_id"),
+            at: row["at"].as_i64()?,
+            prev_hash: text("prev_hash")?,
+            hash: text("hash")?,
+        };
+        let link = Self::of(row, &case);
+        Some((case, link))
+    }
+}
+
+/// The number of the first event of a case that does not fit, if there is one; `head` is number and hash of the event
+/// that must be the last, where that is known.
+pub(in crate::store) fn broken_at(links: &[Link], head: Option<(i64, &str)>) -> Option<i64> {
+    let mut prev = "";
+    for (n, link) in links.iter().enumerate() {
+        let expected = i64::try_from(n + 1).unwrap_or(i64::MAX);
+        if link.seq != expected || link.prev != prev || !link.fits {
+            return Some(expected);
+        }
+        prev = &link.hash;
+    }
+    let (events, hash) = head?;
+    let there = i64::try_from(links.len()).unwrap_or(i64::MAX);
+    (events != there || hash != prev).then(|| events.min(there).saturating_add(1))
+}
+
+/// Checks the chain of one case and, where heads are kept, that it ends where it must; gives the number of the first
+/// event that does not fit, if there is one.
 ///
 /// # Errors
 /// `Database`.
-pub async fn first_break(tx: &mut Tx, case: &str) -> Result<Option<i64>, StoreError> {
+pub async fn first_break(tx: &mut Tx, case: &str, heads: bool) -> Result<Option<i64>, StoreError> {
+    const HEAD: &str = "SELECT events, head FROM case_heads WHERE case_id = $1";
     let rows: Vec<EventRow> = on_backend!(tx, |conn| sqlx::query_as(COLUMNS).bind(case).fetch_all(conn).await?);
-    let mut prev = String::new();
-    for (n, row) in rows.iter().enumerate() {
-        let expected = i64::try_from(n + 1).unwrap_or(i64::MAX);
-        if row.seq != expected || row.prev_hash != prev || row.hash != row.digest(case) {
-            return Ok(Some(expected));
-        }
-        prev.clone_from(&row.hash);
+    let links: Vec<Link> = rows.into_iter().map(|row| Link::of(row, case)).collect();
+    if !heads {
+        return Ok(broken_at(&links, None));
     }
-    Ok(None)
+    let head: Option<(i64, String)> =
+        on_backend!(tx, |conn| sqlx::query_as(HEAD).bind(case).fetch_optional(conn).await?);
+    let (events, hash) = head.unwrap_or_default();
+    Ok(broken_at(&links, Some((events, hash.as_str()))))
+}
+
+/// Cases and events that were written, and those there are by the heads.
+///
+/// # Errors
+/// `Database`.
+pub(in crate::store) async fn totals(tx: &mut Tx) -> Result<Option<[(i64, i64); 2]>, StoreError> {
+    const SQL: &str = "SELECT t.cases, t.events, (SELECT COUNT(*) FROM case_heads), \
+        (SELECT CAST(COALESCE(SUM(h.events), 0) AS BIGINT) FROM case_heads h) FROM audit_total t";
+    let row: Option<(i64, i64, i64, i64)> = on_backend!(tx, |conn| sqlx::query_as(SQL).fetch_optional(conn).await?);
+    Ok(row.map(|(cases, events, there, in_all)| [(cases, events), (there, in_all)]))
 }
