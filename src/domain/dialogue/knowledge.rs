@@ -74,6 +74,12 @@ pub trait Knowledge: Send + Sync {
     /// When a promise made now is due: the end of the next working day.
     fn promise_due(&self, now: Timestamp) -> Timestamp;
 
+    /// When what the words promise is due: when they say so, else as [`Knowledge::promise_due`].
+    fn promise_due_of(&self, words: &str, now: Timestamp) -> Timestamp {
+        let _ = words;
+        self.promise_due(now)
+    }
+
     /// An instant in words for people: `11月26日 周四 08:30`.
     fn in_words(&self, at: Timestamp) -> String;
 

@@ -124,7 +124,7 @@ impl<'a> Turn<'a> {
         if let Some(words) = made.find_map(|reply| promise::sentence_of(&reply.text)) {
             self.effects.push(Effect::Promise {
                 text: words.to_owned(),
-                due: self.env.knowledge.promise_due(self.env.now),
+                due: self.env.knowledge.promise_due_of(words, self.env.now),
                 case: None,
             });
         }

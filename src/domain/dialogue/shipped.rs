@@ -14,6 +14,7 @@ use super::{
 };
 use crate::domain::{
     kinds::{CaseType, Channel, Command, Diversion, Urgency},
+    promise,
     retrieval::{Filter, Index},
     routing::{self, RouteQuery, RoutingTable},
     rules::{AnswerHit, AnswerMode, Input, Matter, Rule, RuleKind, RuleSet, Status},
@@ -331,6 +332,10 @@ impl Knowledge for Shipped<'_> {
             }
         }
         now.checked_add(24.hours()).unwrap_or(now)
+    }
+
+    fn promise_due_of(&self, words: &str, now: Timestamp) -> Timestamp {
+        promise::due(words, now, self.schedule).unwrap_or_else(|| self.promise_due(now))
     }
 
     fn in_words(&self, at: Timestamp) -> String {

@@ -569,6 +569,15 @@ impl Schedule {
         }
     }
 
+    /// The time of day at which business ends, on a day off as well; midnight ends the day a second early.
+    pub fn close_time(&self, date: Date) -> Time {
+        let second = self.close(epoch_day(date)).rem_euclid(DAY);
+        Time::new((second / 3600) as i8, (second / 60 % 60) as i8, 0, 0)
+            .ok()
+            .filter(|_| second > 0)
+            .unwrap_or_else(|| Time::constant(23, 59, 59, 0))
+    }
+
     /// Close of business of a day; `None` when offices are closed on it.
     pub fn close_of(&self, date: Date) -> Option<Timestamp> {
         let day = epoch_day(date);
