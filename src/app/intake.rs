@@ -19,7 +19,7 @@ use crate::{
             ActionInput, Actor, Case, CaseNumber, CaseParty, CaseStatus, NewCase, ProposedTopic, QueryCode, RouteFacts,
             SplitPart, TransitionError, register,
         },
-        dialogue::{CaseDraft, Contact, Evidence, FiledCase, KnownCase, OpenCasesOf, RouteProposal},
+        dialogue::{CaseDraft, Contact, Evidence, FiledCase, KnownCase, RouteProposal, is_like},
         ids::{AttachmentId, CaseId, ConversationId},
         kinds::{CaseType, Channel, Urgency},
         routing::{self, RouteQuery},
@@ -71,12 +71,20 @@ pub async fn file_cases(
     let code = QueryCode::from_random(&bytes);
     let mut filed = Filed::default();
     for draft in drafts {
+        let alike = alike(tx, draft, conversation).await?;
         let number = cases::next_number(tx, today).await?;
-        let new = new_case(app, &setting, draft, number, code.clone(), conversation, actor);
+        let mut new = new_case(app, &setting, draft, number, code.clone(), conversation, actor);
+        if let Some(other) = &alike {
+            let told = format!("与 {} 可能是同一件事（同一企业、内容相近），请核对后并单或分别办理。", other.display_number());
+            new.proposal.guidance = [std::mem::take(&mut new.proposal.guidance), told].concat();
+        }
         let outcome =
             setting.run(|env| register(new, actor, env)).map_err(|error| case_save::refusal(&error, Vec::new()))?;
         case_save::store_new(tx, app, &setting, &outcome, None, &mut filed.after).await?;
-        filed.cases.push(receipt(setting.content(), &outcome.case, setting.now()));
+        filed.cases.push(FiledCase {
+            alike: alike.is_some(),
+            ..receipt(setting.content(), &outcome.case, setting.now())
+        });
     }
     Ok(filed)
 }
@@ -96,6 +104,7 @@ pub fn receipt(content: &Content, case: &Case, now: jiff::Timestamp) -> FiledCas
             let what = if case.status == CaseStatus::Submitted { "前受理" } else { "前答复" };
             format!("{}{what}", content.schedule.due_text(due, now))
         }),
+        alike: false,
     }
 }
 
@@ -350,21 +359,27 @@ pub(super) async fn file_part(
     case_save::store_changed(tx, app, setting, &accepted, None, after).await
 }
 
-/// Adds words to an open case of the same enterprise instead of filing it again (T50).
+/// Adds words to an open case of whoever has the conversation instead of filing it again (T50); `known` are the numbers
+/// that the conversation may see besides those filed in it.
 ///
 /// # Errors
-/// `NotFound`, `Conflict` when the case does not run any more, `Store`.
+/// `NotFound`, also when it is somebody else's, `Conflict` when the case does not run any more, `Store`.
 pub async fn append_to_case(
     tx: &mut Tx,
     app: &App,
     conversation: ConversationId,
+    known: &[String],
     number: &str,
     words: &str,
     files: &[String],
 ) -> Result<Filed, AppError> {
     let setting = Setting::new(app, case_save::now_ms(app));
-    let number: CaseNumber = number.parse().map_err(|_| AppError::NotFound)?;
+    let number: CaseNumber = base_number(number).parse().map_err(|_| AppError::NotFound)?;
     let case = cases::find_by_number(tx, &number).await?.ok_or(AppError::NotFound)?;
+    let shown = known.iter().any(|known| base_number(known) == number.as_str());
+    if !shown && cases::of_person(tx, conversation).await?.iter().all(|own| own.id != case.id) {
+        return Err(AppError::NotFound);
+    }
     let mut filed = Filed::default();
     // The files beside a case are those of the conversation it came out of.
     if let Some(home) = case.conversation.filter(|home| *home != conversation) {
@@ -380,40 +395,49 @@ pub async fn append_to_case(
     Ok(filed)
 }
 
-/// Open cases of a conversation and of the enterprise that is named: what the dialogue compares a new matter with.
-/// Only those of the conversation, or with the same contact, are the visitor's own to see.
+/// Open cases of whoever has the conversation, and those of these numbers, which it may see: what the dialogue compares a
+/// new matter with. The name of an enterprise or a phone number proves nothing, so cases of others are not among them.
 ///
 /// # Errors
 /// `Store`.
 pub async fn known_cases(
     tx: &mut Tx,
     conversation: ConversationId,
-    of: &OpenCasesOf,
+    numbers: &[String],
 ) -> Result<Vec<KnownCase>, AppError> {
-    let mine = cases::of_person(tx, conversation).await?;
-    let contact = of.phone.as_deref().map(reach).filter(|contact| !contact.is_empty());
-    let mut known: Vec<KnownCase> =
-        mine.iter().filter(|case| case.status.is_open()).map(|case| known_case(case, true)).collect();
-    let enterprise = of.enterprise.as_deref().map(str::trim).unwrap_or_default();
-    let uscc = of.uscc.as_deref().filter(|code| text::uscc_is_valid(code));
-    if !enterprise.is_empty() || uscc.is_some() {
-        for case in cases::open_of_enterprise(tx, &spellings(enterprise), uscc).await? {
-            if known.iter().any(|other| other.number == case.display_number()) {
-                continue;
-            }
-            let own = contact.is_some_and(|contact| contact == reach(&case.party.contact_phone));
-            // Who asked for secrecy is not told of, not even to the own enterprise.
-            if own || !case.party.confidential {
-                known.push(known_case(&case, own));
-            }
+    let mut cases = cases::of_person(tx, conversation).await?;
+    for number in numbers {
+        let number: CaseNumber = base_number(number).parse().map_err(|_| AppError::NotFound)?;
+        if cases.iter().all(|case| case.number != number) {
+            cases.extend(cases::find_by_number(tx, &number).await?);
         }
     }
-    Ok(known)
+    Ok(cases.iter().filter(|case| case.status.is_open()).map(known_case).collect())
 }
 
-/// A way to reach somebody as it is compared: the form says 微信 x, the case has x.
-fn reach(written: &str) -> &str {
-    written.strip_prefix("微信").unwrap_or(written).trim()
+/// The open case of the same enterprise that a draft is like, for officers to put together; none where somebody asked not
+/// to be named.
+async fn alike(tx: &mut Tx, draft: &CaseDraft, conversation: Option<ConversationId>) -> Result<Option<Case>, AppError> {
+    if draft.anonymous || draft.confidential || draft.sensitive || draft.case_type == CaseType::Conduct {
+        return Ok(None);
+    }
+    let enterprise = draft.enterprise.as_deref().map(str::trim).unwrap_or_default();
+    let uscc = draft.uscc.as_deref().filter(|code| text::uscc_is_valid(code));
+    if enterprise.is_empty() && uscc.is_none() {
+        return Ok(None);
+    }
+    let open = cases::open_of_enterprise(tx, &spellings(enterprise), uscc).await?;
+    let (demand, topic) = (&draft.demand, draft.topic.as_deref());
+    Ok(open.into_iter().find(|case| {
+        !case.party.confidential
+            && (conversation.is_none() || case.conversation != conversation)
+            && is_like(demand, topic, &case.demand, case.topic.as_deref())
+    }))
+}
+
+/// The number without the round of handling.
+pub(super) fn base_number(number: &str) -> &str {
+    number.split_once("-R").map_or(number, |(base, _)| base)
 }
 
 /// The ways in which the brackets of a name are written.
@@ -423,14 +447,13 @@ fn spellings(name: &str) -> [String; 3] {
     [name.to_owned(), wide, narrow]
 }
 
-fn known_case(case: &Case, own: bool) -> KnownCase {
+fn known_case(case: &Case) -> KnownCase {
     KnownCase {
         number: case.display_number(),
         title: case.title.clone(),
         demand: case.demand.clone(),
         topic: case.topic.clone(),
         status_label: case.status.label().to_owned(),
-        own,
     }
 }
 

@@ -339,9 +339,9 @@ impl CardCase {
 
     fn known(case: &KnownCase) -> Self {
         Self {
-            number: if case.own { case.number.clone() } else { String::new() },
+            number: case.number.clone(),
             code: None,
-            title: if case.own { case.title.clone() } else { String::new() },
+            title: case.title.clone(),
             status: None,
             status_label: case.status_label.clone(),
             stage: None,

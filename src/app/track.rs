@@ -10,6 +10,7 @@ use super::{
     case_queries::{self, told_due},
     case_save::{self, AfterCommit, Setting},
     content::Content,
+    intake::base_number,
 };
 use crate::{
     domain::{
@@ -25,6 +26,9 @@ use crate::{
         cases::{self, events},
     },
 };
+
+/// Cases of a conversation that the bot tells of at once.
+const MOST_SHOWN: usize = 5;
 
 /// A line of the way.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -284,8 +288,7 @@ pub(crate) async fn perform_in(
         CaseAct::Confirm { solved } => ActionInput::Confirm { solved, words, call_record: None },
         CaseAct::Rate { grade } => ActionInput::Rate { grade, solved: None, reason: None, words },
     };
-    let base = number.split_once("-R").map_or(number, |(base, _)| base);
-    let number: CaseNumber = base.parse().map_err(|_| AppError::NotFound)?;
+    let number: CaseNumber = base_number(number).parse().map_err(|_| AppError::NotFound)?;
     let case = cases::find_by_number(tx, &number).await?.ok_or(AppError::NotFound)?;
     let actor = enterprise_actor(&case);
     let setting = Setting::new(app, case_save::now_ms(app)).with_tasks(app, input.new_tasks());
@@ -305,7 +308,7 @@ pub async fn progress(tx: &mut Tx, app: &App, number: &str, code: &str) -> Resul
     }
 }
 
-/// What the bot tells about the cases of its own conversation.
+/// What the bot tells about the cases of its own conversation, and about those of these numbers, which it may see.
 ///
 /// # Errors
 /// `Store`.
@@ -313,9 +316,18 @@ pub async fn progress_of_conversation(
     tx: &mut Tx,
     app: &App,
     conversation: ConversationId,
+    numbers: &[String],
 ) -> Result<Vec<ProgressView>, AppError> {
+    let mut own = cases::of_person(tx, conversation).await?;
+    own.truncate(MOST_SHOWN);
+    for number in numbers.iter().rev() {
+        let number: CaseNumber = base_number(number).parse().map_err(|_| AppError::NotFound)?;
+        if own.len() < MOST_SHOWN && own.iter().all(|case| case.number != number) {
+            own.extend(cases::find_by_number(tx, &number).await?);
+        }
+    }
     let mut views = Vec::new();
-    for case in cases::of_person(tx, conversation).await?.into_iter().take(5) {
+    for case in own {
         views.push(progress_view(tx, app, case).await?);
     }
     Ok(views)

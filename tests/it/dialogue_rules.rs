@@ -229,14 +229,9 @@ fn of_two_matters_only_the_one_that_is_open_already_goes_to_the_open_case() {
         demand: "技改补贴公示三个月了还没到账，请协调解决".into(),
         topic: form.matters[0].topic.clone(),
         status_label: "办理中".into(),
-        own: false,
     }];
     let asked = talk.say("提交");
-    // Told by a colleague: its number is enough.
-    assert!(
-        asked.contains("贵单位已有一件类似的在办：ZT20261101-0001K") && !asked.contains("技改补贴没到账"),
-        "{asked}"
-    );
+    assert!(asked.contains("您有一件类似的在办：ZT20261101-0001K"), "{asked}");
     let outcome = talk.turn("补充到这件");
     let appended = outcome.effects.iter().find_map(|e| {
         if let Effect::AppendToCase { number, text, .. } = e { Some((number.clone(), text.clone())) } else { None }

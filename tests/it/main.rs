@@ -26,6 +26,7 @@ mod model_api;
 mod model_eval;
 mod model_flow;
 mod notices;
+mod own_cases;
 mod pages;
 mod proposals;
 mod retrieval;

@@ -45,8 +45,8 @@ pub(super) async fn load(
     needs: &Needs,
 ) -> Result<Loaded, AppError> {
     let mut loaded = Loaded::default();
-    if let Some(of) = &needs.open_cases {
-        loaded.open_cases = intake::known_cases(tx, conversation, of).await?;
+    if let Some(known) = &needs.open_cases {
+        loaded.open_cases = intake::known_cases(tx, conversation, known).await?;
     }
     for query in &needs.progress {
         match query {
@@ -56,8 +56,8 @@ pub(super) async fn load(
                     loaded.progress.extend(track::progress(tx, app, number, code).await?);
                 }
             }
-            ProgressQuery::Conversation { .. } => {
-                loaded.progress.extend(track::progress_of_conversation(tx, app, conversation).await?);
+            ProgressQuery::Conversation { numbers } => {
+                loaded.progress.extend(track::progress_of_conversation(tx, app, conversation, numbers).await?);
             }
         }
     }
@@ -82,11 +82,12 @@ pub(super) async fn append_to_case(
     batch: &mut Batch<'_>,
     tx: &mut Tx,
     conversation: ConversationId,
+    known: &[String],
     number: &str,
     text: &str,
     files: &[String],
 ) -> Result<(), AppError> {
-    let filed = intake::append_to_case(tx, batch.app, conversation, number, text, files).await?;
+    let filed = intake::append_to_case(tx, batch.app, conversation, known, number, text, files).await?;
     batch.filed.push(filed);
     Ok(())
 }

@@ -306,7 +306,8 @@ async fn one_message(
         // The fence: whatever the bot wanted to say, a person has the conversation.
         replies.retain(|reply| reply.from != Sender::Bot);
     }
-    conversation.state = state;
+    // What the conversation may see is what it was shown before this message.
+    let known = std::mem::replace(&mut conversation.state, state).cases;
     let spoken = said(batch.app, batch.now, &mut conversation.row, sent, &record);
     let message = spoken.map(|stored| keep(batch, stored));
     let mut filed = Vec::new();
@@ -323,7 +324,7 @@ async fn one_message(
             }
             Effect::AppendToCase { number, text, attachments } => {
                 write_so_far(batch, tx, conversation).await?;
-                effects::append_to_case(batch, tx, sent.conversation, &number, &text, &attachments).await?;
+                effects::append_to_case(batch, tx, sent.conversation, &known, &number, &text, &attachments).await?;
                 reload(tx, conversation, sent.conversation).await?;
             }
             Effect::OnCase { number, act, words } => {

@@ -321,6 +321,10 @@ impl Turn<'_> {
         self.step("command");
         self.state.awaiting = if self.state.form.is_some() { Awaiting::Form } else { Awaiting::Nothing };
         let cases = self.env.progress.to_vec();
+        // Number and code were told, or they are its own already: from now on it need not tell them again.
+        for case in &cases {
+            self.state.knows_case(&case.number);
+        }
         let lines: Vec<String> = cases
             .iter()
             .map(|c| {

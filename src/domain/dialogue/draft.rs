@@ -210,9 +210,11 @@ pub struct FiledCase {
     pub due_at: Option<Timestamp>,
     /// The same in words.
     pub due_text: Option<String>,
+    /// Somebody else of the enterprise has an open case like it; officers see which.
+    pub alike: bool,
 }
 
-/// An open case known to the dialogue: filed here, or of the same enterprise.
+/// An open case of the visitor's own: filed by the same person, or opened with number and code in this conversation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KnownCase {
     /// Case number.
@@ -225,9 +227,6 @@ pub struct KnownCase {
     pub topic: Option<String>,
     /// Chinese status.
     pub status_label: String,
-    /// Whether the visitor may be shown what it is about (same conversation or same contact). Of another case of the
-    /// same enterprise only its number is told.
-    pub own: bool,
 }
 
 /// What the enterprise may see of a case.

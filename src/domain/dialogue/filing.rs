@@ -26,6 +26,12 @@ pub(super) fn keep_words(form: &mut CaseForm, words: &str) {
     form.original.push_str(words.trim());
 }
 
+/// Whether two demands, each with its topic, are the same matter.
+pub fn is_like(demand: &str, topic: Option<&str>, other: &str, other_topic: Option<&str>) -> bool {
+    let same_topic = topic.is_some() && topic == other_topic;
+    demand::similarity(demand, other) >= if same_topic { SAME_TOPIC_LIKENESS } else { OTHER_TOPIC_LIKENESS }
+}
+
 impl Turn<'_> {
     pub(super) fn stay_anonymous(&mut self) {
         let Some(form) = self.state.form.as_mut() else { return };
@@ -212,17 +218,10 @@ impl Turn<'_> {
             && let Some((case, matters)) = self.similar_case()
         {
             self.state.awaiting = Awaiting::Duplicate { number: case.number.clone(), matters };
-            let text = if case.own {
-                format!(
-                    "您有一件类似的在办：{}（{}，{}）。要补充到这件，还是另提一件？",
-                    case.number, case.title, case.status_label
-                )
-            } else {
-                format!(
-                    "贵单位已有一件类似的在办：{}（{}）。要补充到这件，还是另提一件？",
-                    case.number, case.status_label
-                )
-            };
+            let text = format!(
+                "您有一件类似的在办：{}（{}，{}）。要补充到这件，还是另提一件？",
+                case.number, case.title, case.status_label
+            );
             let reply = Reply { kind: MessageKind::Card, card: Some(Card::Duplicate { case }), ..Reply::say(text) };
             self.say(reply.with_buttons(["补充到这件", "另提一件"]));
             return;
@@ -230,31 +229,23 @@ impl Turn<'_> {
         self.file();
     }
 
-    /// The first open case that a matter of the form is like, and the numbers of all matters that are. What it is about
-    /// is left out when somebody else told it.
+    /// The first of the visitor's own open cases that a matter of the form is like, and the numbers of all matters that
+    /// are.
     fn similar_case(&self) -> Option<(KnownCase, Vec<u32>)> {
         let form = self.state.form.as_ref()?;
         self.env.open_cases.iter().find_map(|case| {
             let like: Vec<u32> = form
                 .kept()
                 .filter(|m| {
-                    let alike =
-                        demand::similarity(&m.demand, &case.demand).max(demand::similarity(&m.text, &case.demand));
-                    let same_topic = m.topic.is_some() && m.topic == case.topic;
-                    alike >= if same_topic { SAME_TOPIC_LIKENESS } else { OTHER_TOPIC_LIKENESS }
+                    let (topic, of) = (m.topic.as_deref(), case.topic.as_deref());
+                    is_like(&m.demand, topic, &case.demand, of) || is_like(&m.text, topic, &case.demand, of)
                 })
                 .map(|m| m.n)
                 .collect();
             if like.is_empty() {
                 return None;
             }
-            let mut shown = case.clone();
-            if !shown.own {
-                "贵单位的类似事项".clone_into(&mut shown.title);
-                shown.demand.clear();
-                shown.topic = None;
-            }
-            Some((shown, like))
+            Some((case.clone(), like))
         })
     }
 
@@ -290,6 +281,7 @@ impl Turn<'_> {
             form.kept().filter(|m| like(m)).map(|m| m.text.as_str()).collect::<Vec<_>>().join("\n")
         };
         let reachable = form.value(FieldKey::ContactPhone).is_some();
+        self.state.knows_case(number);
         self.effects.push(Effect::AppendToCase {
             number: number.to_owned(),
             text,

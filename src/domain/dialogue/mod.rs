@@ -41,6 +41,7 @@ use std::fmt::Write as _;
 
 pub use asking::{GENERATED_LABEL, tells_of_conduct};
 pub use case_words::{acted, confirm_buttons};
+pub use filing::is_like;
 pub use draft::{
     Amount, AnsweredBefore, CaseDraft, Contact, Evidence, FieldChange, FiledCase, KnownCase, ProgressView,
     RouteProposal, TopicScore,
@@ -61,21 +62,11 @@ pub use state::{Awaiting, DialogueState, Facts, LastAnswer};
 /// What a turn wants loaded before it runs; most turns want nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Needs {
-    /// Load the open cases filed in this conversation or by this enterprise or contact.
-    pub open_cases: Option<OpenCasesOf>,
+    /// Load the open cases of whoever has the conversation: those filed in it, and these numbers, which it filed, added to
+    /// or opened with their code.
+    pub open_cases: Option<Vec<String>>,
     /// Load what this number and code open.
     pub progress: Vec<ProgressQuery>,
-}
-
-/// Whose open cases are wanted, besides those of the conversation itself.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct OpenCasesOf {
-    /// Enterprise name.
-    pub enterprise: Option<String>,
-    /// 统一社会信用代码.
-    pub uscc: Option<String>,
-    /// Contact phone.
-    pub phone: Option<String>,
 }
 
 /// One progress query.
@@ -88,7 +79,7 @@ pub enum ProgressQuery {
         /// Query code.
         code: String,
     },
-    /// The cases filed in this conversation.
+    /// The cases that the conversation filed or opened with their code.
     Conversation {
         /// Their numbers.
         numbers: Vec<String>,
@@ -169,29 +160,8 @@ pub fn needs(state: &DialogueState, input: &Input) -> Needs {
         | InputKind::Proposed { .. }
         | InputKind::ProposalDecided { .. } => false,
     };
-    if submits && let Some(form) = &state.form {
-        let from_card = |key: FieldKey| match &input.kind {
-            InputKind::FormSubmit { fields, .. } => {
-                fields.iter().find(|(k, v)| *k == key && !v.trim().is_empty()).map(|(_, v)| v.trim().to_owned())
-            }
-            InputKind::Text(_)
-            | InputKind::QuickReply(_)
-            | InputKind::Attachment { .. }
-            | InputKind::Place { .. }
-            | InputKind::Unreadable { .. }
-            | InputKind::Handoff
-            | InputKind::Feedback { .. }
-            | InputKind::ModelAnswered { .. }
-            | InputKind::ModelRefused { .. }
-            | InputKind::Proposed { .. }
-            | InputKind::ProposalDecided { .. } => None,
-        };
-        let value = |key| from_card(key).or_else(|| form.value(key).map(str::to_owned));
-        needs.open_cases = Some(OpenCasesOf {
-            enterprise: value(FieldKey::Enterprise),
-            uscc: value(FieldKey::Uscc),
-            phone: value(FieldKey::ContactPhone),
-        });
+    if submits && state.form.is_some() {
+        needs.open_cases = Some(state.cases.clone());
     }
     if telling::may_correct_a_filed_case(state, words) {
         needs.open_cases = Some(OpenCasesOf::default());
@@ -278,6 +248,10 @@ pub fn filed(env: &TurnEnv<'_>, state: &DialogueState, cases: &[FiledCase]) -> (
     let code = cases.first().map_or("", |c| c.code.as_str());
     let count = if cases.len() > 1 { format!("，共 {} 件", cases.len()) } else { String::new() };
     let mut text = format!("登记成功{count}。\n{}\n查询码：{code}（请保存，查进度要用）", lines.join("\n"));
+    if cases.iter().any(|case| case.alike) {
+        // Whoever names an enterprise is not told what others of it have filed, nor that they have.
+        text.push_str("\n这件已单独登记。贵单位如果已经反映过同样的事，工作人员会放在一起核对；有那件的编号和查询码，可以发来查看和补充。");
+    }
     if !env.knowledge.is_open(env.now)
         && let Some(at) = env.knowledge.next_open(env.now)
     {

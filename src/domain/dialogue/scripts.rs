@@ -270,6 +270,7 @@ impl Talk {
                         stage: 1,
                         due_at: None,
                         due_text: None,
+                        alike: false,
                     })
                     .collect();
                 let (state, receipt) = filed(&env, &self.state, &cases);
@@ -424,13 +425,13 @@ fn a_similar_open_case_is_offered_first() {
         demand: "技改补贴没到账，请协调解决".into(),
         topic: Some("POLICY.PAY".into()),
         status_label: "办理中".into(),
-        own: true,
     }];
     talk.say("技改补贴没到账，电话13800138000");
     talk.expect("提交", &["您有一件类似的在办", "ZT20261101-0007K", "[补充到这件]", "[另提一件]"]);
     assert!(talk.filed.is_empty());
     let mut other = Talk { state: talk.state.clone(), open_cases: talk.open_cases.clone(), ..Talk::new() };
     talk.expect("补充到这件", &["已补充到 ZT20261101-0007K"]);
+    assert_eq!(talk.state.cases, ["ZT20261101-0007K"], "from now on it is one of its cases");
     assert!(matches!(talk.effects.as_slice(), [Effect::AppendToCase { .. }]));
     other.expect("另提一件", &["登记成功"]);
     assert_eq!(other.filed.len(), 1);
@@ -552,20 +553,7 @@ fn progress_needs_number_and_code() {
     talk.expect("ZT20261125-0001X JEB4F-JHWQV", &["没有查到"]);
     talk.expect("查进度", &["编号和查询码"]);
     talk.expect("ZT20261125-0001X 000000", &["没有查到"]);
-    talk.progress = vec![ProgressView {
-        number: "ZT20261125-0001X".into(),
-        title: "补贴".into(),
-        status: "processing".into(),
-        status_label: "办理中".into(),
-        stage: 4,
-        holder: Some("工信局".into()),
-        due_at: None,
-        due_text: Some("还剩 3 个工作日".into()),
-        latest: vec![],
-        is_open: true,
-        may_confirm: false,
-        may_rate: false,
-    }];
+    talk.progress = vec![running("ZT20261125-0001X")];
     talk.expect("ZT20261125-0001X 483920", &["办理中", "工信局", "还剩 3 个工作日"]);
     // Number and code in two messages, and a second try with the code alone.
     let mut talk = Talk::new();
@@ -790,4 +778,39 @@ fn a_demand_is_filed_and_not_asked_back_about() {
     let mut talk = Talk::new();
     let said = talk.say("镇政府拖欠我们工程款");
     assert!(said.contains("登记单") && !said.contains("您是不是想问"), "{said}");
+}
+
+#[test]
+fn whoever_only_names_the_enterprise_is_told_nothing_of_its_other_cases() {
+    let mut talk = Talk::new();
+    talk.say("技改补贴没到账，电话13800138000，我们是福州鑫达模具厂");
+    assert_eq!(needs(&talk.state, &Input::text("提交")).open_cases, Some(vec![]), "only its own cases are compared");
+    talk.expect("提交", &["登记成功"]);
+    // Its own one is, also after number and code were told.
+    let mut talk = Talk::new();
+    talk.progress = vec![running("ZT20261101-0007K")];
+    talk.expect("ZT20261101-0007K JEB4F-JHWQV", &["办理中"]);
+    talk.progress.clear();
+    talk.say("技改补贴没到账，电话13800138000");
+    assert_eq!(needs(&talk.state, &Input::text("提交")).open_cases, Some(vec!["ZT20261101-0007K".to_owned()]));
+    let progress = needs(&talk.state, &Input::text("查进度")).progress;
+    assert_eq!(progress, [ProgressQuery::Conversation { numbers: vec!["ZT20261101-0007K".to_owned()] }]);
+}
+
+/// A case in work, as its enterprise sees it.
+fn running(number: &str) -> ProgressView {
+    ProgressView {
+        number: number.to_owned(),
+        title: "补贴".into(),
+        status: "processing".into(),
+        status_label: "办理中".into(),
+        stage: 4,
+        holder: Some("工信局".into()),
+        due_at: None,
+        due_text: Some("还剩 3 个工作日".into()),
+        latest: vec![],
+        is_open: true,
+        may_confirm: false,
+        may_rate: false,
+    }
 }

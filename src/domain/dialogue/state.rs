@@ -24,7 +24,8 @@ pub struct DialogueState {
     pub last_answer: Option<LastAnswer>,
     /// Facts told in this episode, before there is a form.
     pub facts: Facts,
-    /// Numbers of the cases filed in this conversation, oldest first.
+    /// Numbers of the cases that this conversation filed, or opened with their query code, oldest first. Whoever has the
+    /// conversation may see them and add to them.
     pub cases: Vec<String>,
     /// Files sent in this episode.
     pub attachments: Vec<String>,
@@ -87,6 +88,14 @@ impl DialogueState {
                 ..Facts::default()
             },
             ..Self::default()
+        }
+    }
+
+    /// From now on the case is one of those of the conversation.
+    pub(super) fn knows_case(&mut self, number: &str) {
+        let base = |number: &str| number.split_once("-R").map_or_else(|| number.to_owned(), |(base, _)| base.to_owned());
+        if !self.cases.iter().any(|known| base(known) == base(number)) {
+            self.cases.push(number.to_owned());
         }
     }
 
