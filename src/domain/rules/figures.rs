@@ -1,6 +1,15 @@
 //! Figures in answers: every number, percentage, amount, date and document number must come from a source (E013).
 
+use std::sync::LazyLock;
+
+use regex::{Captures, Regex};
+
 use super::model::Citation;
+
+/// The unit of a day, written `2026-5-1`, `2026-5` or `5-1`: a date is one figure, never put together from pieces.
+const DAY: &str = "（日期）";
+/// The unit of a document number, written `人社〔2025〕12`.
+const DOCUMENT: &str = "号";
 
 /// Short numbers that are public hotlines and no figures.
 const HOTLINES: &[&str] = &[
@@ -29,6 +38,8 @@ const UNITS: &[(&str, &str)] = &[
     ("万", "万"),
     ("亿", "亿"),
     ("%", "%"),
+    ("‰", "‰"),
+    ("‱", "‱"),
     ("亩", "亩"),
     ("平方", "平方"),
 ];
@@ -43,10 +54,59 @@ pub(super) struct Figure {
     pub(super) unit: &'static str,
 }
 
+/// The shares below a hundredth, which are not the number alone.
+const SHARES: &[(&str, &str)] = &[("百分之", "%"), ("千分之", "‰"), ("万分之", "‱")];
+
+/// Takes dates and document numbers out of a text, each as one figure.
+fn take_whole(text: &str, found: &mut Vec<Figure>) -> String {
+    static DOCUMENTS: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"(\S{0,2})[〔\[（(]((?:19|20)[0-9]{2})[〕\]）)]\s*(?:第\s*)?([0-9]+)\s*号")
+            .expect("the pattern is a constant and compiles in the tests")
+    });
+    static DATES: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(concat!(
+            r"((?:19|20)[0-9]{2})[-/.]([0-9]{1,2})[-/.]([0-9]{1,2})",
+            r"|([0-9]{4}|[〇零一二三四五六七八九]{4})\s*年\s*([0-9]{1,2}|[一二三四五六七八九十]{1,3})\s*月(?:\s*([0-9]{1,2}|[一二三四五六七八九十]{1,3})\s*[日号])?",
+            r"|([0-9]{1,2}|[一二三四五六七八九十]{1,3})\s*月\s*([0-9]{1,2}|[一二三四五六七八九十]{1,3})\s*[日号]",
+        ))
+        .expect("the pattern is a constant and compiles in the tests")
+    });
+    let rest = DOCUMENTS.replace_all(text, |of: &Captures<'_>| {
+        let number = format!("{}〔{}〕{}", part(of, 1), part(of, 2), trim_zeros(part(of, 3)));
+        push(found, Figure { number, unit: DOCUMENT });
+        "，"
+    });
+    DATES
+        .replace_all(&rest, |of: &Captures<'_>| {
+            let parts: Vec<String> = (1..9)
+                .map(|n| part(of, n))
+                .filter(|part| !part.is_empty())
+                .map(|part| value(&part.chars().collect::<Vec<_>>()).unwrap_or_else(|| trim_zeros(part)))
+                .collect();
+            push(found, Figure { number: parts.join("-"), unit: DAY });
+            "，"
+        })
+        .into_owned()
+}
+
+fn part<'t>(of: &Captures<'t>, n: usize) -> &'t str {
+    of.get(n).map_or("", |part| part.as_str())
+}
+
+/// Whether a figure of a source carries one of the answer: a day carries its month and the same day without the year.
+fn carries(source: &Figure, figure: &Figure) -> bool {
+    source == figure
+        || (source.unit == DAY
+            && figure.unit == DAY
+            && (source.number.starts_with(&format!("{}-", figure.number))
+                || source.number.ends_with(&format!("-{}", figure.number))))
+}
+
 /// The figures of a text: digits, and Chinese numerals with a unit or behind 百分之.
 pub(super) fn figures(text: &str) -> Vec<Figure> {
-    let chars: Vec<char> = text.chars().map(fold_digit).collect();
+    let folded: String = text.chars().map(fold_digit).collect();
     let mut found: Vec<Figure> = Vec::new();
+    let chars: Vec<char> = take_whole(&folded, &mut found).chars().collect();
     let mut n = 0;
     let mut line_start = true;
     while let Some(&c) = chars.get(n) {
@@ -62,7 +122,7 @@ pub(super) fn figures(text: &str) -> Vec<Figure> {
             let listed = line_start && matches!(chars.get(n), Some('.' | '、' | ')' | '）'));
             // GB2312 or A4 are names.
             let named = start.checked_sub(1).and_then(|p| chars.get(p)).is_some_and(char::is_ascii_alphabetic);
-            let unit = if ends_with(&chars, start, "百分之") { "%" } else { unit_at(&chars, n, true) };
+            let unit = share_before(&chars, start).unwrap_or_else(|| unit_at(&chars, n, true));
             // A hotline counts nothing: 打12345, but 120日内.
             let hotline = unit.is_empty() && HOTLINES.contains(&number.as_str());
             if !listed && !named && !hotline {
@@ -77,10 +137,13 @@ pub(super) fn figures(text: &str) -> Vec<Figure> {
                 n += 1;
             }
             let numeral = chars.get(start..n).unwrap_or_default();
+            if numeral == ['一', '半'] {
+                push(&mut found, Figure { number: "50".to_owned(), unit: "%" });
+            }
             let number = value(numeral);
             let many = number.as_deref().and_then(|n| n.parse::<f32>().ok()).is_some_and(|n| n > 2.0);
             let share = ends_with(&chars, start, "分之");
-            let unit = if ends_with(&chars, start, "百分之") { "%" } else { unit_at(&chars, n, many) };
+            let unit = share_before(&chars, start).unwrap_or_else(|| unit_at(&chars, n, many));
             // 星期一, 第一条, 统一, 某一天, 上一年度 are no figures, nor is 每一天.
             let before = start.checked_sub(1).and_then(|p| chars.get(p)).copied().unwrap_or(' ');
             let ordinal = "第期周同某统哪这那".contains(before) || ("每上下前后".contains(before) && numeral == ['一']);
@@ -97,6 +160,11 @@ pub(super) fn figures(text: &str) -> Vec<Figure> {
         n += 1;
     }
     found
+}
+
+/// The share that stands before a number: 万分之五 is not 千分之五.
+fn share_before(chars: &[char], at: usize) -> Option<&'static str> {
+    SHARES.iter().find(|(words, _)| ends_with(chars, at, words)).map(|(_, unit)| *unit)
 }
 
 /// Whether the characters before `at` are these.
@@ -142,8 +210,12 @@ pub(super) fn uncovered(text: &str, citations: &[Citation]) -> Vec<String> {
         citations.iter().flat_map(|cite| &cite.supports).flat_map(|support| figures(support)).collect();
     wanted
         .into_iter()
-        .filter(|figure| !covered.contains(figure))
-        .map(|figure| format!("{}{}", figure.number, figure.unit))
+        .filter(|figure| !covered.iter().any(|source| carries(source, figure)))
+        .map(|figure| match figure.unit {
+            "‰" => format!("千分之{}", figure.number),
+            "‱" => format!("万分之{}", figure.number),
+            unit => format!("{}{unit}", figure.number),
+        })
         .collect()
 }
 
@@ -246,8 +318,10 @@ mod tests {
             ("1. 先登录\n2、再提交", &[]),
             ("一次性告知，两个部门一起办", &[]),
             ("打12345或119", &[]),
-            ("２０２６年12月31日", &["2026", "12", "31"]),
-            ("闽政办〔2025〕7号", &["2025", "7"]),
+            ("２０２６年12月31日", &["2026-12-31"]),
+            ("二〇二六年五月一日起，每年6月30日前", &["2026-5-1", "6-30"]),
+            ("闽政办〔2025〕7号", &["政办〔2025〕7"]),
+            ("返一半、每日万分之五", &["50", "5"]),
             ("第十九条、星期一", &[]),
             ("1,200.50元", &["1200.5"]),
             ("每六个月、半小时、半年", &["6", "0.5", "0.5"]),
@@ -270,7 +344,18 @@ mod tests {
             url: None,
             effective_from: Some(jiff::civil::date(2026, 4, 1)),
             effective_until: None,
-            supports: vec!["三十日".into(), "满 12 个月".into()],
+            supports: [
+                "三十日",
+                "满 12 个月",
+                "2026年3月1日",
+                "2026年5月20日",
+                "2025",
+                "12",
+                "国办〔2024〕3号",
+                "每日千分之五",
+            ]
+            .map(String::from)
+            .to_vec(),
         };
         let cite = std::slice::from_ref(&cite);
         for (text, missing) in [
@@ -283,6 +368,14 @@ mod tests {
             ("补贴12%", &["12%"]),
             ("30个工作日办结", &["30工作日"]),
             ("2026年4月1日起施行", &[]),
+            // Dates, document numbers and shares are not put together from pieces.
+            ("2026年3月20日前", &["2026-3-20（日期）"]),
+            ("3月1日前，2026年5月", &[]),
+            ("闽人社〔2025〕12号", &["人社〔2025〕12号"]),
+            ("按国办〔2024〕3号办", &[]),
+            ("每日万分之五", &["万分之5"]),
+            ("每日千分之五", &[]),
+            ("返一半", &["50%"]),
         ] {
             assert_eq!(uncovered(text, cite), missing, "{text}");
         }

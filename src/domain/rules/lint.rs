@@ -281,6 +281,10 @@ fn expressions(report: &mut Report<'_>, expanded: &Expanded) {
             report.error("E011", &at, "正则超过 200 个字".into(), Some("拆成几条规则，或用词代替"));
             continue;
         }
+        if pattern.trim().is_empty() {
+            report.error("E011", &at, "正则是空的，什么都匹配".into(), Some("删掉它，或写上要匹配的内容"));
+            continue;
+        }
         if touches_boundary(pattern) {
             report.error("E011", &at, "\\b 在汉字旁边不起作用".into(), Some("删掉 \\b"));
         }

@@ -276,7 +276,7 @@ pub(in crate::domain) fn syntax_error(file: &FileText<'_>, base: usize, error: &
                 Level::Error,
                 at,
                 format!("写法有误：这一行有{}，要换成英文半角的写法", wrong.join("、")),
-                parses(&fixed).then(|| format!("改成：{}", fixed.trim())),
+                Some(format!("改成：{}{}", fixed.trim(), others(file, offset))).filter(|_| parses(&fixed)),
             )
         }
         None => file.finding(
@@ -287,6 +287,22 @@ pub(in crate::domain) fn syntax_error(file: &FileText<'_>, base: usize, error: &
             Some(format!("检查这一行：{}", line.trim())),
         ),
     }
+}
+
+/// The other lines of a file that Chinese punctuation breaks: all are mended at once.
+fn others(file: &FileText<'_>, offset: usize) -> String {
+    let (here, _) = file.place(offset);
+    let mut inside = false;
+    let mut lines = Vec::new();
+    for (n, line) in (1..).zip(file.text.lines()) {
+        let fences = line.matches("\"\"\"").count();
+        let broken = !inside && fences == 0 && n != here && repair(line).is_some_and(|(_, wrong)| !wrong.is_empty());
+        if broken && !parses(line) {
+            lines.push(n.to_string());
+        }
+        inside ^= fences % 2 == 1;
+    }
+    if lines.is_empty() { String::new() } else { format!("（第 {} 行也有这样的写法）", lines.join("、")) }
 }
 
 /// The last line at or before `offset` (but behind `base`) that only Chinese punctuation breaks.
@@ -315,7 +331,14 @@ fn nearest_broken_line<'a>(file: &FileText<'a>, base: usize, offset: usize) -> O
 
 /// The usual causes in plain words.
 fn explain(message: &str, line: &str) -> &'static str {
-    if message.contains("duplicate key") {
+    let value = line.split_once('=').map_or("", |(_, value)| value.trim());
+    if line.contains('\0') {
+        "有看不见的空字符，请重打这一行"
+    } else if value.starts_with(|c: char| c.is_ascii_digit()) && value.contains(['年', '月', '日', '/']) {
+        "日期要写成 2026-12-31 这样，不加引号"
+    } else if value.starts_with(|c: char| c.is_alphabetic() && !c.is_ascii()) {
+        "文字要写在英文引号里"
+    } else if message.contains("duplicate key") {
         "同一个字段写了两次"
     } else if message.contains("newline") || message.contains("unclosed") || message.contains("string") {
         "引号没有成对，或文字换行了（多行文字要用三个双引号）"
@@ -403,6 +426,19 @@ mod tests {
         ] {
             assert_eq!(repair(line).map(|(line, _)| line).as_deref(), fixed, "{line}");
         }
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_in_plain_words() {
+        for (line, expected) in [
+            ("valid_until = 2027年12月31日", "日期要写成"),
+            ("title = 稳岗返还", "文字要写在英文引号里"),
+            ("title = \"稳\0岗", "看不见的空字符"),
+        ] {
+            assert!(explain("invalid string", line).contains(expected), "{line}");
+        }
+        let file = FileText::new("a.toml", "id = “a”\ntitle = \"b\"\nowner = “c”\n");
+        assert_eq!(others(&file, 0), "（第 3 行也有这样的写法）");
     }
 
     #[test]
