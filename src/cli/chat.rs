@@ -67,15 +67,19 @@ pub fn run(args: &Args, global: &Global) -> anyhow::Result<ExitCode> {
     if prompt {
         writeln!(out, "直接说您的事；空行或 Ctrl-D 结束。这是试用，不会真的登记。")?;
     }
-    for line in stdin.lock().lines() {
-        let line = line?;
+    for line in stdin.lock().split(b'\n') {
+        let Ok(line) = String::from_utf8(line?) else {
+            writeln!(out, "  〔这一行不是 UTF-8 文字，跳过了〕")?;
+            continue;
+        };
+        let line = line.trim_end_matches('\r');
         if prompt && line.trim().is_empty() {
             break;
         }
         if !prompt {
             writeln!(out, "> {line}")?;
         }
-        talk.say(&line, SystemClock.now(), &mut out)?;
+        talk.say(line, SystemClock.now(), &mut out)?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -38,7 +38,7 @@ pub struct Args {
     #[arg(long, value_name = "CODE")]
     region: Option<String>,
     /// 按这一天判断有效期（缺省：今天）
-    #[arg(long, value_name = "DATE")]
+    #[arg(long, value_name = "DATE", value_parser = super::rules::day)]
     at: Option<Date>,
     /// 规则目录（缺省：配置里的目录，没有就用自带规则）
     #[arg(long, value_name = "DIR")]
@@ -135,11 +135,16 @@ fn answer_line(loaded: &Loaded, line: &[u8], region: &str) -> Result<Line, Value
     let region = match value.get("region") {
         None | Some(Value::Null) => region.to_owned(),
         Some(Value::String(code)) if code.is_empty() => region.to_owned(),
-        Some(Value::String(code)) => code.clone(),
-        Some(Value::Number(code)) => code.to_string(),
+        Some(Value::String(code)) if is_area(code) => code.clone(),
+        Some(Value::Number(code)) if is_area(&code.to_string()) => code.to_string(),
         Some(_) => return Err(error_line(&id, "bad_region", "region 要是行政区划代码")),
     };
     Ok(classify(loaded, Some(id.clone()), text, &region))
+}
+
+/// Six digits, or nine or twelve with town and village.
+fn is_area(code: &str) -> bool {
+    matches!(code.len(), 6 | 9 | 12) && code.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// The classification of one message, as the external contract has it.

@@ -58,9 +58,9 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<ExitCode> {
     let old = load(global, Some(&args.old), None)?;
     let new = load(global, Some(&args.new), None)?;
     let changes = changes(&old, &new);
-    let messages = match &args.on {
+    let (messages, skipped) = match &args.on {
         Some(path) => messages(path)?,
-        None => examples(&old, &new),
+        None => (examples(&old, &new), 0),
     };
     let mut flips = Vec::new();
     let mut changed = 0;
@@ -77,7 +77,7 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<ExitCode> {
     if args.json {
         let document = json!({
             "rules": changes.iter().map(|(id, what)| json!({"id": id, "change": what})).collect::<Vec<_>>(),
-            "messages": messages.len(), "changed": changed, "counts": counts,
+            "messages": messages.len(), "skipped": skipped, "changed": changed, "counts": counts,
             "flips": flips.iter().map(|f| json!({"text": f.text, "kind": f.kind, "old": f.old, "new": f.new})).collect::<Vec<_>>(),
         });
         serde_json::to_writer_pretty(&mut out, &document)?;
@@ -91,6 +91,9 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<ExitCode> {
         let kinds: Vec<String> = counts.iter().map(|(kind, n)| format!("{kind} {n}")).collect();
         let kinds = if kinds.is_empty() { String::new() } else { format!("，其中 {}", kinds.join("，")) };
         writeln!(out, "重放 {} 条：结果改变 {changed} 条（{share:.2}%）{kinds}", messages.len())?;
+        if skipped > 0 {
+            writeln!(out, "读不懂的行 {skipped}，没有重放")?;
+        }
         for flip in flips.iter().take(args.limit) {
             let text: String = flip.text.chars().take(40).collect();
             writeln!(out, "  {}  {} → {}  例“{text}”", flip.kind, flip.old, flip.new)?;
@@ -161,18 +164,22 @@ fn fields(old: &Rule, new: &Rule) -> Vec<String> {
     out
 }
 
-fn messages(path: &Path) -> anyhow::Result<Vec<String>> {
+/// The messages of a file, and how many of its lines cannot be read.
+fn messages(path: &Path) -> anyhow::Result<(Vec<String>, usize)> {
     let file = std::fs::File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
     let mut out = Vec::new();
-    for line in BufReader::new(file).lines() {
+    let mut skipped = 0;
+    for line in BufReader::new(file).split(b'\n') {
         let line = line.with_context(|| format!("cannot read {}", path.display()))?;
-        if let Some(text) =
-            serde_json::from_str::<Value>(&line).ok().and_then(|v| Some(v.get("text")?.as_str()?.to_owned()))
-        {
-            out.push(text);
+        if line.trim_ascii().is_empty() {
+            continue;
+        }
+        match serde_json::from_slice::<Value>(&line).ok().and_then(|v| Some(v.get("text")?.as_str()?.to_owned())) {
+            Some(text) => out.push(text),
+            None => skipped += 1,
         }
     }
-    Ok(out)
+    Ok((out, skipped))
 }
 
 fn examples(old: &Loaded, new: &Loaded) -> Vec<String> {

@@ -148,6 +148,9 @@ fn round(value: f64) -> f64 {
     (value * 1000.0).round() / 1000.0
 }
 
+/// Their names.
+const WIDE: [&str; 4] = ["咨询", "建议", "投诉举报", "诉求"];
+
 /// The four wide classes that many public data sets label with.
 const fn wide(case_type: CaseType) -> &'static str {
     match case_type {
@@ -178,6 +181,7 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<ExitCode> {
     let file = std::fs::File::open(labelled).with_context(|| format!("cannot open {}", labelled.display()))?;
     let mut rows: Vec<(String, Option<String>, Option<String>)> = Vec::new();
     let mut skipped = 0;
+    let mut unknown_types = 0;
     for line in BufReader::new(file).lines() {
         let line = line.with_context(|| format!("cannot read {}", labelled.display()))?;
         let Ok(value) = serde_json::from_str::<Value>(&line) else {
@@ -186,7 +190,12 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<ExitCode> {
         };
         let field = |name: &str| value.get(name).and_then(Value::as_str).filter(|t| !t.is_empty()).map(str::to_owned);
         match field("text") {
-            Some(text) => rows.push((text, field("type"), field("topic"))),
+            Some(text) => {
+                // A type that does not exist is a mistake of the labels and no class of its own.
+                let label = field("type").filter(|label| label.parse::<CaseType>().is_ok() || WIDE.contains(&&**label));
+                unknown_types += usize::from(field("type").is_some() && label.is_none());
+                rows.push((text, label, field("topic")));
+            }
             None => skipped += 1,
         }
     }
@@ -243,7 +252,7 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<ExitCode> {
         let document = json!({
             "rows": rows.len(), "skipped": skipped, "rule_set": loaded.set.hash(),
             "types": common.to_json(), "types_all": types.to_json(), "rare_labels": rare,
-            "unknown_topics": unknown_topics, "topics": topics.to_json(), "topic_groups": groups.to_json(),
+            "unknown_types": unknown_types, "unknown_topics": unknown_topics, "topics": topics.to_json(), "topic_groups": groups.to_json(),
         });
         serde_json::to_writer_pretty(&mut out, &document)?;
         writeln!(out)?;
@@ -258,6 +267,9 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<ExitCode> {
         common.print_matrix(&mut out)?;
         if !rare.is_empty() {
             types.print(&mut out, "类型（全部）")?;
+        }
+        if unknown_types > 0 {
+            writeln!(out, "标注的类型不认识 {unknown_types} 条，没有计入类型")?;
         }
         if unknown_topics > 0 {
             writeln!(out, "标注的主题不在主题表里 {unknown_topics} 条，都算判错")?;

@@ -35,11 +35,11 @@ pub(super) struct Args {
     /// 企业所在地的行政区划代码（缺省：配置里的地区）
     #[arg(long, value_name = "CODE")]
     region: Option<String>,
-    /// 渠道，如 web、wechat_oa
-    #[arg(long, default_value = "web")]
-    channel: String,
+    /// 渠道，如 web、wechat、wechat_oa
+    #[arg(long, default_value = "web", value_parser = super::channel)]
+    channel: Channel,
     /// 按这一天判断有效期（缺省：今天）
-    #[arg(long, value_name = "DATE")]
+    #[arg(long, value_name = "DATE", value_parser = super::day)]
     at: Option<Date>,
     /// 规则目录（缺省：配置里的目录，没有就用自带规则）
     #[arg(long, value_name = "DIR")]
@@ -49,12 +49,12 @@ pub(super) struct Args {
 /// Runs the command.
 ///
 /// # Errors
-/// When the rules cannot be read or the channel is unknown.
+/// When the rules cannot be read.
 pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<ExitCode> {
     let loaded = load(global, args.rules.as_deref(), args.at)?;
     loaded.warn()?;
     let region = args.region.clone().unwrap_or_else(|| loaded.region.clone());
-    let channel: Channel = args.channel.parse()?;
+    let channel = args.channel;
     let input = Input { text: &args.text, channel, area: Some(&region), today: loaded.today };
     let begun = Instant::now();
     let _ = loaded.set.decide(&input);

@@ -11,8 +11,26 @@ mod test;
 use std::process::ExitCode;
 
 use clap::{Subcommand, ValueEnum};
+use jiff::civil::Date;
 
 use super::Global;
+use crate::domain::kinds::Channel;
+
+/// A day as it is typed.
+pub(in crate::cli) fn day(text: &str) -> Result<Date, String> {
+    text.trim().parse().map_err(|_| "日期请写成 2026-12-31 这样".to_owned())
+}
+
+/// A channel as the rule files write it; `wechat` stands for all of WeChat, the service account is as good as any.
+fn channel(text: &str) -> Result<Channel, String> {
+    if matches!(text, "wechat" | "微信") {
+        return Ok(Channel::WechatOa);
+    }
+    text.parse().map_err(|_| {
+        let known: Vec<&str> = Channel::ALL.iter().map(|channel| channel.as_str()).collect();
+        format!("没有这个渠道；可用的有 wechat、{}", known.join("、"))
+    })
+}
 
 /// 规则：检查、测试、解释、比较、评测
 #[derive(Debug, clap::Args)]

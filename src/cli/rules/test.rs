@@ -23,7 +23,7 @@ pub(super) struct Args {
     /// 规则目录（缺省：配置里的目录，没有就用自带规则）
     dir: Option<PathBuf>,
     /// 按这一天测试（缺省：今天）
-    #[arg(long, value_name = "DATE")]
+    #[arg(long, value_name = "DATE", value_parser = super::day)]
     at: Option<Date>,
     /// 以 JSON 输出
     #[arg(long)]
@@ -43,6 +43,7 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<ExitCode> {
     let mut report = loaded.set.run_examples(&loaded.example_env());
     let seconds = begun.elapsed().as_secs_f64();
     if let Some(rule) = &args.rule {
+        anyhow::ensure!(loaded.set.rule(rule).is_some(), "没有规则“{rule}”");
         report.failures.retain(|f| &f.rule == rule);
         report.promotable.retain(|(id, _, _)| id == rule);
     }
