@@ -79,7 +79,7 @@ pub struct Opinion {
 /// `NotFound` (no such message in this conversation), `Invalid`, `Store`.
 pub async fn note_opinion(app: &App, conversation: ConversationId, opinion: &Opinion) -> Result<(), AppError> {
     if opinion.words.chars().count() > 500 {
-        return Err(AppError::field("/words", "不超过 500 个字"));
+        return Err(AppError::field("/comment", "不超过 500 个字"));
     }
     let now = app.now();
     let id = app.ids.uuid(now).to_string();
@@ -89,6 +89,11 @@ pub async fn note_opinion(app: &App, conversation: ConversationId, opinion: &Opi
         tx.rollback().await?;
         return Err(AppError::NotFound);
     };
+    if message.sender == "visitor" {
+        tx.rollback().await?;
+        let field = if opinion.message_id.is_some() { "/message_id" } else { "/seq" };
+        return Err(AppError::field(field, "这是您自己发的消息，请评价答复"));
+    }
     let feedback = AnswerFeedback {
         id: &id,
         conversation,

@@ -71,6 +71,21 @@ pub async fn find(
         .await?))
 }
 
+/// Takes a file out of a conversation.
+///
+/// # Errors
+/// `Database`.
+pub async fn delete(tx: &mut Tx, conversation: ConversationId, id: AttachmentId) -> Result<(), StoreError> {
+    const SQL: &str = "DELETE FROM attachments WHERE conversation_id = $1 AND id = $2";
+    on_backend!(tx, |conn| sqlx::query(SQL)
+        .bind(conversation.to_string())
+        .bind(id.to_string())
+        .execute(conn)
+        .await
+        .map(|_| ()))?;
+    Ok(())
+}
+
 /// The files of a conversation, in the order in which they came.
 ///
 /// # Errors

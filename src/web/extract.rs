@@ -84,7 +84,25 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, AppError> {
     {
         return Err(AppError::field(pointer, "内容含有不能保存的字符"));
     }
-    serde_json::from_slice(bytes).map_err(|error| from_serde(&error))
+    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    let read = serde_path_to_error::deserialize(&mut reader)
+        .map_err(|error| from_serde(&pointer_to(error.path()), error.inner()))?;
+    reader.end().map_err(|error| from_serde("", &error))?;
+    Ok(read)
+}
+
+/// JSON pointer to where reading stopped.
+fn pointer_to(path: &serde_path_to_error::Path) -> String {
+    use serde_path_to_error::Segment;
+    path.iter().fold(String::new(), |pointer, segment| match segment {
+        Segment::Seq { index } => format!("{pointer}/{index}"),
+        Segment::Map { key } => format!("{pointer}/{}", escaped(key)),
+        Segment::Enum { .. } | Segment::Unknown => pointer,
+    })
+}
+
+fn escaped(key: &str) -> String {
+    key.replace('~', "~0").replace('/', "~1")
 }
 
 /// JSON pointer to the first text with a NUL in it.
@@ -141,7 +159,7 @@ fn malformed(detail: &str) -> AppError {
     AppError::Invalid { code: "malformed_json", detail: Some(detail.to_owned()), errors: Vec::new() }
 }
 
-fn from_serde(error: &serde_json::Error) -> AppError {
+fn from_serde(at: &str, error: &serde_json::Error) -> AppError {
     match error.classify() {
         serde_json::error::Category::Data => {
             let text = error.to_string();
@@ -156,8 +174,9 @@ fn from_serde(error: &serde_json::Error) -> AppError {
                 "类型或取值不对"
             };
             let named = ["unknown field", "missing field", "duplicate field"].iter().any(|p| text.starts_with(p));
-            let pointer =
-                if named { format!("/{}", field.replace('~', "~0").replace('/', "~1")) } else { String::new() };
+            let field = format!("/{}", escaped(field));
+            // An unknown field is where reading stopped, a missing one is in it.
+            let pointer = if named && !at.ends_with(&field) { format!("{at}{field}") } else { at.to_owned() };
             AppError::invalid("invalid_fields", vec![FieldError::new(pointer, message)])
         }
         serde_json::error::Category::Io | serde_json::error::Category::Syntax | serde_json::error::Category::Eof => {
@@ -208,6 +227,15 @@ mod tests {
     struct Sample {
         #[serde(rename = "text")]
         _text: String,
+        #[serde(rename = "more")]
+        _more: Option<More>,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct More {
+        #[serde(rename = "name")]
+        _name: String,
     }
 
     #[test]
@@ -220,7 +248,11 @@ mod tests {
         };
         check(r#"{"text":"a","role":"admin"}"#, "invalid_fields", Some("/role"));
         check("{}", "invalid_fields", Some("/text"));
-        check(r#"{"text":5}"#, "invalid_fields", Some(""));
+        check(r#"{"text":5}"#, "invalid_fields", Some("/text"));
+        check(r#"{"text":"a","more":{"name":5}}"#, "invalid_fields", Some("/more/name"));
+        check(r#"{"text":"a","more":{"other":5}}"#, "invalid_fields", Some("/more/other"));
+        check(r#"{"text":"a","more":{}}"#, "invalid_fields", Some("/more/name"));
+        check(r#"{"text":"a"} x"#, "malformed_json", None);
         check(r#"{"text":"a"#, "malformed_json", None);
         check("[", "malformed_json", None);
         check(r#" ["a"]"#, "invalid_fields", Some(""));

@@ -240,6 +240,18 @@ pub(super) async fn names_before(app: &App, before: Timestamp) -> Result<Vec<Str
     Ok(names)
 }
 
+/// Takes back a file that came a second time under the same `client_id`: the first one stays, with its id.
+///
+/// # Errors
+/// `Store`, `Internal`.
+pub async fn discard(app: &App, conversation: ConversationId, id: &str) -> Result<(), AppError> {
+    let id: AttachmentId = id.parse().map_err(|_| AppError::NotFound)?;
+    let mut tx = app.db.write().await?;
+    attachments::delete(&mut tx, conversation, id).await?;
+    tx.commit().await?;
+    remove(app, &format!("{id}.bin")).await
+}
+
 /// Removes a file whose row is gone; one that is gone already is as good.
 ///
 /// # Errors

@@ -1,21 +1,28 @@
 //! A case made beside the chat: a form pre-filled from what was said, then the filing with a receipt in the chat.
 
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::{conflict, event_message, load, owns, retry, store, tell};
 use crate::{
     app::{
-        App, AppError, FieldError, Officer, case_queries, dialogue_codec, intake,
+        App, AppError, FieldError, Officer, case_queries,
+        content::Content,
+        dialogue_codec, intake,
         message_view::{form_json, reply_body},
     },
     domain::{
         access::Permission,
-        case::Actor,
+        case::{Actor, CaseNumber},
         dialogue::{self, ConversationState, Effect, FieldKey, FiledCase, MatterEdit, Shipped, TurnEnv},
         ids::ConversationId,
         kinds::Channel,
     },
-    store::model_proposals,
+    store::{
+        Tx, cases,
+        idempotency::{self, FirstAnswer},
+        model_proposals,
+    },
 };
 
 /// What came of making a case beside the chat.
@@ -38,6 +45,30 @@ pub struct CaseInput {
     pub matters: Vec<MatterEdit>,
     /// `true` files; `false` only shows the form.
     pub confirm: bool,
+    /// The idempotency key of the request, if it has one.
+    pub key: Option<String>,
+}
+
+/// The cases that the same request filed before. Without a key the request is its own; then it is a repeat only where
+/// nothing new was put together since.
+async fn filed_before(
+    tx: &mut Tx,
+    content: &Content,
+    scope: &str,
+    (key, hash): (&str, &str),
+    now: Timestamp,
+) -> Result<Option<Vec<FiledCase>>, AppError> {
+    let Some(first) = idempotency::find(tx, scope, key).await? else { return Ok(None) };
+    if first.request_hash != hash {
+        return Err(AppError::conflict("idempotency_reused"));
+    }
+    let mut filed = Vec::new();
+    for number in first.body.split(',') {
+        let number: CaseNumber = number.parse().map_err(|_| AppError::NotFound)?;
+        let case = cases::find_by_number(tx, &number).await?.ok_or(AppError::NotFound)?;
+        filed.push(intake::receipt(content, &case, now));
+    }
+    Ok(Some(filed))
 }
 
 /// Makes a case from the conversation: first a form pre-filled from what was said, then the filing with a receipt in
@@ -54,6 +85,10 @@ pub async fn make_case(
     officer.require(Permission::FileCase)?;
     let content = app.content.load();
     let now = app.now();
+    let asked = (&input.text, &input.fields, &input.matters);
+    let hash = crate::app::hash_secret(&format!("{asked:?}"));
+    let key = input.key.clone().unwrap_or_else(|| hash.clone());
+    let scope = format!("conversation_case:{}:{id}", officer.id);
     let (made, after) = retry(|| async {
         let knowledge = Shipped::new(&content.rules, &content.taxonomy, &content.routing, &content.schedule, now);
         let mut tx = app.db.write().await?;
@@ -73,6 +108,13 @@ pub async fn make_case(
             progress: &[],
         };
         let state = dialogue_codec::decode(&row.dialogue);
+        if input.confirm && (input.key.is_some() || state.form.is_none()) {
+            let before = filed_before(&mut tx, &content, &scope, (&key, &hash), now).await;
+            if let Some(cases) = before? {
+                tx.rollback().await?;
+                return Ok((CaseMade::Filed(cases), None));
+            }
+        }
         let words = if input.text.trim().is_empty() {
             state.last_matter.clone().unwrap_or_default()
         } else {
@@ -116,6 +158,11 @@ pub async fn make_case(
         };
         let actor = Actor::Officer(case_queries::stamp(&mut tx, &content, officer, now).await?);
         let filed = intake::file_cases(&mut tx, app, Some(id), &drafts, &actor).await?;
+        let numbers: Vec<&str> = filed.cases.iter().map(|case| case.number.as_str()).collect();
+        let answer = FirstAnswer { request_hash: hash.clone(), status: 201, body: numbers.join(",") };
+        if idempotency::find(&mut tx, &scope, &key).await?.is_none() {
+            idempotency::insert(&mut tx, &scope, &key, &answer, now).await?;
+        }
         for effect in &outcome.effects {
             if let Effect::ProposalEnded { ticket, ended } = effect {
                 for (key, outcome) in ended {

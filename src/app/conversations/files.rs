@@ -1,7 +1,13 @@
 //! Files from officers: stored like those of visitors, shown in the conversation, sent on by the channel.
 
 use super::{App, AppError, Officer, Outgoing, Permission, Sent, conflict, load, owns, send};
-use crate::{app::message::FileInfo, domain::ids::ConversationId};
+use crate::{
+    app::{
+        attachments,
+        message::{FileInfo, MessageBody},
+    },
+    domain::ids::ConversationId,
+};
 
 /// Whether the officer may write into the conversation, before a file is taken in.
 ///
@@ -39,5 +45,12 @@ pub async fn send_file(
     file: &FileInfo,
 ) -> Result<Sent, AppError> {
     let outgoing = Outgoing { client_id, text: &file.name, after_seq: None, file: Some(file), suggestion: None };
-    send(app, officer, id, &outgoing).await
+    let sent = send(app, officer, id, &outgoing).await?;
+    if let Sent::Stored { message, .. } = &sent {
+        let shown = MessageBody::from_column(message.body.as_deref()).attachment;
+        if shown.is_some_and(|first| first.id != file.id) {
+            attachments::discard(app, id, &file.id).await?;
+        }
+    }
+    Ok(sent)
 }

@@ -252,7 +252,10 @@ pub fn check_text(app: &App, text: &str) -> Result<(), AppError> {
     if text.len() > MOST_BYTES || text.chars().count() > app.config.chat.max_message_chars {
         return Err(AppError::TooLarge { code: "text_too_long" });
     }
-    if text.trim().is_empty() {
+    // A zero-width character alone is as empty as a blank.
+    let unseen =
+        |c: char| c.is_whitespace() || matches!(c, '\u{200B}'..='\u{200F}' | '\u{2060}' | '\u{FEFF}' | '\u{00AD}');
+    if text.chars().all(unseen) {
         return Err(AppError::field("/text", "请输入内容"));
     }
     if text.contains('\0') {

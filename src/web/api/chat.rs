@@ -318,6 +318,15 @@ pub async fn upload(
             via: None,
         })
         .await?;
+    // Sent again: the message has the file that came first, and this one is none of it.
+    let first = answer.message.as_ref().and_then(|message| message.attachment.clone());
+    let attachment = match first.filter(|first| answer.repeated && first.id != attachment.id) {
+        Some(first) => {
+            attachments::discard(&app, visitor.conversation, &attachment.id).await?;
+            first
+        }
+        None => attachment,
+    };
     let answer = UploadAnswer {
         attachment,
         message: answer.message,

@@ -5,7 +5,7 @@
 use axum::{
     Json,
     extract::{Multipart, State},
-    http::{HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use jiff::tz::TimeZone;
@@ -15,6 +15,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::{
     case_help_view::CaseHelpView,
+    cases::idempotency_key,
     conversation_view::{
         ConversationChangedJson, ConversationDetailJson, ConversationJson, ConversationListJson, NoteJson, NotesJson,
         PromiseJson, PromiseListJson, PromisedJson, SentJson, StaffMessage, StaleProblem, ViewerJson, ViewersJson,
@@ -400,13 +401,15 @@ pub(crate) async fn close(
 }
 
 /// Makes a case of a conversation: shows the form, or files it with `confirm`.
-#[utoipa::path(post, path = "/api/conversations/{id}/case", tag = "conversations", operation_id = "make_case", params(("id" = String, Path, description = "Conversation id")), request_body = CaseRequest, responses((status = 200, body = CaseDraftJson), (status = 201, body = FiledCasesJson), (status = 404, body = Problem), (status = 409, body = Problem), (status = 422, body = Problem)))]
+#[utoipa::path(post, path = "/api/conversations/{id}/case", tag = "conversations", operation_id = "make_case", params(("id" = String, Path, description = "Conversation id"), ("Idempotency-Key" = Option<String>, Header, description = "A repeat gives the first answer again")), request_body = CaseRequest, responses((status = 200, body = CaseDraftJson), (status = 201, body = FiledCasesJson), (status = 404, body = Problem), (status = 409, body = Problem), (status = 422, body = Problem)))]
 pub(crate) async fn make_case(
     State(app): State<App>,
     officer: Officer,
     Arg(id): Arg<ConversationId>,
+    headers: HeaderMap,
     Body(request): Body<CaseRequest>,
 ) -> Result<Response, WebError> {
+    let key = idempotency_key(&headers)?;
     let fields = request.fields.into_iter().map(|(key, value)| {
         let value = match value {
             Value::String(text) => text,
@@ -422,7 +425,7 @@ pub(crate) async fn make_case(
         let errors = mistakes.into_iter().map(|m| FieldError::new(m.pointer, m.message)).collect();
         AppError::invalid("invalid_fields", errors)
     })?;
-    let input = CaseInput { text: request.text, fields, matters, confirm: request.confirm };
+    let input = CaseInput { text: request.text, fields, matters, confirm: request.confirm, key };
     let zone = zone(&app);
     Ok(match conversations::make_case(&app, &officer, id, &input).await? {
         CaseMade::Draft(form) => {
