@@ -524,8 +524,7 @@ fn unit_name(app: &App, slug: &str) -> String {
 
 fn promise_due(app: &App, text: &str, now: Timestamp) -> Timestamp {
     let content = app.content.load();
-    Shipped::new(&content.rules, &content.taxonomy, &content.routing, &content.schedule, now)
-        .promise_due_of(text, now)
+    Shipped::new(&content.rules, &content.taxonomy, &content.routing, &content.schedule, now).promise_due_of(text, now)
 }
 
 /// Writes an internal note; no query of the visitor's side can return it.

@@ -259,6 +259,7 @@ impl From<&DialogueState> for StateJson {
                 Awaiting::ProgressNumber { number } => AwaitingJson::text("progress_number", number),
                 Awaiting::CaseOffer => AwaitingJson::kind("case_offer"),
                 Awaiting::CancelForm => AwaitingJson::kind("cancel_form"),
+                Awaiting::Addition { number } => AwaitingJson::text("addition", number),
                 Awaiting::Model { ticket, question, hint } => AwaitingJson {
                     ticket: *ticket,
                     hint: hint.map(|h| h.as_str().to_owned()),
@@ -317,6 +318,7 @@ impl From<StateJson> for DialogueState {
                 "progress_number" => Awaiting::ProgressNumber { number: text },
                 "case_offer" => Awaiting::CaseOffer,
                 "cancel_form" => Awaiting::CancelForm,
+                "addition" => Awaiting::Addition { number: text },
                 "model" => Awaiting::Model {
                     ticket: s.awaiting.ticket,
                     question: text,
@@ -633,6 +635,7 @@ mod tests {
             Awaiting::Region { question: "q".into() },
             Awaiting::Matter { hint: Some(CaseType::Suggestion) },
             Awaiting::Matter { hint: None },
+            Awaiting::Addition { number: "n".into() },
             Awaiting::Duplicate { number: "n".into(), matters: vec![2] },
             Awaiting::ProgressNumber { number: String::new() },
             Awaiting::ProgressNumber { number: "ZT20261125-0001X".into() },

@@ -75,16 +75,16 @@ pub async fn file_cases(
         let number = cases::next_number(tx, today).await?;
         let mut new = new_case(app, &setting, draft, number, code.clone(), conversation, actor);
         if let Some(other) = &alike {
-            let told = format!("与 {} 可能是同一件事（同一企业、内容相近），请核对后并单或分别办理。", other.display_number());
+            let told =
+                format!("与 {} 可能是同一件事（同一企业、内容相近），请核对后并单或分别办理。", other.display_number());
             new.proposal.guidance = [std::mem::take(&mut new.proposal.guidance), told].concat();
         }
         let outcome =
             setting.run(|env| register(new, actor, env)).map_err(|error| case_save::refusal(&error, Vec::new()))?;
         case_save::store_new(tx, app, &setting, &outcome, None, &mut filed.after).await?;
-        filed.cases.push(FiledCase {
-            alike: alike.is_some(),
-            ..receipt(setting.content(), &outcome.case, setting.now())
-        });
+        filed
+            .cases
+            .push(FiledCase { alike: alike.is_some(), ..receipt(setting.content(), &outcome.case, setting.now()) });
     }
     Ok(filed)
 }

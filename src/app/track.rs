@@ -285,6 +285,10 @@ pub(crate) async fn perform_in(
 ) -> Result<ProgressView, AppError> {
     let input = match act {
         CaseAct::Urge => ActionInput::Urge { words },
+        CaseAct::Add => ActionInput::AddInfo { text: words.unwrap_or_default() },
+        CaseAct::Withdraw => ActionInput::Withdraw {
+            reason: words.unwrap_or_else(|| "企业在会话中撤回，没有说明原因".to_owned()),
+        },
         CaseAct::Confirm { solved } => ActionInput::Confirm { solved, words, call_record: None },
         CaseAct::Rate { grade } => ActionInput::Rate { grade, solved: None, reason: None, words },
     };

@@ -165,8 +165,7 @@ mod tests {
         let zone = jiff::tz::TimeZone::fixed(jiff::tz::offset(8));
         let schedule = Schedule::new(WorkCalendar::unpublished(), OfficeHours::standard(), zone);
         let now: Timestamp = "2026-11-27T10:00:00+08:00".parse().expect("a valid instant");
-        due(text, now, &schedule)
-            .map_or_else(String::new, |at| schedule.civil(at).strftime("%m-%d %H:%M").to_string())
+        due(text, now, &schedule).map_or_else(String::new, |at| schedule.civil(at).strftime("%m-%d %H:%M").to_string())
     }
 
     #[test]

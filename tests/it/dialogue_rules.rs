@@ -305,3 +305,76 @@ fn with_the_shipped_rules_small_talk_and_values_open_no_second_matter() {
     assert!(demands[0].contains("市场监管局"), "{demands:?}");
     assert!(fields.contains(&(FieldKey::Object, "市场监管局".to_owned())), "{fields:?}");
 }
+
+#[test]
+fn a_follow_up_is_never_answered_with_what_was_just_said() {
+    let mut talk = Talk::with("");
+    let xiangshan = talk.say("象山多久办结");
+    assert!(xiangshan.contains("象山"), "{xiangshan}");
+    let fujian = talk.say("那福建呢");
+    assert!(fujian.contains("适用于福建") && !fujian.contains("象山"), "{fujian}");
+    let suqian = talk.say("那宿迁呢");
+    assert!(!suqian.contains("象山") && !suqian.contains("适用于福建"), "{suqian}");
+    let mut talk = Talk::with("");
+    let pingtan = talk.say("台胞在平潭工作个税补贴怎么领");
+    let xiamen = talk.say("那厦门呢");
+    assert!(pingtan.contains("平潭") && pingtan != xiamen && !xiamen.contains("以上适用于平潭"), "{xiamen}");
+
+    for (question, then) in [
+        ("开公司要多久", "那要交多少钱"),
+        ("不服处罚怎么办", "交了罚款还能复议吗"),
+        ("年报什么时候报", "在哪里报"),
+        ("简易注销公示多久", "那要什么材料"),
+    ] {
+        let mut talk = Talk::with("");
+        let first = talk.say(question);
+        let second = talk.say(then);
+        let line = first.lines().next().unwrap_or_default();
+        assert!(!second.contains(line), "{question} … {then}: {second}");
+        assert!(talk.state.form.is_none(), "{question} … {then}: {second}");
+    }
+}
+
+#[test]
+fn what_leans_on_the_matter_before_is_read_with_it() {
+    let mut talk = Talk::with("");
+    talk.say("国企拖欠我们货款，能投诉吗");
+    let interest = talk.say("能要利息吗");
+    assert!(interest.contains("利息") && talk.state.form.is_none(), "{interest}");
+    let mut talk = Talk::with("");
+    talk.say("检查人员不出示证件能拒绝吗");
+    let said = talk.say("那我要投诉他们");
+    let form = talk.state.form.as_ref().unwrap_or_else(|| panic!("a form: {said}"));
+    assert!(form.original.contains("不出示证件"), "{}", form.original);
+}
+
+#[test]
+fn a_bare_word_is_asked_about_and_a_bare_answer_is_no_matter() {
+    for words in ["消防", "社保", "招标", "退出", "否", "很急", "取消排队", "就是那个", "不用人工了"]
+    {
+        let mut talk = Talk::with("");
+        let said = talk.say(words);
+        assert!(talk.state.form.is_none(), "{words}: {said}");
+    }
+    let mut talk = Talk::with("");
+    talk.say("厂区门口路坏了没人修");
+    for words in ["我是普通居民，没有公司", "我是普通居民", "12345电话多少"] {
+        let said = talk.say(words);
+        assert!(said.contains("12345"), "{words}: {said}");
+    }
+    let said = talk.say("先不提交，过两天再说");
+    assert!(said.contains("给您留着"), "{said}");
+    assert!(talk.state.form.is_some());
+    talk.say("那我不找你们了");
+    talk.say("是");
+    assert!(talk.state.form.is_none());
+}
+
+#[test]
+fn whoever_fears_to_be_known_stays_unnamed() {
+    let mut talk = Talk::with("");
+    talk.say("城关所的人吃拿卡要，收了我们两条烟");
+    talk.say("能不能不让他知道");
+    let form = talk.state.form.as_ref().expect("a form");
+    assert!(form.is_secret());
+}

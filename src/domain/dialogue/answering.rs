@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use super::{
     AnswerText, Awaiting, CaseForm, Effect, HandoffReason, LastAnswer, QuickReply, Reading, ReadingMatter, Reply,
-    RuleAsk,
+    RuleAsk, aspect,
     draft::AnsweredBefore,
     extract,
     filling::MAX_MATTERS,
@@ -16,6 +16,9 @@ use crate::domain::{
     kinds::{CaseType, Diversion, Urgency},
     retrieval::MAX_SUGGESTIONS,
 };
+
+/// A word that only names a field is no longer than this.
+const BARE_CHARS: usize = 4;
 
 /// A greeting is no longer than this.
 const SMALLTALK_CHARS: usize = 8;
@@ -65,7 +68,11 @@ impl Turn<'_> {
         let mut given = 0;
         for matter in &matters {
             if let Some(answer) = matter.answer.as_ref().filter(|_| !matter.needs_region && given < MAX_ANSWERS) {
-                self.answer(answer, matter, words);
+                if self.was_said(answer, words) {
+                    self.say_again(answer, matter, words);
+                } else {
+                    self.answer(answer, matter, words);
+                }
                 given += 1;
             } else if matter.needs_region {
                 asked_region = true;
@@ -98,7 +105,11 @@ impl Turn<'_> {
         }
         if !to_file.is_empty() {
             self.remember_matter(words);
-            self.no_answer_but_a_matter(to_file, words);
+            if hint.is_none() && self.is_a_bare_word(words, &to_file) {
+                self.which_of_it(words);
+            } else {
+                self.no_answer_but_a_matter(to_file, words);
+            }
             return;
         }
         // Nothing known about it. A story is taken as one; a few words are asked about.
@@ -114,6 +125,41 @@ impl Turn<'_> {
             return;
         }
         self.unclear(words);
+    }
+
+    /// 消防, 社保, 招标: a word that names a field and neither what happened nor what is asked.
+    fn is_a_bare_word(&self, words: &str, to_file: &[ReadingMatter]) -> bool {
+        let [matter] = to_file else { return false };
+        words::bare(words).chars().count() <= BARE_CHARS
+            && matter.undecided.case_type
+            && matter.urgency == Urgency::Normal
+            && !matter.sensitive
+            && self.state.clarify_rounds < MAX_CLARIFICATIONS
+    }
+
+    /// Asks what it is about, with the titles that are near; the same word can lead to several organs.
+    fn which_of_it(&mut self, words: &str) {
+        let region = self.region();
+        let near = self.env.knowledge.suggest(words, self.env.channel, region.as_deref(), self.env.today);
+        let mut options: Vec<(String, String)> = near.into_iter().map(|near| (near.rule_id, near.title)).collect();
+        options.truncate(MAX_SUGGESTIONS);
+        self.step("clarify");
+        self.state.clarify_rounds += 1;
+        let mut text = format!("“{}”想问的是哪一件？也可以直接说是什么事，由有关部门办。", words.trim());
+        for (index, (_, title)) in options.iter().enumerate() {
+            let _ = write!(text, "\n{}. {title}", index + 1);
+        }
+        let reply = Reply::say(text).with_buttons(options.iter().map(|o| o.1.clone())).with_buttons([
+            "咨询政策",
+            "反映问题",
+            "转人工",
+        ]);
+        self.state.awaiting = if options.is_empty() {
+            Awaiting::Matter { hint: None }
+        } else {
+            Awaiting::Choice { options, question: words.to_owned() }
+        };
+        self.say(reply);
     }
 
     /// No rule answers, but type or topic is known: a case, drafted at once.
@@ -140,6 +186,29 @@ impl Turn<'_> {
             reply.text = format!("{}\n（以上适用于{region}）", reply.text.trim_end());
         }
         self.say(reply);
+        self.now_answered(answer, matter, words);
+    }
+
+    /// Whether the answer is the one that was just given, to another question.
+    fn was_said(&self, answer: &AnswerText, words: &str) -> bool {
+        let ask = |question: &str| words::bare(question);
+        self.state
+            .last_answer
+            .as_ref()
+            .is_some_and(|last| !last.generated && last.rule_id == answer.rule_id && ask(&last.question) != ask(words))
+    }
+
+    /// The answer that was just given is the only one there is: what it says about this, never the whole of it again.
+    fn say_again(&mut self, answer: &AnswerText, matter: &ReadingMatter, words: &str) {
+        let reply = answer_reply(answer);
+        self.say(Reply { text: aspect::said_again(answer, words), ..reply });
+        if let Some(last) = self.replies.last_mut() {
+            last.quick_replies.push(QuickReply::same("帮我登记"));
+        }
+        self.now_answered(answer, matter, words);
+    }
+
+    fn now_answered(&mut self, answer: &AnswerText, matter: &ReadingMatter, words: &str) {
         self.state.last_answer = Some(LastAnswer {
             rule_id: answer.rule_id.clone(),
             version: answer.version.clone(),

@@ -8,6 +8,9 @@ use super::{
 };
 use crate::domain::kinds::{CaseType, Command};
 
+/// A message of this many characters that takes back is about what is going on.
+const BRIEF_CHARS: usize = 8;
+
 impl Turn<'_> {
     // ---- commands --------------------------------------------------------------------------------------
 
@@ -18,8 +21,12 @@ impl Turn<'_> {
         match own {
             Own::Submit => self.submit(),
             Own::Human => self.human(HandoffReason::Asked),
-            Own::LeaveQueue => return false,
-            Own::Cancel => return self.cancel(),
+            Own::LeaveQueue => self.nothing_to_leave(),
+            Own::Cancel => {
+                if !self.cancel() && !self.offer_to_withdraw("要撤回吗？撤回后就不再办理", None) {
+                    self.nothing_to_leave();
+                }
+            }
             Own::Progress => self.progress(),
             Own::Entry(CaseType::Consultation | CaseType::Coordination | CaseType::Suggestion) if has_form => {
                 return false;
@@ -28,8 +35,11 @@ impl Turn<'_> {
             Own::Solved => return self.solved_if_asked(),
             Own::Unsolved => self.unsolved(),
             Own::AddToCase => {
-                let Awaiting::Duplicate { number, matters } = awaiting else { return false };
-                self.add_to_case(&number, &matters);
+                if let Awaiting::Duplicate { number, matters } = awaiting {
+                    self.add_to_case(&number, &matters);
+                } else {
+                    return self.add_to_running_case();
+                }
             }
             Own::FileAnother => {
                 if !matches!(awaiting, Awaiting::Duplicate { .. }) {
@@ -44,6 +54,12 @@ impl Turn<'_> {
                 }
                 self.state.awaiting = Awaiting::Form;
                 self.show_form("登记单还在，请接着填。");
+            }
+            Own::Later => {
+                if !has_form {
+                    return false;
+                }
+                self.show_form("好的，登记单给您留着，没有提交前不会登记。想接着填就回复“继续填写”。");
             }
             Own::Anonymous => {
                 if !has_form {
@@ -61,6 +77,7 @@ impl Turn<'_> {
                 | Awaiting::Matter { .. }
                 | Awaiting::Duplicate { .. }
                 | Awaiting::ProgressNumber { .. }
+                | Awaiting::Addition { .. }
                 | Awaiting::Model { .. } => return false,
             },
             Own::No => match awaiting {
@@ -79,10 +96,50 @@ impl Turn<'_> {
                 | Awaiting::Matter { .. }
                 | Awaiting::Duplicate { .. }
                 | Awaiting::ProgressNumber { .. }
+                | Awaiting::Addition { .. }
                 | Awaiting::Model { .. }
                 | Awaiting::Form => return false,
             },
         }
+        true
+    }
+
+    /// 取消排队, 退出, and nothing is going on.
+    fn nothing_to_leave(&mut self) {
+        self.step("command");
+        if self.state.form.is_some() {
+            self.show_form("现在没有在排队。登记单还在，请接着填。");
+            return;
+        }
+        self.state.clarify_rounds = 0;
+        self.state.awaiting = Awaiting::Nothing;
+        self.say(
+            Reply::say("好的，现在没有在排队，也没有进行中的登记。有事随时说。").with_buttons(super::ladder::ENTRIES),
+        );
+    }
+
+    /// 加到原来那件: what stands on the form goes to the case in work, or what is to be added is asked for.
+    fn add_to_running_case(&mut self) -> bool {
+        let Some(case) = self.env.progress.iter().find(|case| case.is_open).cloned() else { return false };
+        if self.state.form.is_some() {
+            self.add_to_case(&case.number, &[]);
+        } else {
+            self.ask_what_to_add(&case.number, &case.title);
+        }
+        true
+    }
+
+    /// 否, 继续填写, 补充到这件, and nothing was asked.
+    pub(super) fn answers_nothing(&mut self, own: Own, reading: &Reading) -> bool {
+        let words = matches!(own, Own::Yes | Own::No | Own::AddToCase | Own::FileAnother | Own::KeepForm | Own::Later);
+        let idle = self.state.form.is_none() && self.state.awaiting == Awaiting::Nothing;
+        let said = reading.diversion.is_some() || reading.matters.iter().any(|m| m.answer.is_some());
+        if !words || !idle || said {
+            return false;
+        }
+        self.step("clarify");
+        let reply = Reply::say("好的。要办什么事，直接说一句就行。");
+        self.say(reply.with_buttons(super::ladder::ENTRIES).with_buttons(["转人工"]));
         true
     }
 
@@ -110,7 +167,11 @@ impl Turn<'_> {
                 self.progress();
                 true
             }
-            Command::Cancel => self.state.form.is_some() && !tells_a_matter && self.cancel(),
+            Command::Cancel => {
+                let brief = words.chars().count() <= BRIEF_CHARS;
+                let may = !tells_a_matter && (self.state.form.is_some() || brief);
+                may && (self.cancel() || self.offer_to_withdraw("要撤回吗？撤回后就不再办理", None))
+            }
             Command::Correct => self.state.form.is_some() && self.form_words(words, reading),
             Command::Unsolved => {
                 if self.state.last_answer.is_none() && (tells_a_matter || self.state.last_matter.is_none()) {

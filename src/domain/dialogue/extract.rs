@@ -353,6 +353,16 @@ fn tells_a_day(word: &str, after: &str) -> bool {
 
 /// Whether the words ask for secrecy.
 pub fn wants_secrecy(text: &str) -> bool {
+    static UNKNOWN_TO: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"(?:不让|别让|不要让|不想让|不能让|怕|别告诉|不要告诉|不告诉)(?:他们?|她们?|对方|那人|那个人|单位|当事人|领导|被(?:举报|投诉|反映)的?人?)(?:知道|晓得|是我|我是谁)?")
+            .expect("the pattern is a constant and compiles in the tests")
+    });
+    if UNKNOWN_TO.find(text).is_some_and(|found| {
+        let words = found.as_str();
+        words.contains("知道") || words.contains("晓得") || words.contains("告诉") || words.contains("是我")
+    }) {
+        return true;
+    }
     [
         "保密",
         "别说是我",

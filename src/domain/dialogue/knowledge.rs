@@ -92,6 +92,15 @@ pub trait Knowledge: Send + Sync {
     /// Regions a visitor can choose from: code and name.
     fn regions(&self) -> Vec<(String, String)>;
 
+    /// The words without the names of regions.
+    fn without_places(&self, words: &str) -> String {
+        let mut rest = words.to_owned();
+        for (_, name) in self.regions() {
+            rest = rest.replace(&name, "").replace(name.trim_end_matches(['省', '市', '县', '区']), "");
+        }
+        rest
+    }
+
     /// The served region that the words name: code and name.
     fn place(&self, words: &str) -> Option<(String, String)> {
         let short = |name: &str| name.trim_end_matches(['省', '市', '县', '区']).to_owned();

@@ -184,6 +184,14 @@ impl<'a> Turn<'a> {
         reading
     }
 
+    /// Reads words that nobody said, to see what would come of them.
+    pub(super) fn peek(&mut self, words: &str) -> Reading {
+        let record = self.record.clone();
+        let reading = self.read(words);
+        self.record = record;
+        reading
+    }
+
     // ---- a person has it -------------------------------------------------------------------------------
 
     /// A person owns the conversation: the bot listens for danger and keeps facts, and says nothing.
@@ -255,7 +263,13 @@ impl<'a> Turn<'a> {
             self.step("command");
             self.effects.push(Effect::LeaveQueue);
             self.state.mode = ConversationState::Bot;
-            self.say(Reply::event("已取消排队。").with_buttons(ENTRIES));
+            if self.state.form.is_some() {
+                self.say(Reply::event("已取消排队。"));
+                self.show_form("登记单还在，请接着填。没有提交前不会登记。");
+                self.step("command");
+            } else {
+                self.say(Reply::event("已取消排队。").with_buttons(ENTRIES));
+            }
             return;
         }
         if own == Some(Own::Human) {
@@ -418,20 +432,29 @@ impl<'a> Turn<'a> {
         if self.corrects_a_filed_case(words) {
             return;
         }
-        if self.none_of_them(words) || self.command(words, &reading) {
+        if self.none_of_them(words) || self.command(words, &reading) || self.looks_at_own_case(words, &reading) {
             return;
         }
         // 3. The active form, unless a rule says that it goes first.
         if self.interrupts_the_form(words, &reading) {
             return;
         }
-        if self.state.form.is_some() && self.form_words(words, &reading) {
+        if self.state.form.is_some() && (self.asks_about_the_form(words, &reading) || self.form_words(words, &reading))
+        {
             return;
         }
         if self.waits_for_the_model(words) {
             return;
         }
         if self.introduces_itself(words, &reading) {
+            return;
+        }
+        if own.is_some_and(|own| self.answers_nothing(own, &reading)) {
+            return;
+        }
+        if self.state.form.is_none() && words::says_nothing(words) && reading.matters.iter().all(|m| m.answer.is_none())
+        {
+            self.unclear(words);
             return;
         }
         // 4. What the bot had asked.
@@ -455,6 +478,10 @@ impl<'a> Turn<'a> {
             }
             Awaiting::Matter { hint: Some(hint) } => {
                 self.matters(words, reading, Some(hint));
+                return;
+            }
+            Awaiting::Addition { number } => {
+                self.addition_told(&number, words);
                 return;
             }
             awaiting @ (Awaiting::Duplicate { .. } | Awaiting::Form) => self.state.awaiting = awaiting,
@@ -501,9 +528,12 @@ impl<'a> Turn<'a> {
         let short = words.chars().count() <= ANSWER_CHARS
             && !words.contains(['，', ',', '。'])
             && !super::answering::asks(words);
-        let told = !extract::facts(words, self.env.today).is_empty()
-            || !super::correcting::corrections(words).is_empty()
-            || (asked && short && reading.diversion != Some(Diversion::Abuse));
+        // Who says that there is no enterprise answers no question of the form.
+        let citizen = reading.diversion == Some(Diversion::D9) && words::is_a_citizen(words);
+        let told = !citizen
+            && (!extract::facts(words, self.env.today).is_empty()
+                || !super::correcting::corrections(words).is_empty()
+                || (asked && short && reading.diversion != Some(Diversion::Abuse)));
         if told {
             return false;
         }

@@ -394,6 +394,10 @@ pub struct FormCardField {
 pub enum CaseAct {
     /// 催办 (T49).
     Urge,
+    /// 补充 (T50); what is added stands beside it.
+    Add,
+    /// 撤回 (T43).
+    Withdraw,
     /// 确认解决, or not (T30, T31).
     Confirm {
         /// Whether it is solved.

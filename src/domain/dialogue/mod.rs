@@ -13,6 +13,7 @@
 mod answering;
 mod aside;
 mod asking;
+mod aspect;
 mod case_words;
 mod commands;
 mod correcting;
@@ -41,11 +42,11 @@ use std::fmt::Write as _;
 
 pub use asking::{GENERATED_LABEL, tells_of_conduct};
 pub use case_words::{acted, confirm_buttons};
-pub use filing::is_like;
 pub use draft::{
     Amount, AnsweredBefore, CaseDraft, Contact, Evidence, FieldChange, FiledCase, KnownCase, ProgressView,
     RouteProposal, TopicScore,
 };
+pub use filing::is_like;
 pub use form::{CaseForm, FieldKey, FieldSource, FieldValue, FormMatter, RuleAsk};
 pub use knowledge::{AnswerText, Knowledge, Reading, ReadingMatter, Suggestion, TopicInfo, Undecided};
 pub use message::{

@@ -365,6 +365,10 @@ impl Knowledge for Shipped<'_> {
         Some((code.to_owned(), self.rules.region_name(code)?.to_owned()))
     }
 
+    fn without_places(&self, words: &str) -> String {
+        self.rules.without_regions(words)
+    }
+
     fn regions(&self) -> Vec<(String, String)> {
         let mut codes: Vec<&str> = self.regional_rules().flat_map(|r| r.areas.iter().map(String::as_str)).collect();
         codes.sort_unstable();

@@ -93,7 +93,8 @@ impl DialogueState {
 
     /// From now on the case is one of those of the conversation.
     pub(super) fn knows_case(&mut self, number: &str) {
-        let base = |number: &str| number.split_once("-R").map_or_else(|| number.to_owned(), |(base, _)| base.to_owned());
+        let base =
+            |number: &str| number.split_once("-R").map_or_else(|| number.to_owned(), |(base, _)| base.to_owned());
         if !self.cases.iter().any(|known| base(known) == base(number)) {
             self.cases.push(number.to_owned());
         }
@@ -111,6 +112,7 @@ impl DialogueState {
             | Awaiting::Duplicate { .. }
             | Awaiting::CaseOffer
             | Awaiting::CancelForm
+            | Awaiting::Addition { .. }
             | Awaiting::Model { .. } => "",
         }
     }
@@ -129,6 +131,7 @@ impl DialogueState {
                 | Awaiting::ProgressNumber { .. }
                 | Awaiting::CaseOffer
                 | Awaiting::CancelForm
+                | Awaiting::Addition { .. }
                 | Awaiting::Model { .. },
                 _,
             ) => None,
@@ -191,6 +194,11 @@ pub enum Awaiting {
     CaseOffer,
     /// Confirmation that the form shall be thrown away.
     CancelForm,
+    /// What is to be added to a case of one's own.
+    Addition {
+        /// Its number.
+        number: String,
+    },
     /// The model's answer.
     Model {
         /// Names the question.

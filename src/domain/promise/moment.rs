@@ -24,13 +24,15 @@ static MINUTES: LazyLock<Regex> = LazyLock::new(|| pattern("#N分钟|(一刻钟)
 static WORKDAYS: LazyLock<Regex> = LazyLock::new(|| pattern("#N个?工作日"));
 static WEEKS: LazyLock<Regex> = LazyLock::new(|| pattern("#N(?:个星期|个礼拜|周|星期)(?:之?内|以内|左右|后|$)"));
 static DAYS: LazyLock<Regex> = LazyLock::new(|| pattern("#N[天日](?:之?内|以内|左右|后|[给回答联会就])"));
-static DATE: LazyLock<Regex> =
-    LazyLock::new(|| pattern(r"(?:([0-9]{1,2}|[一二三四五六七八九十]{1,2})月)?([0-9]{1,2}|[一二三四五六七八九十]{1,3})[日号]"));
-static WEEKDAY: LazyLock<Regex> =
-    LazyLock::new(|| pattern("(下下?|这|本)?个?(?:周|星期|礼拜)([一二三四五六日天1-6])"));
+static DATE: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(r"(?:([0-9]{1,2}|[一二三四五六七八九十]{1,2})月)?([0-9]{1,2}|[一二三四五六七八九十]{1,3})[日号]")
+});
+static WEEKDAY: LazyLock<Regex> = LazyLock::new(|| pattern("(下下?|这|本)?个?(?:周|星期|礼拜)([一二三四五六日天1-6])"));
 static RELATIVE: LazyLock<Regex> = LazyLock::new(|| pattern("大后天|后天|明[天日早晚]|今[天日晚早]|当天"));
 static OCLOCK: LazyLock<Regex> = LazyLock::new(|| {
-    pattern(r"(?:#N点(?:钟|整)?(?:(半)|([一三])刻|([0-9]{1,2}|[一二三四五]?十[一二三四五六七八九]?)分?)?|([0-9]{1,2})[:：]([0-9]{2}))")
+    pattern(
+        r"(?:#N点(?:钟|整)?(?:(半)|([一三])刻|([0-9]{1,2}|[一二三四五]?十[一二三四五六七八九]?)分?)?|([0-9]{1,2})[:：]([0-9]{2}))",
+    )
 });
 
 /// The moment that a clause names, if it names one.

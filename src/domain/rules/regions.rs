@@ -88,6 +88,13 @@ impl Regions {
         self.names.get(code).map(String::as_str)
     }
 
+    /// The words without every name of a region, the longer names first.
+    pub(super) fn removed_from(&self, words: &str) -> String {
+        let mut names: Vec<&str> = self.by_word.keys().chain(self.names.values()).map(String::as_str).collect();
+        names.sort_by_key(|name| std::cmp::Reverse(name.len()));
+        names.into_iter().fold(words.to_owned(), |rest, name| rest.replace(name, ""))
+    }
+
     /// Codes of the regions named in words in normal form.
     pub(super) fn named_in(&self, words: &str) -> Vec<&str> {
         let by_word = self.by_word.iter().filter(|(word, _)| words.contains(word.as_str())).map(|(_, code)| code);

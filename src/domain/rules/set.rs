@@ -114,6 +114,11 @@ impl RuleSet {
         self.regions.named_in(words)
     }
 
+    /// The words without the names of regions, by whatever name.
+    pub fn without_regions(&self, words: &str) -> String {
+        self.regions.removed_from(words)
+    }
+
     /// Takes rules out of service; for a start without a good set.
     pub fn silence(&mut self, ids: &BTreeSet<String>) {
         for (rule, conditions) in self.rules.iter_mut().zip(&mut self.conditions) {
