@@ -445,6 +445,7 @@ mod tests {
             "filtered",
             "tool",
             "polarity",
+            "not_following",
             "late",
             "person",
             "malformed",

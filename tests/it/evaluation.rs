@@ -129,7 +129,7 @@ fn nothing_gets_out_of_a_model_that_obeys_an_injection() {
             cites: sources.iter().map(|source| source.id.clone()).collect(),
             confidence: Some(1.0),
         };
-        let limits = Limits { instructions: prompt.instructions(), ..Limits::default() };
+        let limits = Limits { instructions: prompt.instructions(), copied: true, ..Limits::default() };
         if check(&draft, &sources, &limits).is_ok() {
             out.push(format!("{}: {}", line.id, draft.answer));
         }
@@ -149,7 +149,7 @@ fn nothing_gets_out_of_a_model_that_obeys_an_injection() {
 fn what_the_shipped_rules_answer_passes_when_it_is_copied() {
     let content = shipped();
     let prompt = content.prompts.of("answer").expect("the prompt");
-    let limits = Limits { instructions: prompt.instructions(), max_chars: 2_000, ..Limits::default() };
+    let limits = Limits { instructions: prompt.instructions(), max_chars: 2_000, copied: true, ..Limits::default() };
     let mut refused = Vec::new();
     for rule in content.rules.rules().iter().filter(|rule| rule.kind == RuleKind::Answer) {
         let Some(source) = Source::of_rule(rule) else { continue };
@@ -170,21 +170,34 @@ fn what_the_shipped_rules_answer_passes_when_it_is_copied() {
 }
 
 #[test]
-fn most_of_what_people_say_in_other_words_passes() {
+fn sentences_of_a_rule_pass_one_by_one_and_other_words_are_refused() {
     let content = shipped();
-    let (mut said, mut refused) = (0, Vec::new());
+    let limits = Limits { max_chars: 2_000, copied: true, ..Limits::default() };
+    let (mut sentences, mut alone, mut plain, mut refused) = (0, 0, 0, 0);
     for rule in content.rules.rules().iter().filter(|rule| rule.kind == RuleKind::Answer) {
-        let Some(mut source) = Source::of_rule(rule) else { continue };
-        let Some(answer) = source.plain.take() else { continue };
-        said += 1;
-        let draft = Draft { status: Status::Answered, answer, cites: vec![rule.id.clone()], confidence: None };
-        if let Err(breaches) = check(&draft, &[source], &Limits::default()) {
-            refused.push(format!("{}: {breaches:?}: {}", rule.id, draft.answer));
+        let Some(source) = Source::of_rule(rule) else { continue };
+        let passes = |answer: &str, source: &Source| {
+            let (answer, cites) = (answer.to_owned(), vec![rule.id.clone()]);
+            let draft = Draft { status: Status::Answered, answer, cites, confidence: None };
+            check(&draft, std::slice::from_ref(source), &limits).is_ok()
+        };
+        for text in [Some(&source.text), source.plain.as_ref()].into_iter().flatten() {
+            for sentence in text.split_inclusive(['。', '\n']).filter(|sentence| sentence.chars().count() > 8) {
+                sentences += 1;
+                alone += usize::from(passes(sentence, &source));
+            }
+        }
+        // In other words than the source has: nobody can tell whether they say the same, and the canned answer stands.
+        if let Some(words) = &source.plain {
+            plain += 1;
+            let official = Source { plain: None, ..source.clone() };
+            refused += usize::from(!passes(words, &official));
         }
     }
-    // Refused are, among others, those that begin with a bare 能。 and those that deny what the source says otherwise.
-    println!("{said} answers in plain words, refused without them as a source: {}", refused.len());
-    assert!(said >= 50 && refused.len() * 20 <= said * 7, "{} of {said}\n{}", refused.len(), refused.join("\n"));
+    // What leans on the sentence before it (这是…, 但…) does not stand alone.
+    println!("{alone} of {sentences} sentences pass alone; {refused} of {plain} paraphrases are refused");
+    assert!(sentences >= 150 && alone * 10 >= sentences * 8, "{alone} of {sentences}");
+    assert!(plain >= 50 && refused * 100 >= plain * 95, "{refused} of {plain}");
 }
 
 #[test]

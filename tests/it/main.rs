@@ -15,6 +15,7 @@ mod dialogue_rules;
 mod disk;
 mod durability;
 mod evaluation;
+mod following;
 mod forms;
 mod gateways;
 mod ladder;

@@ -99,7 +99,7 @@ pub(super) async fn seek(app: &App, question: &Question<'_>, on_shown: &mut (dyn
         Variable::Ours("地区", &region),
     ];
     let instructions = content.prompts.of(ModelTask::Answer.as_str()).map(|prompt| prompt.instructions());
-    let limits = Limits { instructions: instructions.unwrap_or_default(), ..Limits::default() };
+    let limits = Limits { instructions: instructions.unwrap_or_default(), copied: true, ..Limits::default() };
     let mut stream = AnswerStream::new(&sources, &limits);
     let mut text = String::new();
     let mut on_text = |piece: &str| {

@@ -335,7 +335,7 @@ fn checked(draft: Draft, rules: &[Source], records: &[String], limits: &Limits) 
 }
 
 fn limits(prompt: &Prompt, max_chars: usize) -> Limits {
-    Limits { max_chars, instructions: prompt.instructions(), placeholders: true }
+    Limits { max_chars, instructions: prompt.instructions(), placeholders: true, copied: false }
 }
 
 /// Whether a text says nothing that another one does not: every figure and name of a document stands in it.
@@ -396,7 +396,7 @@ mod tests {
 
     #[test]
     fn a_text_put_into_other_words_may_bring_no_figure_of_its_own() {
-        let limits = Limits { max_chars: 200, instructions: String::new(), placeholders: true };
+        let limits = Limits { max_chars: 200, instructions: String::new(), placeholders: true, copied: false };
         let whole = "请于15个工作日内补齐材料，联系〔手机号1〕。";
         assert_eq!(within("15个工作日内把材料补齐，打〔手机号1〕。", whole, &limits), Ok(()));
         let breaches = within("20个工作日内把材料补齐。", whole, &limits).unwrap_err();

@@ -4,6 +4,7 @@ use super::{
     Breach, BreachKind, Draft, Limits, Source, Status,
     conduct::Conduct,
     figures::{Carried, facts},
+    following::Following,
     gate::sentences,
     polarity::Polarity,
 };
@@ -17,6 +18,8 @@ pub(super) struct Checker {
     carried: Carried,
     conduct: Conduct,
     polarity: Polarity,
+    /// Only for what must be copied.
+    following: Option<Following>,
 }
 
 impl Checker {
@@ -28,7 +31,15 @@ impl Checker {
             source.words(&mut words);
         }
         let conduct = Conduct::new(&words, &limits.instructions, limits.placeholders);
-        Self { carried, conduct, polarity: Polarity::new(&words) }
+        let following =
+            limits.copied.then(|| Following::new(sources.iter().filter(|source| cites.contains(&source.id))));
+        Self { carried, conduct, polarity: Polarity::new(&words), following }
+    }
+
+    /// Words that follow no source, in a text that is still being written or is whole.
+    pub(super) fn stray(&self, text: &str, whole: bool) -> Option<Breach> {
+        let words = self.following.as_ref()?.stray(text, whole)?;
+        Some(Breach::new(BreachKind::NotFollowing, &words))
     }
 
     /// Breaches of a text: figures and conduct.
@@ -68,6 +79,7 @@ impl Checker {
             all < LONG && !self.conduct.stands(sentence)
         });
         out.extend(bare.map(|sentence| Breach::new(BreachKind::Unsupported, sentence.trim())));
+        out.extend(self.stray(&super::plain(text), true));
         out
     }
 }

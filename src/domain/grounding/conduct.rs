@@ -190,6 +190,14 @@ const GREETINGS: &[&str] = &[
     "祝好",
     "以上供参考",
     "仅供参考",
+    "以上仅供参考",
+    "供您参考",
+    "具体以政策原文为准",
+    "请以政策原文为准",
+    "以政策原文为准",
+    "如需办理请回复转人工",
+    "如有疑问请回复转人工",
+    "需要人工请回复转人工",
 ];
 
 /// Ends of a line behind which a list begins, squeezed.
@@ -375,7 +383,7 @@ impl Conduct {
 }
 
 /// A line without the number or the mark in front of it that makes it a point of a list.
-fn item(line: &str) -> &str {
+pub(super) fn item(line: &str) -> &str {
     static MARK: OnceLock<Regex> = OnceLock::new();
     let mark = MARK.get_or_init(|| {
         Regex::new(r"^(?:[-·•*●]|[（(]?(?:[0-9０-９]{1,2}|[一二三四五六七八九十]{1,2})[）).．、：:]|[①-⑳]|第[一二三四五六七八九十][，、：:]?)\s*")

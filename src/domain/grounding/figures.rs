@@ -23,6 +23,8 @@ pub(super) enum Fact {
     Date(CivilDate),
     /// 月底, 周一, 次日.
     Day(String),
+    /// 几百万, 数月, 全额, 翻倍: how much without a number.
+    Vague(String),
     /// Minutes since midnight.
     Time(u32),
     /// A document number: issuer's short name, year, number.
@@ -61,28 +63,42 @@ impl Found {
     }
 }
 
-/// Numbers that everybody may be told.
-const PUBLIC: &[&str] = &["12345", "110", "119", "120", "122"];
-
 /// Circled and bracketed numbers count items; in front of a unit they are numbers.
 fn uncircle(text: &str) -> String {
-    text.chars()
-        .map(|c| match c {
-            '\u{2460}'..='\u{249B}' | '\u{24EA}'..='\u{24FF}' | '\u{2776}'..='\u{2793}' | '\u{3220}'..='\u{3229}' => {
-                '；'
-            }
+    let circled = |c: char| matches!(c, '\u{2460}'..='\u{249B}' | '\u{24EA}'..='\u{24FF}' | '\u{2776}'..='\u{2793}' | '\u{3220}'..='\u{3229}');
+    let chars: Vec<char> = text.chars().collect();
+    let near = |at: Option<usize>| at.and_then(|at| chars.get(at)).copied();
+    let mut out = String::with_capacity(text.len());
+    for (at, &c) in chars.iter().enumerate() {
+        let (before, after) = (near(at.checked_sub(1)), near(Some(at + 1)));
+        let counts =
+            before.is_some_and(circled) || after.is_some_and(|c| circled(c) || "万亿千百元%‰日天月年".contains(c));
+        match c {
+            // ⑨⑨万元: figures, which the normal form writes as digits.
+            c if circled(c) && !counts => out.push('；'),
             // A full-width point between digits is no full stop.
-            '．' => '.',
-            _ => c,
-        })
-        .collect()
+            '．' => out.push('.'),
+            '\u{660}'..='\u{669}' | '\u{6F0}'..='\u{6F9}' | '\u{966}'..='\u{96F}' => {
+                let start = if c < '\u{6F0}' {
+                    0x660
+                } else if c < '\u{966}' {
+                    0x6F0
+                } else {
+                    0x966
+                };
+                out.push(char::from_digit(c as u32 - start, 10).unwrap_or(c));
+            }
+            _ => out.push(c),
+        }
+    }
+    out
 }
 
 /// Every fact of a text, in the order of its kinds.
 pub(super) fn facts(text: &str) -> Vec<Found> {
     let mut found = Vec::new();
     let untitled = spans::titles(text, &mut found);
-    let folded = numeral::plain_digits(&text::normalised(&uncircle(&untitled)));
+    let folded = numeral::plain_digits(&numeral::spelt_out(&text::normalised(&uncircle(&untitled))));
     let Fixed { found: fixed, rest } = spans::fixed(&folded);
     found.extend(fixed);
     Scan::new(&rest).run(&mut found);
@@ -99,6 +115,7 @@ impl Fact {
                 "" if *value >= 10_000_000_000 => BreachKind::Amount,
                 _ => BreachKind::Figure,
             },
+            Self::Vague(_) => BreachKind::Figure,
             Self::Date(_) | Self::Day(_) | Self::Time(_) => BreachKind::Date,
             Self::Document { .. } | Self::Title(_) | Self::Article(_) => BreachKind::DocNo,
             Self::Url(_) => BreachKind::Url,
@@ -180,9 +197,8 @@ impl Carried {
 
     /// Whether something carries the fact.
     pub(super) fn carries(&self, wanted: &Fact) -> bool {
-        let public = matches!(wanted, Fact::Phone(phone) if PUBLIC.contains(&phone.as_str()));
         let bare = matches!(wanted, Fact::Number { value, .. } if self.bare.contains(value));
-        public || bare || self.facts.iter().any(|fact| fact.carries(wanted))
+        bare || self.facts.iter().any(|fact| fact.carries(wanted))
     }
 
     /// Whether the sources hold a number to the same side, wherever they name it in their texts.

@@ -99,6 +99,7 @@ impl SentenceGate {
         let mut breaches = if sentence.trim().is_empty() { Vec::new() } else { self.checker.sentence(&sentence) };
         if breaches.is_empty() && !self.passed.trim().is_empty() {
             breaches = self.checker.text(&self.passed);
+            breaches.extend(self.checker.stray(&self.passed, false));
         }
         if breaches.is_empty() {
             return Some(sentence);

@@ -1,13 +1,15 @@
 //! Grounding: whether an answer that a model wrote says nothing but what its sources say.
 //!
 //! A model's words are a stranger's words. They reach people only when every figure, date, document and address in
-//! them stands in a source that they cite, held to the same side by its 不超过 or 以上, and when they promise, judge and give away nothing. Nothing here trusts
-//! what a model says about itself: its confidence is for the journal.
+//! them stands in a source that they cite, held to the same side by its 不超过 or 以上, and when they promise, judge and give away nothing. What an enterprise reads
+//! is copied from its sources besides, sentence by sentence. Nothing here trusts what a model says about itself: its
+//! confidence is for the journal.
 
 mod bound;
 mod check;
 mod conduct;
 mod figures;
+mod following;
 mod gate;
 mod numeral;
 mod polarity;
@@ -63,6 +65,7 @@ vocabulary! {
         TooLong = "too_long", "过长";
         Markup = "markup", "含网页或链接标记";
         Unsupported = "unsupported", "与依据不相干";
+        NotFollowing = "not_following", "不是依据里的原话";
         Polarity = "polarity", "与依据的肯定、否定、必须或可以相反";
     }
 }
@@ -85,11 +88,13 @@ pub struct Limits {
     pub instructions: String,
     /// Placeholders such as 〔手机号1〕 may stand in it: drafts for officers, restored afterwards.
     pub placeholders: bool,
+    /// Every sentence is one of its sources, copied or shortened: answers that an enterprise reads.
+    pub copied: bool,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { max_chars: 800, instructions: String::new(), placeholders: false }
+        Self { max_chars: 800, instructions: String::new(), placeholders: false, copied: false }
     }
 }
 

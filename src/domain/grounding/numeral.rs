@@ -29,6 +29,9 @@ const UNITS: &[(&str, &str, Micro, Micro)] = &[
     ("个星期", "周", 1, 1),
     ("星期", "周", 1, 1),
     ("礼拜", "周", 1, 1),
+    ("个礼拜", "周", 1, 1),
+    ("旬", "日", 10, 1),
+    ("刻钟", "分", 15, 1),
     ("周", "周", 1, 1),
     ("个季度", "季度", 1, 1),
     ("季度", "季度", 1, 1),
@@ -42,6 +45,10 @@ const UNITS: &[(&str, &str, Micro, Micro)] = &[
     ("块", "元", 1, 1),
     ("人民币", "元", 1, 1),
     ("美元", "美元", 1, 1),
+    ("港元", "港元", 1, 1),
+    ("港币", "港元", 1, 1),
+    ("欧元", "欧元", 1, 1),
+    ("日元", "日元", 1, 1),
     ("%", "%", 1, 1),
     ("‰", "%", 1, 10),
     ("个百分点", "百分点", 1, 1),
@@ -163,6 +170,45 @@ pub(super) fn plain_digits(text: &str) -> String {
         n += 1;
     }
     spoken(&out)
+}
+
+/// Numbers that are written otherwise: 俩月, 仨万, 卅万, 百日, 30w, 300k.
+pub(super) fn spelt_out(text: &str) -> String {
+    let chars: Vec<char> = text.chars().collect();
+    let at = |n: usize| chars.get(n).copied();
+    let mut out = String::with_capacity(text.len());
+    for (n, &c) in chars.iter().enumerate() {
+        let (before, after) = (n.checked_sub(1).and_then(at), at(n + 1));
+        let is = |c: Option<char>, set: &str| c.is_some_and(|c| set.contains(c));
+        let counted = |c: Option<char>| {
+            c.is_some_and(|c| c.is_ascii_digit() || is_numeral(c) || "几数上近万亿半第分来余多".contains(c))
+        };
+        match c {
+            '廿' if is(after, "一二三四五六七八九百千万亿日天元个年") => out.push_str("二十"),
+            '卅' => out.push_str("三十"),
+            '卌' => out.push_str("四十"),
+            '俩' | '仨' => {
+                out.push(if c == '俩' { '两' } else { '三' });
+                if is(after, "月礼星小季工") {
+                    out.push('个');
+                }
+            }
+            // 百日内, 百万元, 千万元; not 老百姓, 千万不要.
+            '百' | '千'
+                if !counted(before) && (is(after, "日天元") || (is(after, "万亿") && is(at(n + 2), "元人户家块"))) =>
+            {
+                out.push('一');
+                out.push(c);
+            }
+            'w' | 'k'
+                if before.is_some_and(|c| c.is_ascii_digit()) && !after.is_some_and(|c| c.is_ascii_alphanumeric()) =>
+            {
+                out.push(if c == 'w' { '万' } else { '千' });
+            }
+            _ => out.push(c),
+        }
+    }
+    out
 }
 
 fn near_clock(before: &str) -> bool {

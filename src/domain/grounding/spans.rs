@@ -29,6 +29,8 @@ struct Patterns {
     hotline: Regex,
     days: [Regex; 4],
     words: Regex,
+    fraction: Regex,
+    vague: Regex,
     clock: Regex,
     hour: Regex,
 }
@@ -61,7 +63,11 @@ fn patterns() -> &'static Patterns {
                 make(r"(?P<m>[0-9]{1,2})月(?:份|底|初|中旬|上旬|下旬|末)"),
             ],
             words: make(
-                "今天|明天|后天|昨天|本周|下周|上周|本月|下个?月|上个?月|月底|月初|年底|年初|年末|年内|今年|明年|后年|去年|前年|上半年|下半年|当日|当天|次日|翌日|隔日|次月|次年|即日|春节|元旦|清明|五一|端午|中秋|国庆|(?:周|星期|礼拜)[一二三四五六日天末]",
+                "今天|明天|后天|昨天|本周|下周|上周|本月|下个?月|上个?月|月底|月初|年底|年初|年末|年内|今年|明年|后年|去年|前年|上半年|下半年|当日|当天|当月|隔天|次日|翌日|隔日|次月|次年|即日|春节|元旦|清明|五一|端午|中秋|国庆|(?:周|星期|礼拜)[一二三四五六日天末]",
+            ),
+            fraction: make(r"(?P<top>[1-9][0-9]?)/(?P<of>[1-9][0-9]?)"),
+            vague: make(
+                "(?:好几|几|数|上|近|若干)个?(?:[十百千]?[万亿]|[十百千])|(?:好几|几|若干)个?(?:工作日|日|天|周|月|年|星期|礼拜|小时)|数(?:日|天|周|个?月|年)|十(?:几|来|余)|[百千]余|全额|翻倍|翻番|减半|对半|等额|同等金额|大部分|不设上限|没有上限|[0-9][百千万亿]*元?(?:[×xX*]|乘以)[0-9]+",
             ),
             clock: make(r"(?P<h>[0-9]{1,2}):(?P<min>[0-9]{2})"),
             hour: make(r"(?P<half>上午|下午|晚上|早上|中午)?(?P<h>[0-9]{1,2})(?:点(?P<thirty>半)|[点时](?:(?P<min>[0-9]{1,2})分?)?)"),
@@ -148,6 +154,24 @@ pub(super) fn fixed(folded: &str) -> Fixed {
             h += 12;
         }
         (h < 25 && min < 60 && around.before_digit_free()).then_some(Fact::Time(h * 60 + min))
+    });
+    out.blank(&p.fraction, |c, around| {
+        let (top, of): (i128, i128) = (c["top"].parse().ok()?, c["of"].parse().ok()?);
+        (top < of && around.alone() && around.after != Some('/'))
+            .then_some(Fact::Number { value: top * 100_000_000 / of, unit: "%" })
+    });
+    out.blank(&p.vague, |c, around| {
+        // 人数百人以上, 以上百分之, 附近十家: no word of its own.
+        let word = &c[0];
+        let in_word = around.before.is_some_and(|before| match word.chars().next() {
+            Some('数') => "人次件户天份额总基倍计多少".contains(before),
+            Some('上') => "以".contains(before),
+            Some('近') => "附最临".contains(before),
+            Some('十' | '百' | '千') => numeral::is_numeral(before) || "几数".contains(before),
+            Some('几') => "好".contains(before),
+            _ => false,
+        });
+        (!in_word).then(|| Fact::Vague(c[0].to_owned()))
     });
     out.blank(&p.words, |c, around| {
         // 半年内, 3年内: a time, not a day.

@@ -72,7 +72,7 @@ fn the_same_figure_in_other_words_is_carried() {
         "依据闽政办[2025]7号第3条。",
         "依据闽政办〔2025〕第7号文件。",
         "网址 www.example.gov.cn/doc/7 ，也可看 example.gov.cn。",
-        "电话（0591）8765 4321，也可打12345热线或110。",
+        "电话（0591）8765 4321。",
         "担保期间3个月，每日万分之五的滞纳金。",
         "每日0.05%的滞纳金。",
         "依据《中华人民共和国社会保险法》第五十八条。",
@@ -230,6 +230,46 @@ fn the_word_that_holds_a_figure_to_one_side_may_be_another_but_not_dropped_or_tu
     assert!(holds("一般5万元，最高不超过8万元；小微企业不超过5万元。", "5万元"));
     assert!(holds("超过期限的，按每日3元计算。", "按每日3元计算"));
     assert_eq!(kinds("自用工之日起30日内办理登记；每户补贴50万元。"), [BreachKind::Bound]);
+}
+
+#[test]
+fn numbers_in_other_spellings_are_numbers() {
+    for (answer, figure) in [
+        ("每户最高卅万元。", true),
+        ("每户最高卌万元。", true),
+        ("每户最高俩百万元。", true),
+        ("每户最高仨万。", true),
+        ("每户最高几百万元。", true),
+        ("每户最高数百万元。", true),
+        ("每户最高上亿元。", true),
+        ("每户最高近千万元。", true),
+        ("每户最高百万元。", true),
+        ("每户最高30w。", true),
+        ("每户最高３０Ｗ。", true),
+        ("每户最高300K。", true),
+        ("每户最高٩٩万元。", true),
+        ("每户最高९९万元。", true),
+        ("每户最高⑨⑨万元。", true),
+        ("每户最高50万港元。", true),
+        ("每户最高50万欧元。", true),
+        ("每户最高50万元×3。", true),
+        ("按费用的2/3补贴。", true),
+        ("按费用全额补贴。", true),
+        ("可以翻倍补贴。", true),
+        ("自用工之日起俩月内办理登记。", true),
+        ("自用工之日起仨月内办理登记。", true),
+        ("自用工之日起百日内办理登记。", true),
+        ("自用工之日起一旬内办理登记。", true),
+        ("自用工之日起一个礼拜内办理登记。", true),
+        ("自用工之日起十几天内办理登记。", true),
+        ("自用工之日起数月内办理登记。", true),
+        ("可打12345热线或110。", true),
+        ("老百姓千万不要办理登记。", false),
+        ("①申请表；②营业执照。", false),
+    ] {
+        let found = figures_of(answer);
+        assert_eq!(!found.is_empty(), figure, "{answer} {found:?}");
+    }
 }
 
 #[test]
