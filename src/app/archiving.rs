@@ -60,7 +60,7 @@ pub(super) enum Prepared {
 /// # Errors
 /// `Store`.
 pub(super) async fn prepare(tx: &mut Tx, content: &Content, case: &Case) -> Result<Prepared, AppError> {
-    if let Some(seq) = events::first_break(tx, &case.id.to_string()).await? {
+    if let Some(seq) = events::first_break(tx, &case.id.to_string(), true).await? {
         return Ok(Prepared::Broken { seq });
     }
     let body = text_of(tx, content, case).await?;

@@ -165,7 +165,7 @@ pub fn needs(state: &DialogueState, input: &Input) -> Needs {
         needs.open_cases = Some(state.cases.clone());
     }
     if telling::may_correct_a_filed_case(state, words) {
-        needs.open_cases = Some(OpenCasesOf::default());
+        needs.open_cases = Some(state.cases.clone());
     }
     if let Some(query) = case_words::wanted(state, words) {
         needs.progress.push(query);

@@ -466,7 +466,7 @@ impl Turn<'_> {
             return false;
         }
         let filed_here = |number: &str| self.state.cases.iter().any(|case| number.starts_with(case.as_str()));
-        let open = self.env.open_cases.iter().filter(|case| case.own && filed_here(&case.number));
+        let open = self.env.open_cases.iter().filter(|case| filed_here(&case.number));
         let numbers: Vec<String> = open.map(|case| case.number.clone()).take(LATEST).collect();
         if numbers.is_empty() {
             return false;
