@@ -240,7 +240,6 @@ fn a_correction_after_filing_goes_to_the_filed_case() {
         demand: "补贴没到账，请协调解决".into(),
         topic: None,
         status_label: "已提出".into(),
-        own: true,
     }];
     assert!(needs(&talk.state, &Input::text("电话写错了")).open_cases.is_some());
     talk.expect("电话写错了", &["请一起说改成什么", "ZT20261125-0001X"]);
