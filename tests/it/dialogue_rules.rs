@@ -315,7 +315,7 @@ fn a_follow_up_is_never_answered_with_what_was_just_said() {
     assert!(fujian.contains("适用于福建") && !fujian.contains("象山"), "{fujian}");
     let suqian = talk.say("那宿迁呢");
     assert!(!suqian.contains("象山") && !suqian.contains("适用于福建"), "{suqian}");
-    let mut talk = Talk::with("");
+    talk.state = DialogueState::default();
     let pingtan = talk.say("台胞在平潭工作个税补贴怎么领");
     let xiamen = talk.say("那厦门呢");
     assert!(pingtan.contains("平潭") && pingtan != xiamen && !xiamen.contains("以上适用于平潭"), "{xiamen}");
@@ -326,7 +326,7 @@ fn a_follow_up_is_never_answered_with_what_was_just_said() {
         ("年报什么时候报", "在哪里报"),
         ("简易注销公示多久", "那要什么材料"),
     ] {
-        let mut talk = Talk::with("");
+        talk.state = DialogueState::default();
         let first = talk.say(question);
         let second = talk.say(then);
         let line = first.lines().next().unwrap_or_default();
@@ -341,7 +341,7 @@ fn what_leans_on_the_matter_before_is_read_with_it() {
     talk.say("国企拖欠我们货款，能投诉吗");
     let interest = talk.say("能要利息吗");
     assert!(interest.contains("利息") && talk.state.form.is_none(), "{interest}");
-    let mut talk = Talk::with("");
+    talk.state = DialogueState::default();
     talk.say("检查人员不出示证件能拒绝吗");
     let said = talk.say("那我要投诉他们");
     let form = talk.state.form.as_ref().unwrap_or_else(|| panic!("a form: {said}"));
@@ -350,13 +350,14 @@ fn what_leans_on_the_matter_before_is_read_with_it() {
 
 #[test]
 fn a_bare_word_is_asked_about_and_a_bare_answer_is_no_matter() {
+    let mut talk = Talk::with("");
     for words in ["消防", "社保", "招标", "退出", "否", "很急", "取消排队", "就是那个", "不用人工了"]
     {
-        let mut talk = Talk::with("");
+        talk.state = DialogueState::default();
         let said = talk.say(words);
         assert!(talk.state.form.is_none(), "{words}: {said}");
     }
-    let mut talk = Talk::with("");
+    talk.state = DialogueState::default();
     talk.say("厂区门口路坏了没人修");
     for words in ["我是普通居民，没有公司", "我是普通居民", "12345电话多少"] {
         let said = talk.say(words);
