@@ -156,7 +156,16 @@ async fn walks_show_what_may_be_seen(db: &Db) {
                 for unit in [None, Some("b")] {
                     for handler in [None, Some(me)] {
                         for open in [None, Some(true), Some(false)] {
-                            let filter = Filter { status, case_type, unit, handler, open, due_before: None, q: None };
+                            let filter = Filter {
+                                status,
+                                case_type,
+                                unit,
+                                handler,
+                                open,
+                                due_before: None,
+                                due_from: None,
+                                q: None,
+                            };
                             let wanted = known.iter().filter(|case| {
                                 case.seen(scope)
                                     && status.is_none_or(|s| case.line.status == s)
