@@ -22,7 +22,9 @@ use crate::{
             RULE_SOURCE, follow, refusal,
         },
         ids::{CaseId, OfficerId},
+        kinds::{CaseType, Channel},
         retrieval::likeness,
+        rules::Input,
     },
     store::{
         Tx,
@@ -174,6 +176,18 @@ pub(super) async fn applied(tx: &mut Tx, case: &Case, request: Option<&RequestId
     }
 }
 
+/// The topic that the rules read in the words, where nobody named one; conduct has one of its own.
+fn proposed_topic(setting: &Setting, words: &str, case_type: Option<&str>) -> Option<String> {
+    let content = setting.content();
+    let conduct = case_type.and_then(|name| name.parse().ok()) == Some(CaseType::Conduct);
+    let own = if conduct { content.taxonomy.topic("CONDUCT").map(|topic| topic.code.clone()) } else { None };
+    own.or_else(|| {
+        let today = content.schedule.civil(setting.now()).date();
+        let read = content.rules.decide(&Input { text: words, channel: Channel::Counter, area: None, today });
+        read.matters.into_iter().find_map(|matter| matter.topic)
+    })
+}
+
 /// What the fields name must exist: topics, rules and earlier cases. Fields that the action does not use are refused.
 async fn check_fields(
     tx: &mut Tx,
@@ -198,7 +212,15 @@ async fn check_fields(
     if action == CaseAction::Split {
         for part in fields.parts.iter_mut().flatten() {
             known_topic("parts", &mut part.topic);
+            if part.topic.as_deref().is_none_or(|topic| topic.trim().is_empty()) {
+                part.topic =
+                    proposed_topic(setting, &part.demand, part.case_type.as_deref()).or_else(|| case.topic.clone());
+            }
         }
+    }
+    let named = [&case.topic, &fields.topic].into_iter().flatten().any(|topic| !topic.trim().is_empty());
+    if action == CaseAction::Accept && !named {
+        fields.topic = proposed_topic(setting, &case.original_words, Some(case.case_type.as_str()));
     }
     let rule = fields.source.as_deref().and_then(|source| source.trim().strip_prefix(RULE_SOURCE));
     if action == CaseAction::AnswerOnSpot && rule.is_some_and(|id| content.rules.rule(id.trim()).is_none()) {

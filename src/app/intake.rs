@@ -351,9 +351,8 @@ pub(super) async fn file_part(
     let accepted = match setting.apply(&case, actor, &accept) {
         Ok(accepted) => accepted,
         // Another desk takes it up: a conduct part is discipline's, an ordinary one of a sealed case is not.
-        Err(TransitionError::Forbidden { .. }) => return Ok(()),
         // A part whose topic nobody has named waits for its acceptance.
-        Err(TransitionError::Field { field: "topic", .. }) => return Ok(()),
+        Err(TransitionError::Forbidden { .. } | TransitionError::Field { field: "topic", .. }) => return Ok(()),
         Err(error) => return Err(case_save::refusal(&error, Vec::new())),
     };
     case_save::store_changed(tx, app, setting, &accepted, None, after).await

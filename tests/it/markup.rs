@@ -157,7 +157,7 @@ async fn nothing_that_people_write_becomes_markup() {
         let act = async |who: &str, action: &str, body: Value| {
             app.post(&format!("/api/cases/{number}/actions/{action}"), who, body).await.expect(200);
         };
-        act(&desk, "accept", json!({})).await;
+        act(&desk, "accept", json!({ "topic": "PARK" })).await;
         act(&desk, "dispatch", json!({ "lead": "zjj", "note": attempt })).await;
         act(&unit, "sign_in", json!({ "register_no": attempt, "handler": "unit" })).await;
         act(

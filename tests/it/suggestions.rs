@@ -252,7 +252,7 @@ async fn a_conversation_in_which_something_was_said_against_somebody_goes_to_no_
         // The first matter is harmless, the second is not.
         ("想问社保怎么办；另外窗口工作人员吃拿卡要，索要红包，请转人工", "作风"),
         ("厂里的大树倒在围墙上了，请对我们的身份保密，转人工", "保密"),
-        ("我们想匿名说一件事，转人工", "敏感"),
+        ("我们想匿名说一件事，转人工", "不交给模型"),
         ("县医院欠我们货款不给，转人工", "账款"),
     ] {
         let id = house.talk(words).await;

@@ -145,9 +145,10 @@ fn wish(bare: &str) -> Option<Wish> {
         }
         "加急" | "加急办理" | "加急处理" | "加急一下" | "能加急吗" | "能不能加急" | "可以加急吗" | "能不能快点"
         | "能快点吗" | "快点办" | "快点处理" | "抓紧办" | "抓紧办理" | "抓紧处理" | "能不能快一点" | "催一下他们"
-        | "催他们一下" | "帮催一下" => CaseAct::Urge,
-        "催办" | "催办一下" | "催一下" | "催一催" | "催催" | "催单" | "催进度" | "催一下进度" | "催下进度"
-        | "再催办" | "再催一下" | "催促" | "催促一下" | "催办这件" | "催办进度" => CaseAct::Urge,
+        | "催他们一下" | "帮催一下" | "催办" | "催办一下" | "催一下" | "催一催" | "催催" | "催单" | "催进度"
+        | "催一下进度" | "催下进度" | "再催办" | "再催一下" | "催促" | "催促一下" | "催办这件" | "催办进度" => {
+            CaseAct::Urge
+        }
         "确认解决"
         | "确认已解决"
         | "确认问题已解决"
@@ -287,8 +288,7 @@ impl Turn<'_> {
         let about_the_answer = !named
             && match told.wish {
                 Wish::Do(CaseAct::Urge) => false,
-                Wish::Rate => self.state.form.is_some(),
-                Wish::Do(CaseAct::Add | CaseAct::Withdraw) | Wish::Withdraw => self.state.form.is_some(),
+                Wish::Rate | Wish::Do(CaseAct::Add | CaseAct::Withdraw) | Wish::Withdraw => self.state.form.is_some(),
                 Wish::Do(CaseAct::Confirm { .. } | CaseAct::Rate { .. }) => {
                     self.state.form.is_some() || self.state.last_answer.is_some()
                 }

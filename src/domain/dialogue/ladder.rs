@@ -501,8 +501,7 @@ impl<'a> Turn<'a> {
     fn needs_no_case(&mut self, words: &str, reading: &Reading) -> bool {
         let text = if words::has_called_for_help(words) {
             "好的，请听从救援人员安排，先保证人身安全。脱险以后有要反映的，随时在这里说。"
-        } else if words::is_a_card_number(words) && !self.state.form.as_ref().is_some_and(|form| !form.asks.is_empty())
-        {
+        } else if words::is_a_card_number(words) && self.state.form.as_ref().is_none_or(|form| form.asks.is_empty()) {
             "请不要在这里发身份证号、银行卡号：登记和办理都用不到，这个号码没有写进登记单。要补充情况直接说事情就好。"
         } else if self.state.form.is_none()
             && reading.matters.iter().all(|m| m.answer.is_none())

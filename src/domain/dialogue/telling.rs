@@ -84,7 +84,7 @@ impl Turn<'_> {
         }
         for (key, value) in &corrections {
             if value.is_empty() && (form.is_required(*key) || form.value(*key).is_none()) {
-                let withheld = self.withheld(&mut form, *key);
+                let withheld = Self::withheld(&mut form, *key);
                 wrong.push(withheld.trim_end_matches('。').to_owned());
                 continue;
             }
@@ -96,6 +96,15 @@ impl Turn<'_> {
                 Ok(()) => done.push(key.label()),
                 Err(error) => wrong.push(format!("{}没有改：{error}", key.label())),
             }
+        }
+        if !corrections.is_empty() {
+            // 企业：甲公司，联系人李四，电话139…: the others are told as well.
+            let mut facts = extract::facts(words, self.env.today);
+            if corrections.iter().any(|(key, _)| *key == FieldKey::Object) {
+                facts.enterprise = None;
+            }
+            let more = form.take_facts(&facts, false);
+            done.extend(more.iter().map(|key| key.label()).filter(|label| !done.contains(label)).collect::<Vec<_>>());
         }
         if matter_change.is_none()
             && corrections.is_empty()
@@ -159,7 +168,8 @@ impl Turn<'_> {
             let mut lead =
                 if labels.is_empty() { String::new() } else { format!("已记下{}。", labels.join("、")) };
             if let Some(error) = error {
-                lead.push_str(&format!("{error}；不方便核对可以回复“信用代码不填”。"));
+                lead.push_str(&error);
+                lead.push_str("；不方便核对可以回复“信用代码不填”。");
             }
             if second {
                 lead.push_str("这个联系方式也写进补充情况了，联系电话不变。");
@@ -298,7 +308,7 @@ impl Turn<'_> {
         let missing = form.missing();
         let open = missing.contains(&FieldKey::Enterprise) && missing.contains(&FieldKey::Object);
         let owing = form.kept().any(|m| m.case_type == CaseType::Arrears);
-        if !(open && owing) || !extract::looks_like_a_firm(name) || extract::is_public(name) {
+        if !(open && owing && extract::looks_like_a_firm(name)) || extract::is_public(name) {
             return false;
         }
         let name = name.to_owned();
@@ -337,7 +347,15 @@ impl Turn<'_> {
         };
         let told = match key {
             FieldKey::Object => super::Facts { object: Some(name), ..super::Facts::default() },
-            _ => super::Facts { enterprise: Some(name), ..super::Facts::default() },
+            FieldKey::Enterprise
+            | FieldKey::Uscc
+            | FieldKey::ContactName
+            | FieldKey::ContactPhone
+            | FieldKey::Place
+            | FieldKey::HappenedOn
+            | FieldKey::Amount
+            | FieldKey::Demand
+            | FieldKey::Confidential => super::Facts { enterprise: Some(name), ..super::Facts::default() },
         };
         form.take_facts(&told, true);
         keep_words(form, words);
@@ -362,7 +380,7 @@ impl Turn<'_> {
     fn beside_the_form(&mut self, words: &str, reading: &Reading) -> bool {
         let Some(mut form) = self.state.form.take() else { return false };
         let lead = if let Some(what) = aside::of(words) {
-            Some(self.to_an_aside(&mut form, what))
+            Some(Self::to_an_aside(&mut form, what))
         } else if self.is_a_question_beside(&form, words, reading) {
             Some("这句话我当作提问，没有写进登记单。登记单提交后工作人员会答复您；要另外登记一件请说“另外…”，也可以转人工。".to_owned())
         } else {
@@ -375,7 +393,9 @@ impl Turn<'_> {
         let required: Vec<&str> =
             form.missing().into_iter().filter(|k| form.is_required(*k)).map(FieldKey::label).collect();
         if !required.is_empty() && !lead.contains(required.join("、").as_str()) {
-            lead.push_str(&format!("还缺{}。", required.join("、")));
+            lead.push_str("还缺");
+            lead.push_str(&required.join("、"));
+            lead.push('。');
         }
         self.state.form = Some(form);
         self.show_form(&lead);
@@ -395,7 +415,7 @@ impl Turn<'_> {
     }
 
     /// What is said to words beside the form.
-    fn to_an_aside(&self, form: &mut CaseForm, what: Aside) -> String {
+    fn to_an_aside(form: &mut CaseForm, what: Aside) -> String {
         match what {
             Aside::Wrong(key) => {
                 form.asking = Some(key);
@@ -403,7 +423,7 @@ impl Turn<'_> {
             }
             Aside::Change => "要改哪项请直接说，比如“电话改成…”“公司名称改成…”“诉求改成…”。".to_owned(),
             Aside::Why(key) => match key {
-                FieldKey::ContactPhone => self.why_a_phone(form),
+                FieldKey::ContactPhone => Self::why_a_phone(form),
                 FieldKey::Enterprise
                 | FieldKey::Uscc
                 | FieldKey::ContactName
@@ -417,7 +437,7 @@ impl Turn<'_> {
                     "诉求会原样交给办理单位，请核对；要改请说“诉求改成…”。".to_owned()
                 }
             },
-            Aside::Withheld(key) => self.withheld(form, key),
+            Aside::Withheld(key) => Self::withheld(form, key),
             Aside::Later => "好的，先不提交。登记单给您留着，想好了接着填或回复“提交”；不登记了请回复“取消”。".to_owned(),
             Aside::HowToSubmit => {
                 "回复“提交”就正式登记：马上得到编号和查询码，由承办单位在时限内办理。没有提交前不会登记。".to_owned()
@@ -438,7 +458,7 @@ impl Turn<'_> {
         }
     }
 
-    fn why_a_phone(&self, form: &CaseForm) -> String {
+    fn why_a_phone(form: &CaseForm) -> String {
         if form.may_be_anonymous() {
             "联系电话只用来核实情况和告诉您结果，也可以留邮箱或微信；不想留可以回复“匿名”。".to_owned()
         } else {
@@ -447,9 +467,9 @@ impl Turn<'_> {
     }
 
     /// The enterprise does not want to fill a field in.
-    fn withheld(&self, form: &mut CaseForm, key: FieldKey) -> String {
+    fn withheld(form: &mut CaseForm, key: FieldKey) -> String {
         if form.is_required(key) {
-            return self.why_a_phone(form);
+            return Self::why_a_phone(form);
         }
         form.fields.remove(&key);
         if form.asking == Some(key) {

@@ -17,6 +17,7 @@ use crate::{
 
 /// What the forms need to know of the case and the house.
 #[derive(Debug, Clone, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an independent fact of the case")]
 pub struct FormFacts {
     /// Slug of the present case type.
     pub case_type: String,

@@ -488,9 +488,11 @@ pub(super) async fn with_templates() -> Stage {
 
 /// Files a case out of the conversation; returns its number.
 pub(super) async fn file_case(stage: &Stage) -> String {
+    // The same once more would be a repeat.
+    let place = format!("县城{}号", stage.app.app.now().as_second());
     let fields = json!({
         "enterprise": "测试电子有限公司", "contact_name": "李经理", "contact_phone": "13800138000",
-        "place": "县城", "demand": "请尽快修好园区路灯",
+        "place": place, "demand": "请尽快修好园区路灯",
     });
     let body = json!({"text": "园区路灯坏了三个月没人修，要求尽快修好", "fields": fields, "confirm": true});
     let filed = stage.act(&stage.officer, "case", body).await;
