@@ -158,7 +158,10 @@ def whole_chat(folder, base, known):
         check("eval: precision", report["questions"]["citations"]["endpoint"]["precision"], 1.0)
         code, out, _ = run(folder, base, "peer-model", "model", "eval", "--limit", "6", "--json")
         report = json.loads(out)
-        check("eval: limit", [code, *(one["count"] for one in report["sets"])], [0, 6, 6])
+        # What the rules leave for the endpoint may be nothing that this server knows an answer to.
+        calls = report["calls"]
+        unusable = calls["asked"] > 0 and calls["failed"] == calls["asked"]
+        check("eval: limit", [code, *(one["count"] for one in report["sets"])], [2 if unusable else 0, 6, 6])
         check("eval: nothing gets out", report["attacks"]["leaked"], 0)
         code, _, _ = run(folder, base, "broken", "model", "eval", "--set", "two.jsonl")
         check("eval: a broken endpoint", code, 2)
