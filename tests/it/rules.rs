@@ -109,6 +109,28 @@ fn excluded_and_ignored_words() {
 }
 
 #[test]
+fn what_an_answer_says_nothing_of_it_does_not_answer() {
+    let aspects = "[aspects]\n\"费用\" = [\"收费\", \"要钱\"]\n\"地址\" = [\"在哪条路\"]\n";
+    let free = rule("a", "all = [\"补贴\"]", "").replace("答案。", "申请补贴不收费。");
+    let set = format!("{aspects}{free}{}", rule("b", "all = [\"帮办\"]", ""));
+    for (message, expected) in [
+        ("帮办是什么", Some("b")),
+        ("帮办要钱吗", None),
+        ("帮办窗口在哪条路", None),
+        // The answer speaks of the fee in other words of the same aspect.
+        ("补贴要钱吗", Some("a")),
+        ("补贴窗口在哪条路", None),
+    ] {
+        assert_eq!(winner(&set, message).as_deref(), expected, "{message}");
+    }
+    // Only of the part that asks for it.
+    assert_eq!(winner(&set, "帮办是什么？另外补贴要钱吗？").as_deref(), Some("b"));
+    let compiled = compiled(&format!("[aspects]\n\"费用\" = [\"钱\", \"收费\"]\n\"贵\" = [\"收费\"]\n{free}"));
+    let codes: Vec<&str> = compiled.diagnostics.iter().filter(|d| d.message.contains("问法")).map(|d| d.code).collect();
+    assert_eq!(codes, ["E004", "W103"], "{:?}", compiled.diagnostics);
+}
+
+#[test]
 fn negation_takes_back_and_questions_do_not() {
     let rules = rule("a", "all = [\"申请补贴\"]", "");
     for (message, expected) in [

@@ -152,6 +152,7 @@ pub fn compile(files: &[SourceFile], env: &CompileEnv) -> Compiled {
         let found = read(number, text, &mut diagnostics);
         raw.rules.extend(found.rules);
         raw.groups.extend(found.groups);
+        raw.aspects.extend(found.aspects);
         raw.lessons.extend(found.lessons);
         raw.regions.extend(found.regions);
     }
@@ -164,6 +165,7 @@ pub fn compile(files: &[SourceFile], env: &CompileEnv) -> Compiled {
     lint::rules(&mut rules, &texts, env, &mut diagnostics);
     let groups_used: BTreeSet<&str> = rules.iter().flat_map(|(_, e)| e.groups.iter().map(String::as_str)).collect();
     lint::groups(&raw.groups, &groups_used, &texts, &mut diagnostics);
+    lint::aspects(&raw.aspects, &texts, &mut diagnostics);
     lint::lessons(&raw.lessons, &texts, env, &mut diagnostics);
     let allowing: HashMap<&str, &[String]> = rules
         .iter()
@@ -186,7 +188,8 @@ pub fn compile(files: &[SourceFile], env: &CompileEnv) -> Compiled {
             usable.push((rule, expanded));
         }
     }
-    let set = build(usable, &raw.lessons, Regions::of(&raw.regions), env, content_hash(&files));
+    let aspects: Vec<Vec<String>> = raw.aspects.iter().map(words_of_aspect).collect();
+    let set = build(usable, &raw.lessons, &aspects, Regions::of(&raw.regions), env, content_hash(&files));
     diagnostics.sort_by(|a, b| (&a.file, a.line, a.column, a.code).cmp(&(&b.file, b.line, b.column, b.code)));
     diagnostics.dedup();
     match set {
@@ -383,6 +386,7 @@ fn view(word: &str, han: bool) -> String {
 fn build(
     usable: Vec<(RawRule, Expanded)>,
     lessons: &[RawLesson],
+    aspects: &[Vec<String>],
     regions: Regions,
     env: &CompileEnv,
     hash: String,
@@ -399,8 +403,11 @@ fn build(
     let mut rules = Vec::with_capacity(usable.len());
     let mut conditions = Vec::with_capacity(usable.len());
     let mut rule_topics = Vec::with_capacity(usable.len());
-    for (raw, expanded) in usable {
+    for (raw, mut expanded) in usable {
         let rule = raw.rule;
+        if rule.kind == RuleKind::Answer {
+            expanded.none.extend(passed_over(&rule, &expanded, aspects));
+        }
         let topic = rule.topic.as_ref().map(|code| topics.number(code));
         let mut slots = |lists: &[Vec<String>]| -> Box<[Slot]> {
             lists.iter().map(|words| builder.slot(rule.han_view, words)).collect()
@@ -499,6 +506,27 @@ impl Topics<'_> {
         });
         self.known.len() as u16 - 1
     }
+}
+
+/// The words of an aspect in normal form.
+fn words_of_aspect(aspect: &RawGroup) -> Vec<String> {
+    aspect.members.iter().map(|(word, _)| text::normalised(word)).filter(|word| !word.is_empty()).collect()
+}
+
+/// The aspects that a rule nowhere speaks of, neither in its words and examples nor in its answer: a question about the
+/// fee is not answered by what only knows the time limit. Such a word excludes the rule like one of its own `none`.
+fn passed_over(rule: &Rule, expanded: &Expanded, aspects: &[Vec<String>]) -> Vec<Vec<String>> {
+    let mut said: Vec<String> = vec![text::normalised(&rule.title)];
+    if let Some(answer) = &rule.answer {
+        said.extend(
+            [Some(&answer.text), answer.plain.as_ref()].into_iter().flatten().map(|text| text::normalised(text)),
+        );
+    }
+    said.extend(rule.tests.matches.iter().map(|example| text::normalised(example)));
+    let own = expanded.all.iter().chain(&expanded.any).flatten();
+    let said: Vec<&str> = said.iter().chain(own).map(String::as_str).collect();
+    let speaks_of = |aspect: &[String]| aspect.iter().any(|word| said.iter().any(|said| said.contains(word.as_str())));
+    aspects.iter().filter(|aspect| !aspect.is_empty() && !speaks_of(aspect)).cloned().collect()
 }
 
 /// What live rules teach about topics: the words of topic rules and the examples of these and of answers, each with its

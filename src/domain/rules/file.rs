@@ -85,6 +85,8 @@ pub(super) struct RawFile {
     pub(super) regions: Vec<RawRegion>,
     pub(super) rules: Vec<RawRule>,
     pub(super) groups: Vec<RawGroup>,
+    /// What a question can ask about, as words: only an answer that speaks of it answers such a question.
+    pub(super) aspects: Vec<RawGroup>,
     pub(super) lessons: Vec<RawLesson>,
 }
 
@@ -146,35 +148,19 @@ fn read_table(
     {
         section.complain("E002", "schema", "schema 只认 1", None);
     }
-    section.only(&["schema", "groups", "regions", "rule", "example"]);
-    if let Some((key, value)) = entry(table, "groups") {
-        let Some(groups) = value.get_ref().as_table() else {
-            out.push(file.finding("E002", Level::Error, base + key.span().start, "groups 要写成 [groups] 一节", None));
+    section.only(&["schema", "groups", "aspects", "regions", "rule", "example"]);
+    for (kind, into) in [("groups", &mut raw.groups), ("aspects", &mut raw.aspects)] {
+        let Some((key, value)) = entry(table, kind) else { continue };
+        let Some(lists) = value.get_ref().as_table() else {
+            let message = format!("{kind} 要写成 [{kind}] 一节");
+            out.push(file.finding("E002", Level::Error, base + key.span().start, message, None));
             return;
         };
-        for name in groups.keys() {
-            let at = base + name.span().start;
-            let name: &str = name.get_ref();
-            let mut spots = Spots::new();
-            let mut broken = false;
-            let mut section = Section {
-                file,
-                base,
-                table: groups,
-                prefix: String::new(),
-                rule: None,
-                spots: &mut spots,
-                out,
-                broken: &mut broken,
-            };
-            let words = section.strings(name);
-            let members = words
-                .into_iter()
-                .enumerate()
-                .map(|(n, word)| (word, spots.get(&format!("{name}[{n}]")).copied().unwrap_or(at)))
-                .collect();
-            raw.groups.push(RawGroup { name: name.to_owned(), members, at, file: number });
-        }
+        into.extend(
+            lists
+                .keys()
+                .map(|name| read_words(number, file, base, lists, name.get_ref(), base + name.span().start, out)),
+        );
     }
     if let Some((key, value)) = entry(table, "regions") {
         if let Some(regions) = value.get_ref().as_table() {
@@ -220,6 +206,29 @@ fn read_table(
             out.push(file.finding("E002", Level::Error, at, "规则要写成 [[rule]] 一节", None));
         }
     }
+}
+
+/// Reads one list of words of `[groups]` or `[aspects]`.
+fn read_words(
+    number: usize,
+    file: &FileText<'_>,
+    base: usize,
+    table: &DeTable<'_>,
+    name: &str,
+    at: usize,
+    out: &mut Vec<Diagnostic>,
+) -> RawGroup {
+    let mut spots = Spots::new();
+    let mut broken = false;
+    let mut section =
+        Section { file, base, table, prefix: String::new(), rule: None, spots: &mut spots, out, broken: &mut broken };
+    let words = section.strings(name);
+    let members = words
+        .into_iter()
+        .enumerate()
+        .map(|(n, word)| (word, spots.get(&format!("{name}[{n}]")).copied().unwrap_or(at)))
+        .collect();
+    RawGroup { name: name.to_owned(), members, at, file: number }
 }
 
 /// Reads `[regions]`: `"350000" = ["福建省", "福建"]`, the name to show first.

@@ -5,8 +5,11 @@
 //! to 不动产登记 though 注销 alone means something else. It only ever adds to the votes for a topic: it answers
 //! nothing, and it tells no matters apart.
 //!
-//! The method is complement naive Bayes on TF-IDF of single characters and pairs (Rennie et al., 2003), which bears
-//! topics with few and with many examples.
+//! The method is a linear model on TF-IDF of single characters and pairs: it starts as complement naive Bayes (Rennie et
+//! al., 2003), which bears topics with few and with many examples, and is then put right wherever it calls an example
+//! another topic (`correcting`).
+
+mod correcting;
 
 use std::collections::HashMap;
 
@@ -16,6 +19,8 @@ use crate::domain::text::is_han;
 const MAX_CHARS: usize = 200;
 /// Added to every count, so that a term never seen with a topic does not decide alone.
 const SMOOTHING: f32 = 0.3;
+/// What a term must say for a topic to be shown as evidence.
+const EVIDENT: f32 = 0.1;
 /// Words shown per topic.
 const EVIDENCE: usize = 3;
 
@@ -28,11 +33,10 @@ pub(super) struct Likeness {
     rarity: Vec<f32>,
     /// The same for a term that was never seen.
     strangest: f32,
-    /// What term `n` says for the topics it occurs with is `says[from[n]..from[n + 1]]`.
-    from: Vec<u32>,
-    says: Vec<(u16, f32)>,
-    /// What a term that a topic does not know says for it: topics of which much is known need more.
-    unknown: Vec<f32>,
+    /// How many topics there are, with the one behind the last.
+    topics: usize,
+    /// What term `n` says for each topic, against what it says for the typical one: `says[n * topics..][..topics]`.
+    says: Vec<f32>,
 }
 
 /// How much a text is like one topic.
@@ -68,36 +72,47 @@ impl Likeness {
         let all = documents.len() as f32;
         learnt.strangest = (1.0 + all).ln() + 1.0;
         learnt.rarity = seen.iter().map(|&n| ((1.0 + all) / (1.0 + n as f32)).ln() + 1.0).collect();
-        let mut sums: Vec<(u32, u16, f32)> = Vec::new();
-        for (topic, mut terms) in documents {
-            learnt.scale(&mut terms, 0.0);
-            sums.extend(terms.into_iter().map(|(term, weight)| (term, topic, weight)));
+        for (_, terms) in &mut documents {
+            learnt.scale(terms, 0.0);
         }
-        sums.sort_unstable_by_key(|&(term, topic, _)| (term, topic));
-        learnt.turn_into_complements(&sums, topics);
+        learnt.topics = topics;
+        learnt.says = learnt.complements(&documents);
+        correcting::correct(&mut learnt.says, &documents, topics);
+        for row in learnt.says.chunks_exact_mut(topics) {
+            let typical = row.iter().sum::<f32>() / topics as f32;
+            for says in row {
+                *says -= typical;
+            }
+        }
         learnt
     }
 
-    /// From the sums per term and topic to the logarithm of what the other topics hold of each term. For the topics
-    /// that do not know a term that is one number; only the few that know it differ.
-    fn turn_into_complements(&mut self, sums: &[(u32, u16, f32)], topics: usize) {
+    /// What each term says for each topic: the logarithm of how little the other topics hold of it.
+    fn complements(&self, documents: &[(u16, Vec<(u32, f32)>)]) -> Vec<f32> {
+        let topics = self.topics;
+        let mut says = vec![0.0_f32; self.rarity.len() * topics];
         let mut own = vec![0.0_f32; topics];
-        let mut everything = SMOOTHING * self.rarity.len() as f32;
-        for same_term in sums.chunk_by(|a, b| a.0 == b.0) {
-            self.from.push(self.says.len() as u32);
-            let all: f32 = same_term.iter().map(|sum| sum.2).sum();
-            everything += all;
-            for same_topic in same_term.chunk_by(|a, b| a.1 == b.1) {
-                let Some(&(_, topic, _)) = same_topic.first() else { continue };
-                let sum: f32 = same_topic.iter().map(|sum| sum.2).sum();
-                self.says.push((topic, ((all + SMOOTHING) / (all - sum + SMOOTHING)).ln()));
-                if let Some(own) = own.get_mut(usize::from(topic)) {
-                    *own += sum;
+        for (topic, terms) in documents {
+            for &(term, weight) in terms {
+                if let Some(sum) = says.get_mut(term as usize * topics + usize::from(*topic)) {
+                    *sum += weight;
+                }
+                if let Some(own) = own.get_mut(usize::from(*topic)) {
+                    *own += weight;
                 }
             }
         }
-        self.from.push(self.says.len() as u32);
-        self.unknown = own.iter().map(|own| ((everything - own) / everything).ln()).collect();
+        let everything = SMOOTHING * self.rarity.len() as f32 + own.iter().sum::<f32>();
+        // Topics of which much is known need more.
+        let much: Vec<f32> = own.iter().map(|own| ((everything - own) / everything).ln()).collect();
+        for row in says.chunks_exact_mut(topics) {
+            let all: f32 = row.iter().sum::<f32>() + SMOOTHING;
+            for (sum, much) in row.iter_mut().zip(&much) {
+                let others = if *sum == 0.0 { 0.0 } else { (all / (all - *sum)).ln() };
+                *sum = others + much;
+            }
+        }
+        says
     }
 
     /// Weighs counted terms by how telling they are and brings them to length 1; `strange` is the squared weight of
@@ -127,13 +142,10 @@ impl Likeness {
         }
         let mut terms = counted(terms);
         self.scale(&mut terms, strange * self.strangest * self.strangest);
-        let known: f32 = terms.iter().map(|(_, weight)| weight).sum();
-        let mut scores: Vec<f32> = self.unknown.iter().map(|says| says * known).collect();
+        let mut scores = vec![0.0_f32; self.topics];
         for (term, weight) in terms {
-            for (topic, says) in self.says_of(term) {
-                if let Some(score) = scores.get_mut(usize::from(*topic)) {
-                    *score += weight * says;
-                }
+            for (score, says) in scores.iter_mut().zip(self.says_of(term)) {
+                *score += weight * says;
             }
         }
         let mut order: Vec<Like> =
@@ -153,7 +165,7 @@ impl Likeness {
         each_placed_term(text, MAX_CHARS, |term, start, end| {
             let Some(&term) = self.terms.get(&term) else { return };
             let rarity = self.rarity.get(term as usize).copied().unwrap_or_default();
-            if let Some((_, says)) = self.says_of(term).iter().find(|(known, _)| *known == topic) {
+            if let Some(says) = self.says_of(term).get(usize::from(topic)).filter(|says| **says > EVIDENT) {
                 // A pair reads as a word, a single character hardly.
                 let reads = if text.get(start..end).is_some_and(|term| term.chars().count() > 1) { 2.0 } else { 1.0 };
                 found.push((reads * rarity * says, start, end));
@@ -169,9 +181,9 @@ impl Likeness {
         kept
     }
 
-    fn says_of(&self, term: u32) -> &[(u16, f32)] {
-        let at = |n: u32| self.from.get(n as usize).copied().unwrap_or_default() as usize;
-        self.says.get(at(term)..at(term + 1)).unwrap_or_default()
+    fn says_of(&self, term: u32) -> &[f32] {
+        let from = term as usize * self.topics;
+        self.says.get(from..from + self.topics).unwrap_or_default()
     }
 }
 

@@ -9,7 +9,7 @@ mod lessons;
 
 use std::collections::{BTreeSet, HashMap};
 
-pub(super) use across::{groups, is_built_in_reply, overlaps};
+pub(super) use across::{aspects, groups, is_built_in_reply, overlaps};
 pub(super) use lessons::lessons;
 
 use regex::RegexBuilder;

@@ -145,6 +145,26 @@ fn covered_members(raw: &[RawGroup], texts: &[FileText<'_>], out: &mut Vec<Diagn
     }
 }
 
+/// E004 and W103 for the words of aspects, which are single words and no groups.
+pub(in crate::domain::rules) fn aspects(raw: &[RawGroup], texts: &[FileText<'_>], out: &mut Vec<Diagnostic>) {
+    let mut seen: HashMap<String, &str> = HashMap::new();
+    for aspect in raw {
+        let Some(file) = texts.get(aspect.file) else { continue };
+        for (member, at) in &aspect.members {
+            let word = text::normalised(member);
+            if word.chars().count() < 2 {
+                let message = format!("问法“{}”里的“{member}”太短，会把答复都挡住", aspect.name);
+                let help = Some("换成两个字以上的词".to_owned());
+                out.push(file.finding("E004", Level::Error, *at, message, help));
+            }
+            if let Some(other) = seen.insert(word, &aspect.name) {
+                let message = format!("“{member}”已在问法“{other}”里");
+                out.push(file.finding("W103", Level::Warning, *at, message, Some("删掉一个".to_owned())));
+            }
+        }
+    }
+}
+
 /// W103 and groups that nobody uses.
 pub(in crate::domain::rules) fn groups(
     raw: &[RawGroup],
