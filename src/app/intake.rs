@@ -91,7 +91,7 @@ pub async fn file_cases(
 
 /// The line of the receipt.
 pub fn receipt(content: &Content, case: &Case, now: jiff::Timestamp) -> FiledCase {
-    let due = case.next_due();
+    let due = case_queries::told_due(case);
     FiledCase {
         number: case.display_number(),
         code: case.query_code.grouped(),

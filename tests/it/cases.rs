@@ -510,6 +510,46 @@ async fn the_demonstration_loads_once_on_both_databases() {
     }
 }
 
+#[tokio::test]
+async fn a_list_goes_by_the_clock_that_runs_out_next_as_the_page_does() {
+    for db in [Some(testing::sqlite().await), testing::postgres().await].into_iter().flatten() {
+        let world = World::new(db, "2026-11-02T09:00:00").await;
+        let (number, _) = world.file(fire()).await;
+        let step = async |clock: &str, overdue: bool| {
+            let case = World::expect(world.get("dispatcher", &format!("/api/cases/{number}")).await, 200);
+            let own = case["clocks"].as_array().expect("clocks").iter().find(|c| c["key"] == clock).expect("the clock");
+            let query = format!("/api/cases?overdue={overdue}");
+            let page = World::expect(world.get("dispatcher", &query).await, 200);
+            let line = &page["items"][0];
+            assert_eq!((&line["due_clock"], &line["due_at"]), (&json!(clock), &own["due_at"]), "{line}");
+            assert_eq!(
+                (&line["due_text"], &line["overdue"]),
+                (&own["remaining_text"], &json!(overdue)),
+                "{line} {own}"
+            );
+        };
+        step("K1", false).await;
+        world.does("front", &number, "accept", json!({})).await;
+        step("K2", false).await;
+        world.does("dispatcher", &number, "dispatch", json!({"lead": "zjj"})).await;
+        step("K3", false).await;
+        // The reply is not due before 16 November; signing in is.
+        world.clock.set(at("2026-11-05T17:00:00"));
+        step("K3", true).await;
+        world.does("clerk", &number, "sign_in", json!({"register_no": "收1", "handler": "handler"})).await;
+        world
+            .does(
+                "handler",
+                &number,
+                "record_contact",
+                json!({"method": "phone", "reached": true, "result": "已联系", "person": "李经理"}),
+            )
+            .await;
+        step("K5", false).await;
+        world.finish().await;
+    }
+}
+
 impl World {
     /// Files, handles and closes a case.
     async fn closed(&self, body: Value, reply: &str) -> String {

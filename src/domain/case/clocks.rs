@@ -128,18 +128,13 @@ impl Case {
         self.pauses.iter().map(|pause| Pause { from: pause.from, to: pause.ended_at }).collect()
     }
 
-    /// The clock whose turn it is: K5 while it runs, else the running clock that is due first.
+    /// The clock that runs out next: who is late with signing in is late, however far off the reply still is. An
+    /// assisting unit makes nobody else late. Where none runs, the clock of the reply that stands still.
     pub fn leading_clock(&self) -> Option<&CaseClock> {
-        // A part of a split case that another desk has yet to accept has its K5 already; what is next is K1.
-        let k5 = self.clock(ClockKey::K5).filter(|c| {
-            matches!(c.state, ClockState::Running | ClockState::Paused) && self.status != CaseStatus::Submitted
-        });
-        k5.or_else(|| {
-            self.clocks
-                .iter()
-                .filter(|clock| clock.state == ClockState::Running && clock.key != ClockKey::K5a)
-                .min_by_key(|clock| (clock.due_at.is_none(), clock.due_at))
-        })
+        let running =
+            self.clocks.iter().filter(|clock| clock.state == ClockState::Running && clock.key != ClockKey::K5a);
+        let next = running.min_by_key(|clock| (clock.due_at.is_none(), clock.due_at));
+        next.or_else(|| self.clock(ClockKey::K5).filter(|clock| clock.state == ClockState::Paused))
     }
 
     /// When the next one who is responsible must have acted; what lists are sorted by.
