@@ -132,6 +132,23 @@ pub fn cookie(name: &str, value: &str, secure: bool, strict: bool, max_age_s: i6
         .expect("names and tokens are visible ASCII")
 }
 
+/// The visitor's cookie for a chat that stands in a frame of another site; only where the outside speaks https, which
+/// `Secure` and `Partitioned` demand. Without https the page of the frame keeps its token itself and sends it as bearer.
+///
+/// `SameSite=None` opens no door here: the browser gives the cookie back only below the same top-level site
+/// (`Partitioned`), which can frame nothing unless `server.embed_origins` names it; whatever changes something counts
+/// only with an `Origin` of our own ([`is_foreign`]), whoever framed us; and what a `GET` answers the framing site
+/// cannot read, for no answer allows another origin.
+///
+/// # Panics
+/// Never: names and values are ASCII.
+pub fn framed_cookie(name: &str, value: &str, max_age_s: i64) -> HeaderValue {
+    HeaderValue::from_str(&format!(
+        "{name}={value}; Path=/; HttpOnly; SameSite=None; Max-Age={max_age_s}; Secure; Partitioned"
+    ))
+    .expect("names and tokens are visible ASCII")
+}
+
 /// The visitor's token on a request, if it carries one.
 pub fn visitor_token(headers: &HeaderMap, secure: bool) -> Option<String> {
     bearer(headers).or_else(|| read_cookie(headers, visitor_cookie(secure))).filter(|token| token.starts_with("zv_"))
@@ -226,7 +243,7 @@ async fn admit_visitor(app: &App, request: &mut Request) -> Result<(), WebError>
         return Err(refused());
     }
     let found = visitors::authenticate(app, &token).await?;
-    if by_bearer.is_none() && is_unsafe(request.method()) && is_foreign(app, request) {
+    if by_bearer.is_none() && is_unsafe(request.method()) && is_foreign(app, request.headers()) {
         return Err(WebError(AppError::forbidden("csrf")));
     }
     request.extensions_mut().insert(Visitor { id: found.0, conversation: found.1 });
@@ -272,7 +289,7 @@ fn is_unsafe(method: &Method) -> bool {
 /// A request with a session cookie must come from our own pages: by the CSRF token or by its `Origin`.
 fn check_meant(app: &App, request: &Request, officer: &Officer) -> Result<(), WebError> {
     let refused = || WebError(AppError::forbidden("csrf"));
-    if is_foreign(app, request) {
+    if is_foreign(app, request.headers()) {
         return Err(refused());
     }
     let Credential::Session { csrf, .. } = &officer.credential else { return Ok(()) };
@@ -284,8 +301,7 @@ fn check_meant(app: &App, request: &Request, officer: &Officer) -> Result<(), We
 }
 
 /// Whether the browser says that another site sent the request.
-fn is_foreign(app: &App, request: &Request) -> bool {
-    let headers = request.headers();
+pub fn is_foreign(app: &App, headers: &HeaderMap) -> bool {
     let text = |name: header::HeaderName| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
     if let Some(origin) = text(header::ORIGIN) {
         let by_host = text(header::HOST)
@@ -314,5 +330,8 @@ mod tests {
     fn host_cookies_have_no_domain_and_are_secure() {
         let value = cookie(session_cookie(true), "t", true, false, 60);
         assert_eq!(value, "__Host-zhitong=t; Path=/; HttpOnly; SameSite=Lax; Max-Age=60; Secure");
+        let framed = framed_cookie(visitor_cookie(true), "t", 60);
+        let expected = "__Host-zhitong-chat=t; Path=/; HttpOnly; SameSite=None; Max-Age=60; Secure; Partitioned";
+        assert_eq!(framed, expected);
     }
 }

@@ -28,7 +28,7 @@ use crate::{
         ids::{AttachmentId, ConversationId},
     },
     web::{
-        auth::{Access, Caller, Client, Visitor, cookie, visitor_cookie, visitor_token},
+        auth::{Access, Caller, Client, Visitor, cookie, framed_cookie, is_foreign, visitor_cookie, visitor_token},
         error::WebError,
         extract::{Arg, Body, Nothing, Params},
         qr,
@@ -70,6 +70,8 @@ pub struct SessionRequest {
     /// Identity vouched for by the embedding site.
     #[serde(deserialize_with = "object")]
     pub identity: Option<Identity>,
+    /// The chat stands in a frame of another site: over https the cookie is one that holds there (`Partitioned`).
+    pub embedded: bool,
 }
 
 /// An object as its type; an array, which serde would read as the fields in order, is refused.
@@ -110,7 +112,8 @@ pub struct SessionAnswer {
 /// Starts or resumes a conversation.
 #[utoipa::path(post, path = "/api/chat/sessions", tag = "chat", security(()), request_body = SessionRequest,
     responses((status = 201, body = SessionAnswer), (status = 401, body = crate::web::error::Problem),
-        (status = 422, body = crate::web::error::Problem), (status = 429, body = crate::web::error::Problem)))]
+        (status = 403, body = crate::web::error::Problem), (status = 422, body = crate::web::error::Problem),
+        (status = 429, body = crate::web::error::Problem)))]
 /// # Errors
 /// Every refusal is answered as `problem+json`.
 pub async fn start(
@@ -119,13 +122,18 @@ pub async fn start(
     headers: HeaderMap,
     Body(request): Body<SessionRequest>,
 ) -> Result<Response, WebError> {
+    // The framed page is ours as well, so its `Origin` is: the site around it gets no session in the visitor's name.
+    if request.embedded && is_foreign(&app, &headers) {
+        return Err(WebError(AppError::forbidden("csrf")));
+    }
+    let framed = request.embedded && client.secure;
     if request.identity.is_none()
         && let Some(token) = visitor_token(&headers, client.secure)
         && let Ok((_, id)) = visitors::authenticate(&app, &token).await
     {
         let conversation = chat::conversation(&app, id).await?;
         if conversation.state != "closed" {
-            return Ok(session_answer(&client, token, conversation));
+            return Ok(session_answer(&client, framed, token, conversation));
         }
     }
     app.limits.sessions.take(client.address, app.now()).map_err(refuse("too_many"))?;
@@ -143,11 +151,14 @@ pub async fn start(
         queue_position: None,
         proposal: None,
     };
-    Ok(session_answer(&client, started.token, conversation))
+    Ok(session_answer(&client, framed, started.token, conversation))
 }
 
-fn session_answer(client: &Client, token: String, conversation: ConversationInfo) -> Response {
-    let set = cookie(visitor_cookie(client.secure), &token, client.secure, true, 90 * 24 * 3_600);
+fn session_answer(client: &Client, framed: bool, token: String, conversation: ConversationInfo) -> Response {
+    const AGE_S: i64 = 90 * 24 * 3_600;
+    let name = visitor_cookie(client.secure);
+    let set =
+        if framed { framed_cookie(name, &token, AGE_S) } else { cookie(name, &token, client.secure, true, AGE_S) };
     let answer = SessionAnswer { conversation_id: conversation.id.clone(), token, conversation };
     let mut response = (StatusCode::CREATED, Json(answer)).into_response();
     response.headers_mut().append(header::SET_COOKIE, set);
