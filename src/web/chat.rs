@@ -11,7 +11,7 @@ use crate::{
     app::App,
     config::{BrandConfig, TimeConfig, WechatConfig},
     web::{
-        auth::Access,
+        auth::{Access, Client, visitor_token},
         error::WebError,
         router::{Route, get},
         site::render,
@@ -29,9 +29,16 @@ pub fn routes() -> Vec<Route> {
     ]
 }
 
-async fn page(State(app): State<App>, RawQuery(query): RawQuery) -> Result<Html<String>, WebError> {
+async fn page(
+    State(app): State<App>,
+    client: Client,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Result<Html<String>, WebError> {
     let embed = query.is_some_and(|query| query.split('&').any(|pair| pair == "embed=1"));
-    render(&ChatPage::new(&app.config.brand, &app.config.time, embed).with_wechat(&app.config.wechat))
+    let mut page = ChatPage::new(&app.config.brand, &app.config.time, embed).with_wechat(&app.config.wechat);
+    page.known = visitor_token(&headers, client.secure).is_some();
+    render(&page)
 }
 
 async fn widget(headers: HeaderMap) -> Response {
@@ -60,6 +67,8 @@ pub struct ChatPage {
     pub hours_text: String,
     /// Shown inside another site by `/widget.js`.
     pub embed: bool,
+    /// The browser brings the cookie of a conversation: it is taken up again, also where the page could keep nothing.
+    pub known: bool,
     /// Whether a 公众号 is there to go on in.
     pub wechat: bool,
     /// Where a browser within WeChat logs in; empty when it cannot.
@@ -77,6 +86,7 @@ impl ChatPage {
             privacy: brand.privacy.clone(),
             hours_text: hours_text(time),
             embed,
+            known: false,
             wechat: false,
             wechat_login: String::new(),
         }

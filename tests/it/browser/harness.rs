@@ -61,8 +61,18 @@ impl Gateway {
 
     /// Kills it without warning, as a power cut would, and starts it again over the same data.
     pub(super) async fn restart_after_kill(&mut self) {
+        self.stop();
+        self.start_again().await;
+    }
+
+    /// Stops it; what it stored stays.
+    pub(super) fn stop(&mut self) {
         self.child.kill().expect("kill");
         self.child.wait().expect("reaped");
+    }
+
+    /// Starts it again after [`Gateway::stop`].
+    pub(super) async fn start_again(&mut self) {
         self.child = spawn(self.dir.path(), self.port, &self.settings, &self.output);
         self.ready().await;
     }

@@ -8,4 +8,6 @@ mod markup;
 mod model;
 mod proposal;
 mod suggestion;
+mod visitor;
 mod wechat;
+mod widget;

@@ -72,7 +72,10 @@ export function pickFiles(options) {
             remove();
             options.done(data || {});
           } else if (request.status === 413) fail("文件太大，服务器没有收");
-          else fail((data && (data.detail || data.title)) || "没有传上去", request.status >= 500);
+          else if (request.status === 401) {
+            fail("会话已过期，请再传一次", true);
+            Promise.resolve(options.denied()).catch(() => {});
+          } else fail((data && (data.detail || data.title)) || "没有传上去", request.status >= 500);
         });
         const body = new FormData();
         body.append("file", file, file.name);

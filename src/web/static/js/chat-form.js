@@ -1,20 +1,30 @@
 // The registration form inside the talk: everything said so far, every field open to correction, filed only by 提交.
-import { el, icon, newId, store } from "./dom.js";
+import { el, icon, newId } from "./dom.js";
 import { proposalBox } from "./chat-proposal.js";
 
-const LOCAL = (message) => "zt.form." + message.id;
+/**
+ * What was typed into the form of a conversation and not yet filed, as words that can be said again. `kept` is what
+ * [`renderForm`] keeps: by field and matter the value that stood there and the one that was typed.
+ */
+export function formWords(kept) {
+  if (!kept) return "";
+  const lines = Object.values(kept.matters || {}).filter((matter) => matter.keep !== false && matter.demand).map((matter) => matter.demand);
+  for (const item of Object.values(kept.values || {})) if (item.value && item.label) lines.push(`${item.label}：${item.value}`);
+  return lines.join("\n");
+}
 
 /** Draws the form card of a message. */
 export function renderForm(message, ctx) {
   const form = message.form;
-  const saved = store.get(LOCAL(message)) || { values: {}, matters: {}, client_id: newId() };
+  // Kept per conversation, not per card: what is typed here moves on to the card that the next words bring.
+  const saved = Object.assign({ values: {}, matters: {} }, ctx.draft.get());
+  if (saved.message !== message.id) Object.assign(saved, { message: message.id, client_id: newId() });
   const box = el("form", { class: "form", novalidate: true });
   const done = Boolean(form.submitted);
   box.append(el("h3", {}, icon("note"), done ? "登记表（已提交）" : "登记表"));
   // Channels without cards read the form as text; here the card itself shows it.
   const words = (message.text || "").split(/\n+登记单（/)[0].trim();
   if (words) box.append(el("p", { class: "prewrap" }, words));
-  if (done) store.del(LOCAL(message));
 
   const summary = el("div", { class: "notice form-missing", role: "status" });
   if (!done) box.append(summary);
@@ -28,11 +38,16 @@ export function renderForm(message, ctx) {
   for (const field of form.fields || []) {
     // With matters shown above, their own texts stand for the one "demand" field.
     if (field.key === "demand" && matters.length > 0) continue;
-    const node = fieldNode(field, message, saved.values[field.key], done);
+    const base = field.value === undefined || field.value === null ? "" : String(field.value);
+    const typed = saved.values[field.key];
+    // What was said since it was typed is newer.
+    if (typed && typed.base !== base) delete saved.values[field.key];
+    const node = fieldNode(field, message, (saved.values[field.key] || {}).value, done);
+    node.note = (value) => { saved.values[field.key] = { base, value, label: field.label }; };
     inputs.set(field.key, node);
     grid.append(node.wrap);
-    node.control.addEventListener("input", () => { saved.values[field.key] = node.read(); node.setError(""); keep(); review(); if (box.showProposal) box.showProposal(); });
-    node.control.addEventListener("change", () => { saved.values[field.key] = node.read(); keep(); review(); });
+    node.control.addEventListener("input", () => { node.note(node.read()); node.setError(""); keep(); review(); if (box.showProposal) box.showProposal(); });
+    node.control.addEventListener("change", () => { node.note(node.read()); keep(); review(); });
   }
   // What a model proposes comes later, if at all; it stands between the matters and the fields that it is about.
   if (!done && ctx.proposal) {
@@ -50,7 +65,7 @@ export function renderForm(message, ctx) {
       // What was changed or emptied since stays as it is.
       if (mine[item.key] !== item.value && !String(field.read() || "").trim()) {
         field.write(item.value);
-        saved.values[item.key] = item.value;
+        field.note(item.value);
       }
       if (field.read() === item.value) field.hint("采用了 AI 建议，可改");
     } else {
@@ -68,7 +83,7 @@ export function renderForm(message, ctx) {
     box.append(problem, el("div", { class: "form-foot" }, el("p", { class: "muted small" }, "点“提交”才会登记，登记后给您编号和查询码。"), button));
   }
 
-  function keep() { store.set(LOCAL(message), saved); }
+  function keep() { ctx.draft.set(saved); }
 
   function missing() {
     const names = [];
@@ -124,7 +139,7 @@ export function renderForm(message, ctx) {
     try {
       const data = await ctx.call("POST", "/case", { client_id: saved.client_id, fields, matters: parts, confirm: true });
       if ((data.cases || []).length > 0) {
-        store.del(LOCAL(message));
+        ctx.draft.del();
         form.submitted = true;
         lock(box, button);
       } else saved.client_id = newId();
@@ -163,7 +178,10 @@ function lock(box, button) {
 }
 
 function matterBlock(matter, total, saved, done, changed, kept) {
-  const mine = saved.matters[matter.n] || (saved.matters[matter.n] = { keep: true, demand: matter.demand || "" });
+  const base = matter.demand || "";
+  const known = saved.matters[matter.n];
+  const mine = known && known.base === base ? known : { keep: true, base, demand: base };
+  saved.matters[matter.n] = mine;
   const id = "m" + matter.n + "-" + newId().slice(0, 8);
   const area = el("textarea", { id, rows: 3, disabled: done });
   area.value = mine.demand;

@@ -1,25 +1,35 @@
 // The enterprise's chat: sends with idempotent ids, receives by sequence, never shows a message twice or loses one.
-import { autoGrow, clockTime, copyText, el, enterSends, icon, newId, store, toast } from "./dom.js";
+import { autoGrow, clockTime, copyText, el, enterSends, newId, store, toast } from "./dom.js";
+import { draft as keptDraft, dropDrafts } from "./drafts.js";
 import { openStream } from "./stream.js";
+import { openLog } from "./chat-log.js";
+import { openOutbox } from "./chat-outbox.js";
+import { connected, showState, showTyping as typing } from "./chat-status.js";
 import { generatedBubble, renderBody, renderMeta } from "./chat-message.js";
-import { renderForm } from "./chat-form.js";
+import { formWords, renderForm } from "./chat-form.js";
 import { pickFiles } from "./chat-files.js";
 import { offerWechat } from "./chat-wechat.js";
 
 const API = "/api/chat";
+/** Messages fetched when the page opens, and each time older ones are wanted. */
+const PAGE = 40;
+/** A form that nobody has touched for a month is no draft any more. */
+const FORM_HOURS = 30 * 24;
 const $ = (id) => document.getElementById(id);
 const log = $("log");
 const input = $("text");
-const pill = $("pill");
 const embed = document.body.dataset.embed === "1";
+const framed = window.top !== window;
+// The script of the other site waits for this word: a frame that was refused says nothing.
+if (embed && framed) parent.postMessage({ type: "zhitong:ready" }, "*");
 
 const messages = new Map(); // seq → message
+let firstSeq = 1; // all from here on are there
 let lastSeq = 0;
 let session = store.get("zt.session");
 let conversation = { state: "bot" };
-let outbox = store.get("zt.outbox") || []; // { client_id, text, at, failed }
-let sending = false;
 let stream = null;
+let offered = ""; // key of what was typed into the form of a conversation that is over
 let held = []; // own messages that the stream delivered while their request was still under way
 let starting = null;
 
@@ -37,10 +47,12 @@ function headers() {
   return session && session.token ? { Authorization: "Bearer " + session.token } : {};
 }
 
+/** Words and calls for a person hold in a new conversation too; a form or a file belongs to the one that is over. */
+const ANYWHERE = ["/messages", "/handoff"];
+
 async function call(method, path, body, retried) {
   const options = { method, headers: headers(), credentials: "same-origin", cache: "no-store" };
-  if (body instanceof FormData) options.body = body;
-  else if (body !== undefined) {
+  if (body !== undefined) {
     options.headers["Content-Type"] = "application/json";
     options.body = JSON.stringify(body);
   }
@@ -48,106 +60,152 @@ async function call(method, path, body, retried) {
   const data = (answer.headers.get("content-type") || "").includes("json") ? await answer.json().catch(() => null) : null;
   if (answer.status === 401 && !retried && path !== "/sessions") {
     await restart();
-    return call(method, path, body, true);
+    if (method === "POST" && ANYWHERE.includes(path)) return call(method, path, body, true);
   }
   if (!answer.ok) throw new Refused(answer.status, data);
   return data || {};
 }
 
+/** Starts or resumes the conversation; the newest messages are all that is fetched. */
 function begin() {
   if (!starting) {
     starting = (async () => {
-      const data = await call("POST", "/sessions", {});
-      const changed = session && session.conversation_id !== data.conversation_id;
+      const known = session && session.conversation_id;
+      const data = await call("POST", "/sessions", embed && framed ? { embedded: true } : {});
       session = { conversation_id: data.conversation_id, token: data.token || (session && session.token) };
       store.set("zt.session", session);
-      if (changed) clear();
+      if (known && known !== session.conversation_id) renewed(known);
+      if (messages.size === 0) from(Math.max(0, ((data.conversation || {}).seq || 0) - PAGE));
       if (data.conversation) setConversation(data.conversation);
-      if (!stream) listen();
     })().finally(() => { starting = null; });
   }
   return starting;
 }
 
+function from(seq) {
+  lastSeq = seq;
+  firstSeq = seq + 1;
+  $("older").hidden = seq === 0;
+}
+
+/** Session, newest messages, and only then the stream: the page opens at once where it ends. */
+async function takeUp() {
+  await begin();
+  if (messages.size === 0 && conversation.seq > lastSeq) await catchUp();
+  if (!stream) listen();
+}
+
 async function restart() {
-  session = null;
-  store.del("zt.session");
+  session = session && { conversation_id: session.conversation_id };
   await begin();
 }
 
+/** The conversation that was here is over or its token is; what was typed for it is offered, not lost. */
+function renewed(before) {
+  clear();
+  offered = "zt.form." + before;
+  const kept = keptDraft(offered, FORM_HOURS);
+  const words = formWords(kept.get());
+  $("renewed").hidden = false;
+  $("renewed-take").hidden = !words;
+  $("renewed-take").onclick = () => {
+    $("renewed").hidden = true;
+    kept.del();
+    reword(words);
+  };
+}
+
 function clear() {
-  dropDraft();
+  dropAnswer();
   messages.clear();
-  lastSeq = 0;
   held = [];
-  log.querySelectorAll(".msg, .when").forEach((node) => node.remove());
+  from(0);
+  log.querySelectorAll(".msg[data-seq], .when").forEach((node) => node.remove());
 }
 
 /* ---- receiving ------------------------------------------------------ */
 
-function absorb(data) {
+function absorb(data, mine) {
   if (!data) return;
-  if (data.message) add(data.message);
-  for (const reply of data.replies || data.messages || data.items || []) add(reply);
+  receive([data.message, ...(data.replies || data.messages || data.items || [])], mine);
   if (data.conversation) setConversation(data.conversation);
 }
 
-function add(message) {
-  if (!message || typeof message.seq !== "number" || messages.has(message.seq)) return;
-  messages.set(message.seq, message);
-  if (message.from === "visitor") settle(message);
-  const near = isNear();
-  const node = place(message);
-  if (message.seq === lastSeq + 1) {
-    while (messages.has(lastSeq + 1)) lastSeq += 1;
-  } else if (message.seq > lastSeq) catchUp();
-  if (message.from !== "visitor") {
-    showTyping(null);
-    dropDraft();
+/** Shows what is new of these; `mine` came upon something the person has just done here and is brought into sight. */
+function receive(list, mine) {
+  const fresh = list.filter((message) => message && typeof message.seq === "number" && !messages.has(message.seq));
+  if (fresh.length === 0) return;
+  const near = mine || view.isNear();
+  let first = null;
+  let spoken = false;
+  for (const message of fresh) {
+    const node = keep(message);
+    if (message.seq === lastSeq + 1) {
+      while (messages.has(lastSeq + 1)) lastSeq += 1;
+    } else if (message.seq > lastSeq) catchUp();
+    if (message.from === "visitor") continue;
+    spoken = true;
+    first = first || node;
+    lookForWechat(message);
   }
-  lookForWechat(message);
+  if (spoken) {
+    showTyping(null);
+    dropAnswer();
+    if (embed) parent.postMessage({ type: "zhitong:message" }, "*");
+  }
   refresh();
-  if (message.from === "visitor") toEnd();
-  else if (near) toNew(node);
-  else $("more-below").hidden = false;
-  if (embed && message.from !== "visitor") parent.postMessage({ type: "zhitong:message" }, "*");
+  if (near) view.toNew(first);
+  else if (first) view.news();
 }
 
-/** Removes the local copy of a message that the server has. */
-function settle(message) {
-  let index = message.client_id ? outbox.findIndex((entry) => entry.client_id === message.client_id) : -1;
-  if (index < 0 && !message.client_id) index = outbox.findIndex((entry) => entry.failed && entry.text === message.text);
-  if (index < 0) return;
-  const [entry] = outbox.splice(index, 1);
-  saveOutbox();
-  const bubble = pendingNode(entry.client_id);
-  if (bubble) bubble.remove();
+function keep(message) {
+  messages.set(message.seq, message);
+  if (message.from === "visitor") outbox.settle(message);
+  return view.place(message);
+}
+
+async function fetchFrom(after, limit) {
+  const data = await call("GET", `/messages?after=${after}&limit=${limit}`);
+  return { items: data.items || [], conversation: data.conversation };
 }
 
 let fetching = null;
+/** Whatever came since the last number. */
 function catchUp() {
   if (!fetching) {
     fetching = (async () => {
+      const opening = messages.size === 0;
       for (let round = 0; round < 50; round += 1) {
         const before = lastSeq;
-        const data = await call("GET", "/messages?after=" + lastSeq);
-        const items = data.items || data.messages || (Array.isArray(data) ? data : []);
-        for (const message of items) {
-          if (!messages.has(message.seq)) {
-            messages.set(message.seq, message);
-            if (message.from === "visitor") settle(message);
-            place(message);
-          }
-          if (message.seq > lastSeq) lastSeq = message.seq;
-        }
+        const data = await fetchFrom(lastSeq, 200);
+        const fresh = data.items.filter((message) => !messages.has(message.seq));
+        const near = opening || view.isNear();
+        const nodes = fresh.map(keep);
+        for (const message of data.items) if (message.seq > lastSeq) lastSeq = message.seq;
         if (data.conversation) setConversation(data.conversation);
-        if (items.length === 0 || lastSeq === before) break;
+        if (nodes.length) {
+          refresh();
+          if (opening) view.toNew(nodes[nodes.length - 1]);
+          else if (near) view.toNew(nodes[0]);
+          else view.news();
+        }
+        if (data.items.length < 200 || lastSeq === before) break;
       }
-      refresh();
-      toEnd();
     })().catch(() => {}).finally(() => { fetching = null; });
   }
   return fetching;
+}
+
+/** The part before the first one that is there; tells whether there is still more. */
+async function fetchOlder() {
+  const after = Math.max(0, firstSeq - 1 - PAGE);
+  const data = await fetchFrom(after, firstSeq - 1 - after);
+  view.hold(() => {
+    for (const message of data.items) if (!messages.has(message.seq)) keep(message);
+    refresh();
+  });
+  firstSeq = after + 1;
+  return after > 0;
 }
 
 function listen() {
@@ -159,16 +217,16 @@ function listen() {
     onEvent(name, data) {
       if (name === "message") {
         const message = data.message || data;
-        if (message.from === "visitor" && sending) held.push(message);
-        else add(message);
+        if (message.from === "visitor" && outbox.isSending()) held.push(message);
+        else receive([message]);
       } else if (name === "typing") showTyping(data);
-      else if (name === "draft") showDraft(data);
+      else if (name === "draft") showAnswer(data);
       else if (name === "state") setConversation(data.conversation || data);
     },
     onState(state) {
       if (state === "open") {
         connected(true);
-        catchUp().then(() => retryFresh());
+        catchUp().then(() => outbox.retryFresh());
       } else if (state === "denied") {
         restart().then(listen).catch(() => { connected(false); setTimeout(listen, 5000); });
       } else connected(false);
@@ -176,14 +234,19 @@ function listen() {
   });
 }
 
+function showTyping(data) {
+  const near = view.isNear();
+  if (typing(data) && near) view.toEnd();
+}
+
 /* ---- an answer of the model while it is written ----------------------- */
 
 // Only sentences that passed their checks come; the message that follows takes their place, or they are taken away.
-let draft = null; // { ticket, node, text }
+let answer = null; // { ticket, node, text }
 
-function showDraft(data) {
+function showAnswer(data) {
   if (data.state === "dropped") {
-    dropDraft();
+    dropAnswer();
     return;
   }
   if (data.state === "waiting") {
@@ -191,77 +254,28 @@ function showDraft(data) {
     return;
   }
   showTyping(null);
-  const near = isNear();
-  if (!draft || draft.ticket !== data.ticket || !data.text.startsWith(draft.text)) {
-    dropDraft();
+  const near = view.isNear();
+  if (!answer || answer.ticket !== data.ticket || !data.text.startsWith(answer.text)) {
+    dropAnswer();
     const node = el("article", { class: "msg msg-bot msg-ai msg-draft", "aria-busy": "true" });
     node.append(renderMeta({ from: "bot", generated: true }), generatedBubble(""));
     $("typing").before(node);
-    draft = { ticket: data.ticket, node, text: "" };
+    answer = { ticket: data.ticket, node, text: "" };
   }
   // What was read aloud is not read again: only the new sentences are added.
-  draft.node.querySelector(".ai-text").append(data.text.slice(draft.text.length));
-  draft.text = data.text;
-  if (near) toEnd();
+  answer.node.querySelector(".ai-text").append(data.text.slice(answer.text.length));
+  answer.text = data.text;
+  if (near) view.toEnd();
 }
 
-function dropDraft() {
-  if (draft) draft.node.remove();
-  draft = null;
-}
-
-/* ---- connection pill ------------------------------------------------ */
-
-let pillTimer = 0;
-let lostAt = 0;
-function connected(ok) {
-  if (ok) {
-    clearTimeout(pillTimer);
-    pillTimer = 0;
-    lostAt = 0;
-    pill.hidden = true;
-    return;
-  }
-  if (!lostAt) lostAt = Date.now();
-  clearTimeout(pillTimer);
-  const show = () => {
-    const offline = navigator.onLine === false || Date.now() - lostAt > 10000;
-    pill.replaceChildren(icon(offline ? "offline" : "retry"), offline ? "网络不通，写好的话先存在本机，恢复后再发" : "正在重新连接…");
-    pill.hidden = false;
-    pillTimer = setTimeout(show, 2000);
-  };
-  pillTimer = setTimeout(show, Math.max(0, 1500 - (Date.now() - lostAt)));
+function dropAnswer() {
+  if (answer) answer.node.remove();
+  answer = null;
 }
 
 /* ---- drawing -------------------------------------------------------- */
 
-function isNear() {
-  return log.scrollHeight - log.scrollTop - log.clientHeight < 120;
-}
-function toEnd() {
-  requestAnimationFrame(() => { log.scrollTop = log.scrollHeight; $("more-below").hidden = true; });
-}
-/** Shows what came: its end, or its beginning where it is higher than the window (a form on a phone). */
-function toNew(node) {
-  requestAnimationFrame(() => {
-    const room = log.clientHeight - 24;
-    const tall = node && node.offsetHeight > room;
-    log.scrollTop = tall ? log.scrollTop + node.getBoundingClientRect().top - log.getBoundingClientRect().top - 8 : log.scrollHeight;
-    $("more-below").hidden = !tall || isNear();
-  });
-}
-
-function place(message) {
-  const node = draw(message);
-  let after = null;
-  for (const other of log.querySelectorAll(".msg[data-seq]")) {
-    if (Number(other.dataset.seq) < message.seq) after = other;
-    else break;
-  }
-  if (after) after.after(node);
-  else $("log-start").after(node);
-  return node;
-}
+const view = openLog({ log, more: $("more-below"), older: $("older"), draw, fetchOlder });
 
 function draw(message) {
   const card = message.card || message.form;
@@ -269,7 +283,11 @@ function draw(message) {
   const node = el("article", { class: "msg msg-" + who + (message.generated ? " msg-ai" : ""), dataset: { seq: String(message.seq), from: message.from } });
   if (who !== "system" && who !== "visitor") node.append(renderMeta(message));
   const body = message.form
-    ? renderForm(message, { call, absorb, proposal: () => (newestForm() === message.seq ? conversation.proposal : null), decide })
+    ? renderForm(message, {
+      call, decide, absorb: (data) => absorb(data, true),
+      draft: keptDraft("zt.form." + (session || {}).conversation_id, FORM_HOURS),
+      proposal: () => (newestForm() === message.seq ? conversation.proposal : null),
+    })
     : renderBody(message, { call, copy, headers });
   node.append(body);
   return node;
@@ -292,9 +310,9 @@ function showProposal() {
   const seq = newestForm();
   const form = seq && log.querySelector(`.msg[data-seq="${seq}"] form.form`);
   if (form && form.showProposal) {
-    const near = isNear();
+    const near = view.isNear();
     form.showProposal();
-    if (near) toEnd();
+    if (near) view.toEnd();
   }
 }
 
@@ -312,7 +330,7 @@ function isFiled(seq) {
 
 /** What depends on neighbours: empty state, quick replies of the last message only, time lines, grouping. */
 function refresh() {
-  const nodes = [...log.querySelectorAll(".msg")];
+  const nodes = [...log.querySelectorAll(".msg:not(.typing)")];
   $("welcome").hidden = nodes.length > 0;
   document.body.classList.toggle("talking", nodes.length > 0);
   log.querySelectorAll(".quick").forEach((node) => node.remove());
@@ -358,19 +376,6 @@ async function copy(text) {
   toast((await copyText(text)) ? "已复制 " + text : "没能复制，请长按号码手动复制");
 }
 
-let typingTimer = 0;
-function showTyping(data) {
-  const line = $("typing");
-  clearTimeout(typingTimer);
-  const on = data && data.active !== false && data.from !== "visitor";
-  line.hidden = !on;
-  if (!on) return;
-  const name = data.name || (data.author && data.author.name);
-  $("typing-text").textContent = data.from === "officer" ? (name ? name + " 正在输入" : "工作人员正在输入") : data.text || "正在查找答复";
-  typingTimer = setTimeout(() => { line.hidden = true; }, data.from === "officer" ? 6000 : 15000);
-  if (isNear()) toEnd();
-}
-
 /* ---- conversation state --------------------------------------------- */
 
 function setConversation(next) {
@@ -378,83 +383,59 @@ function setConversation(next) {
   // A conversation as the server tells it says of a proposal that there is one, or nothing.
   if (next.id) conversation.proposal = next.proposal || null;
   showProposal();
-  const officer = conversation.officer || conversation.author || {};
-  const ahead = conversation.queue_position;
-  const lines = {
-    bot: "规则自动答复，随时可转人工",
-    collecting: "正在登记您的事项，提交前都可以改",
-    queued: typeof ahead === "number" && ahead > 0 ? `已转人工，您前面还有 ${ahead} 位` : "已转人工，正在等待工作人员接入",
-    human: officer.name ? `${officer.unit ? officer.unit + " " : ""}${officer.name} 正在为您服务` : "工作人员正在为您服务",
-    closed: "本次会话已结束",
-  };
-  $("status").textContent = lines[conversation.state] || lines.bot;
-  $("status").dataset.state = conversation.state;
-  const calling = conversation.state === "queued" || conversation.state === "human";
-  $("human").disabled = calling;
-  $("human-label").textContent = conversation.state === "queued" ? "排队中" : conversation.state === "human" ? "人工服务中" : "转人工";
-  $("ended").hidden = conversation.state !== "closed";
+  showState(conversation);
 }
 
 /* ---- sending -------------------------------------------------------- */
 
-function saveOutbox() {
-  if (outbox.length) store.set("zt.outbox", outbox);
-  else store.del("zt.outbox");
-}
+const outbox = openOutbox({
+  log,
+  deliver: async (entry) => {
+    if (!session) await takeUp();
+    const data = await call("POST", "/messages", { client_id: entry.client_id, text: entry.text });
+    connected(true);
+    return data;
+  },
+  took(data) {
+    absorb(data, true);
+    const waiting = held;
+    held = [];
+    receive(waiting);
+    if (!stream && session) listen();
+  },
+  slow(on) {
+    if (!on) showTyping(null);
+    else if (conversation.state === "bot" || conversation.state === "collecting") showTyping({ from: "bot" });
+  },
+  lost: () => connected(false),
+  reword,
+});
 
-function pendingNode(id) {
-  return log.querySelector(`.msg[data-client="${CSS.escape(id)}"]`);
-}
-
-function drawPending(entry) {
-  let node = pendingNode(entry.client_id);
-  if (!node) {
-    node = el("article", { class: "msg msg-visitor msg-pending", dataset: { client: entry.client_id, from: "visitor" } });
-    $("typing").before(node);
-  }
-  node.classList.toggle("msg-failed", Boolean(entry.failed));
-  node.replaceChildren(el("div", { class: "bubble prewrap" }, entry.text));
-  const foot = el("p", { class: "msg-foot" });
-  if (entry.failed) {
-    foot.append(
-      icon("warn"), entry.failed === true ? "未发送，" : entry.failed + "，",
-      el("button", { type: "button", class: "link", onclick: () => { entry.failed = false; saveOutbox(); drawPending(entry); pump(); } }, "重试"),
-      el("button", { type: "button", class: "link", onclick: () => takeBack(entry) }, "改一改"),
-    );
-  } else foot.append(el("span", { class: "spin", "aria-hidden": "true" }), "发送中");
-  node.append(foot);
-}
-
-function takeBack(entry) {
-  outbox = outbox.filter((other) => other.client_id !== entry.client_id);
-  saveOutbox();
-  const node = pendingNode(entry.client_id);
-  if (node) node.remove();
-  input.value = input.value ? entry.text + "\n" + input.value : entry.text;
+/** Puts words into the composer, before what stands there. */
+function reword(words) {
+  input.value = input.value ? words + "\n" + input.value : words;
   input.dispatchEvent(new Event("input"));
   input.focus();
 }
 
 function send(raw) {
   const text = raw.trim();
-  if (!text) return;
-  if (text === "提交" && submitForm()) return;
+  if (!text) return false;
+  if (text === "提交" && submitForm()) return true;
   if (text.length > 4000) {
     toast("一次最多 4000 字，请分几次发，或作为附件上传");
-    return;
+    return false;
   }
-  const entry = { client_id: newId(), text, at: Date.now(), failed: false };
-  outbox.push(entry);
-  saveOutbox();
   $("welcome").hidden = true;
+  $("renewed").hidden = true;
   document.body.classList.add("talking");
   if (!store.get("zt.privacy")) store.set("zt.privacy", Date.now());
   $("first-use").hidden = true;
   input.placeholder = "说说您的事…";
   log.querySelectorAll(".quick").forEach((node) => node.remove());
-  drawPending(entry);
-  toEnd();
-  pump();
+  outbox.add({ client_id: newId(), text, at: Date.now(), failed: false });
+  view.toEnd();
+  return true;
 }
 
 /** 提交 typed in words sends the open card with its corrections. */
@@ -464,54 +445,6 @@ function submitForm() {
   if (!form) return false;
   form.requestSubmit();
   return true;
-}
-
-/** One request at a time keeps the order in which the person wrote. */
-async function pump() {
-  if (sending) return;
-  const entry = outbox.find((waiting) => !waiting.failed);
-  if (!entry) return;
-  sending = true;
-  const slow = setTimeout(() => { if (conversation.state === "bot" || conversation.state === "collecting") showTyping({ from: "bot" }); }, 400);
-  try {
-    if (!session) await begin();
-    const data = await call("POST", "/messages", { client_id: entry.client_id, text: entry.text });
-    outbox = outbox.filter((other) => other.client_id !== entry.client_id);
-    saveOutbox();
-    const node = pendingNode(entry.client_id);
-    if (node) node.remove();
-    connected(true);
-    absorb(data);
-  } catch (problem) {
-    if (problem instanceof Refused && problem.status !== 429 && problem.status < 500) entry.failed = problem.message;
-    else if (problem instanceof Refused && problem.status === 429) entry.failed = "发得太快了，请稍等几秒";
-    else {
-      entry.failed = true;
-      connected(false);
-    }
-    saveOutbox();
-    drawPending(entry);
-  }
-  clearTimeout(slow);
-  showTyping(null);
-  sending = false;
-  const waiting = held;
-  held = [];
-  waiting.forEach(add);
-  if (!outbox.some((other) => other.failed === true)) pump();
-}
-
-/** After a reconnect, what failed for want of a network goes out by itself if it is still fresh. */
-function retryFresh() {
-  let any = false;
-  for (const entry of outbox) {
-    if (entry.failed === true && Date.now() - entry.at < 10 * 60000) {
-      entry.failed = false;
-      drawPending(entry);
-      any = true;
-    }
-  }
-  if (any) pump();
 }
 
 /* ---- page ----------------------------------------------------------- */
@@ -531,9 +464,8 @@ input.addEventListener("input", () => {
 input.dispatchEvent(new Event("input"));
 
 function submitText() {
-  const text = input.value;
-  if (!text.trim()) return;
-  send(text);
+  // What is too long stays where it was written.
+  if (!send(input.value)) return;
   input.value = "";
   input.dispatchEvent(new Event("input"));
   fit();
@@ -545,10 +477,11 @@ $("composer").addEventListener("submit", (event) => { event.preventDefault(); su
 pickFiles({
   button: $("attach"), picker: $("file"), area: document.querySelector(".chat"), paste: input, tray: $("uploads"),
   upload: async (file, onProgress) => {
-    if (!session) await begin();
+    if (!session) await takeUp();
     return { url: API + "/attachments", headers: headers(), file, onProgress };
   },
-  done: (data) => { absorb(data); if (!data.message && !data.replies) catchUp(); },
+  denied: restart,
+  done: (data) => { absorb(data, true); if (!data.message && !data.replies) catchUp(); },
 });
 
 document.querySelectorAll("[data-tile]").forEach((tile) => tile.addEventListener("click", () => {
@@ -573,8 +506,8 @@ $("human").addEventListener("click", async () => {
   askedAt = Date.now();
   $("human").setAttribute("aria-busy", "true");
   try {
-    if (!session) await begin();
-    absorb(await call("POST", "/handoff", { client_id: newId() }));
+    if (!session) await takeUp();
+    absorb(await call("POST", "/handoff", { client_id: newId() }), true);
     catchUp();
   } catch (problem) {
     toast(problem instanceof Refused ? problem.message : "网络不通，没能转人工，请稍后再点");
@@ -583,48 +516,62 @@ $("human").addEventListener("click", async () => {
 });
 
 $("restart").addEventListener("click", async () => {
+  $("restart").disabled = true;
+  if (session) keptDraft("zt.form." + session.conversation_id, FORM_HOURS).del();
   session = null;
   store.del("zt.session");
-  conversation = { state: "bot" };
   clear();
   await begin().catch(() => connected(false));
   setConversation({ state: "bot" });
   refresh();
   listen();
+  $("restart").disabled = false;
   input.focus();
 });
 
-$("more-below").addEventListener("click", toEnd);
-log.addEventListener("scroll", () => { if (isNear()) $("more-below").hidden = true; }, { passive: true });
+$("renewed-ok").addEventListener("click", () => { $("renewed").hidden = true; });
 
 const privacy = $("privacy");
 document.querySelectorAll("[data-privacy]").forEach((button) => button.addEventListener("click", () => privacy.showModal()));
-if (!store.get("zt.privacy")) $("first-use").hidden = false;
+if (store.get("zt.privacy")) $("first-use").hidden = true;
 $("first-use-ok").addEventListener("click", () => { store.set("zt.privacy", Date.now()); $("first-use").hidden = true; });
 
 if (embed) {
   $("close-embed").hidden = false;
   $("close-embed").addEventListener("click", () => parent.postMessage({ type: "zhitong:close" }, "*"));
-  document.addEventListener("keydown", (event) => { if (event.key === "Escape" && !privacy.open) parent.postMessage({ type: "zhitong:close" }, "*"); });
+  // The first Esc closes what lies above the talk, the next one the window.
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape" && !document.querySelector("dialog[open], details.menu[open]")) parent.postMessage({ type: "zhitong:close" }, "*");
+  }, { capture: true });
 }
 
 // A talk under way is taken up again; a first visit opens no session before the first word.
-for (const entry of outbox) { entry.failed = entry.failed || true; drawPending(entry); }
-if (outbox.length) $("welcome").hidden = true;
+outbox.show();
+if (!outbox.isEmpty()) $("welcome").hidden = true;
 document.body.classList.add("ready");
 function resume() {
-  begin().then(catchUp).catch((problem) => {
-    if (problem instanceof Refused && problem.status < 500) return;
+  takeUp().then(() => {
+    document.body.classList.add("opened");
+    if (session) dropDrafts("zt.form.", ["zt.form." + session.conversation_id, offered]);
+  }).catch((problem) => {
+    const wait = problem instanceof Refused && problem.status === 429 ? 15000 : 4000;
+    if (problem instanceof Refused && problem.status < 500 && problem.status !== 429) {
+      document.body.classList.add("opened");
+      toast(problem.message);
+      return;
+    }
     connected(false);
-    setTimeout(resume, 4000);
+    setTimeout(resume, wait);
   });
 }
-const lookForWechat = offerWechat({ call, ready: () => (session ? Promise.resolve() : begin()) });
+const lookForWechat = offerWechat({ call, ready: () => (session ? Promise.resolve() : takeUp()) });
 // Back from WeChat's login: the cookie tells which conversation it is, whatever was kept here before.
 if (new URLSearchParams(location.search).has("wechat")) {
   session = null;
   store.del("zt.session");
   history.replaceState(null, "", location.pathname);
   resume();
-} else if (session) resume();
-window.addEventListener("online", () => { if (stream) stream.kick(); else if (session) resume(); retryFresh(); });
+} else if (session || document.body.dataset.session === "1") resume();
+else document.body.classList.add("opened");
+window.addEventListener("online", () => { if (stream) stream.kick(); else if (session) resume(); outbox.retryFresh(); });
+window.addEventListener("offline", () => connected(false));

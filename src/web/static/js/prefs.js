@@ -7,6 +7,9 @@
   var theme = read("zt.theme");
   if (theme === "dark" || theme === "light") root.dataset.theme = theme;
   if (read("zt.size") === "large") root.dataset.size = "large";
+  // What the chat will show is known before it is drawn, so that nothing moves.
+  if (read("zt.session")) root.dataset.talk = "1";
+  if (read("zt.privacy")) root.dataset.told = "1";
   root.classList.add("js");
 
   function isDark() {
