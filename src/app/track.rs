@@ -15,8 +15,8 @@ use super::{
 use crate::{
     domain::{
         case::{
-            ActionInput, Actor, Case, CaseAction, CaseEvent, CaseNumber, CaseStatus, ClockKey, ClockState, QueryCode,
-            Stage, allowed_actions,
+            ActionInput, Actor, Case, CaseAction, CaseEvent, CaseNumber, CaseStatus, ClockKey, ClockState, Conclusion,
+            EventKind, GRADES, QueryCode, Rating, Stage, allowed_actions,
         },
         dialogue::{CaseAct, ProgressView},
         ids::ConversationId,
@@ -37,6 +37,53 @@ pub struct TrackStep {
     pub at: Timestamp,
     /// What happened, as the enterprise reads it.
     pub text: String,
+    /// What the enterprise itself wrote with it; empty for what others did.
+    pub words: String,
+}
+
+/// The answer that the enterprise got.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TrackReply {
+    /// The text as it was signed.
+    pub text: String,
+    /// Who signed; empty for an answer on the spot.
+    pub signer: String,
+    /// When the enterprise got it.
+    pub at: Timestamp,
+    /// 办理结论 in words; empty where there is none.
+    pub conclusion: &'static str,
+    /// Until when it was promised.
+    pub due_at: Option<Timestamp>,
+    /// It came after that.
+    pub late: bool,
+}
+
+/// A limit that still counts for the enterprise: for whom, and until when.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TrackDue {
+    /// What has to happen until then: 受理时限, 答复时限, 确认期限, 复核时限.
+    pub label: &'static str,
+    /// Until when.
+    pub at: Timestamp,
+    /// Time runs on; else it is held while the reply is checked.
+    pub runs: bool,
+    /// Rests on a calendar that is not published.
+    pub provisional: bool,
+}
+
+/// How the enterprise rated.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TrackRating {
+    /// 非常满意 … 非常不满意.
+    pub label: &'static str,
+    /// 5 to 1.
+    pub grade: u8,
+    /// Whether it says that the matter is solved.
+    pub solved: bool,
+    /// Its words.
+    pub words: String,
+    /// When.
+    pub at: Timestamp,
 }
 
 /// Another case that was filed together with this one.
@@ -75,8 +122,14 @@ pub struct TrackView {
     pub paused: Option<String>,
     /// What happened, oldest first.
     pub timeline: Vec<TrackStep>,
-    /// The reply, once it was released, and who signed it.
-    pub reply: Option<(String, String)>,
+    /// The limit that counts now, if any.
+    pub due: Option<TrackDue>,
+    /// The reply, once it was released, or the answer on the spot.
+    pub reply: Option<TrackReply>,
+    /// 办结结论 in words, once the case is closed.
+    pub conclusion: &'static str,
+    /// The enterprise's own ratings, oldest first.
+    pub ratings: Vec<TrackRating>,
     /// What the enterprise may do now.
     pub allowed: Vec<CaseAction>,
     /// Cases filed together with it, itself not among them.
@@ -121,12 +174,8 @@ async fn full_view(tx: &mut Tx, setting: &Setting, case: Case) -> Result<TrackVi
     // A merged case follows its parent.
     let shown = parent.as_ref().unwrap_or(&case);
     let units = content.routing.units();
-    // Once the reply is there, the limit of the answer is no news any more.
-    let waits =
-        !matches!(shown.status, CaseStatus::AwaitingConfirm | CaseStatus::AnsweredOnSpot | CaseStatus::ClosingReview);
-    let due_at = told_due(shown).filter(|_| shown.status.is_open() && waits);
+    let due_at = told_due(shown).filter(|_| shown.status.is_open() && awaits_answer(shown));
     let policy = shown.clock(ClockKey::K5);
-    let released = shown.signature.as_ref().filter(|signature| signature.released_at.is_some());
     // What concerns another enterprise alone is not shown to this one.
     let other = parent.as_ref().filter(|parent| !case_queries::same_enterprise(&case, parent));
     Ok(TrackView {
@@ -147,7 +196,14 @@ async fn full_view(tx: &mut Tx, setting: &Setting, case: Case) -> Result<TrackVi
             None => format!("{}：{}", pause.reason.label(), pause.explanation),
         }),
         timeline: public_timeline(content, &history),
-        reply: released.filter(|_| other.is_none()).map(|s| (s.text.clone(), s.signer_name.clone())),
+        due: current_due(shown, due_at),
+        reply: if other.is_none() { answer(shown, &history) } else { None },
+        conclusion: if matches!(case.status, CaseStatus::Closed | CaseStatus::Archived) {
+            case.closings.last().map_or("", |closing| closing.conclusion.label())
+        } else {
+            ""
+        },
+        ratings: case.ratings.iter().map(own_rating).collect(),
         allowed: setting.run(|env| allowed_actions(&case, &actor, env)),
         siblings: siblings
             .into_iter()
@@ -159,6 +215,104 @@ async fn full_view(tx: &mut Tx, setting: &Setting, case: Case) -> Result<TrackVi
         submitted_at: case.submitted_at,
         original_words: case.original_words.clone(),
     })
+}
+
+/// Whether an answer is still to come. A reply that was released is there: what the clock of the answer did or does is no
+/// news any more, unless the enterprise said that nothing is solved and it runs on.
+fn awaits_answer(case: &Case) -> bool {
+    if matches!(case.status, CaseStatus::AwaitingConfirm | CaseStatus::AnsweredOnSpot | CaseStatus::ClosingReview) {
+        return false;
+    }
+    let released = case.signature.as_ref().is_some_and(|signature| signature.released_at.is_some());
+    let runs =
+        case.clock(ClockKey::K5).is_some_and(|clock| matches!(clock.state, ClockState::Running | ClockState::Paused));
+    runs || !released
+}
+
+/// The limit that counts now: of the acceptance, of the answer, and after it of the enterprise's word or of the recheck.
+fn current_due(case: &Case, answer_due: Option<Timestamp>) -> Option<TrackDue> {
+    let of = |label, key| {
+        case.clock(key)
+            .filter(|clock| clock.state == ClockState::Running)
+            .and_then(|clock| clock.due_at.map(|at| TrackDue { label, at, runs: true, provisional: clock.provisional }))
+    };
+    let Some(at) = answer_due else {
+        return match case.status {
+            CaseStatus::AwaitingConfirm | CaseStatus::AnsweredOnSpot => of("确认期限", ClockKey::K8),
+            CaseStatus::Recheck => of("复核时限", ClockKey::K9),
+            CaseStatus::Rectifying => of("整改时限", ClockKey::K9),
+            _ => None,
+        };
+    };
+    if case.status == CaseStatus::Submitted {
+        return Some(TrackDue { label: "受理时限", at, runs: true, provisional: false });
+    }
+    let clock = case.clock(ClockKey::K5);
+    Some(TrackDue {
+        label: "答复时限",
+        at,
+        runs: clock.is_none_or(|clock| clock.state == ClockState::Running),
+        provisional: clock.is_some_and(|clock| clock.provisional),
+    })
+}
+
+/// The reply as released, or the answer that was given on the spot.
+fn answer(case: &Case, history: &[CaseEvent]) -> Option<TrackReply> {
+    let clock = case.clock(ClockKey::K5);
+    let (due_at, late) = (clock.and_then(|clock| clock.due_at), clock.is_some_and(|clock| clock.missed));
+    if let Some(signature) = &case.signature
+        && let Some(at) = signature.released_at
+    {
+        return Some(TrackReply {
+            text: signature.text.clone(),
+            signer: signature.signer_name.clone(),
+            at,
+            conclusion: signature.conclusion.label(),
+            due_at,
+            late,
+        });
+    }
+    let event = history.iter().rev().find(|event| event.kind == EventKind::AnsweredOnSpot)?;
+    let fact = |key| event.fact(key).unwrap_or_default();
+    Some(TrackReply {
+        text: format!("{}\n依据：{}", fact("text"), fact("source")),
+        signer: String::new(),
+        at: event.at,
+        conclusion: Conclusion::Answered.label(),
+        due_at: None,
+        late: false,
+    })
+}
+
+fn own_rating(rating: &Rating) -> TrackRating {
+    TrackRating {
+        label: GRADES.iter().find(|(grade, _)| *grade == rating.grade).map_or("", |(_, label)| *label),
+        grade: rating.grade,
+        solved: rating.solved,
+        words: rating.words.clone().unwrap_or_default(),
+        at: rating.at,
+    }
+}
+
+/// What the enterprise itself wrote with an event; it is shown to nobody but itself.
+fn own_words(event: &CaseEvent) -> String {
+    use EventKind as K;
+    const WORDS: &[(EventKind, &str)] = &[
+        (K::InfoAdded, "text"),
+        (K::InfoSupplied, "text"),
+        (K::Objected, "text"),
+        (K::Urged, "words"),
+        (K::HandlingRequested, "words"),
+        (K::Confirmed, "words"),
+        (K::Rated, "words"),
+        (K::Withdrawn, "reason"),
+        (K::Reopened, "reason"),
+    ];
+    if !matches!(event.actor.kind, "enterprise" | "proxy") {
+        return String::new();
+    }
+    let key = WORDS.iter().find(|(kind, _)| *kind == event.kind).map(|(_, key)| *key);
+    key.and_then(|key| event.fact(key)).unwrap_or_default().to_owned()
 }
 
 fn due_words(content: &Content, case: &Case, due: Timestamp, now: Timestamp) -> String {
@@ -203,7 +357,12 @@ fn wording(content: &Content, case: &Case, of_others: bool) -> String {
 pub fn public_timeline(content: &Content, history: &[CaseEvent]) -> Vec<TrackStep> {
     let units = content.routing.units();
     let name = |slug: &str| units.short_name(slug);
-    history.iter().filter_map(|event| event.public_line(&name).map(|text| TrackStep { at: event.at, text })).collect()
+    history
+        .iter()
+        .filter_map(|event| {
+            event.public_line(&name).map(|text| TrackStep { at: event.at, text, words: own_words(event) })
+        })
+        .collect()
 }
 
 /// What the enterprise's page may do; everything else is the staff's.

@@ -125,7 +125,7 @@ impl IntoResponse for WebError {
             AppError::TooMany { code, retry_after_s } => {
                 retry = Some(*retry_after_s);
                 let mut problem = Problem::new(status_of(&error), code);
-                problem.detail = problem.detail.replace("{n}", &retry_after_s.to_string());
+                problem.detail = problem.detail.replace("{n}", &wait_words(*retry_after_s));
                 problem
             }
             AppError::Unavailable { code } => {
@@ -226,7 +226,12 @@ const fn title(status: StatusCode) -> &'static str {
     }
 }
 
-/// What people read for a code. `{n}` is the number of seconds to wait.
+/// How long to wait, as people say it: “7 秒”, from two minutes on “15 分钟”.
+pub fn wait_words(seconds: u64) -> String {
+    if seconds < 120 { format!("{seconds} 秒") } else { format!("{} 分钟", seconds.div_ceil(60)) }
+}
+
+/// What people read for a code. `{n}` is how long to wait ([`wait_words`]).
 pub fn detail(code: &str) -> Option<&'static str> {
     Some(match code {
         "bad_request" => "请求无法识别，请检查后再试。",
@@ -235,7 +240,7 @@ pub fn detail(code: &str) -> Option<&'static str> {
         "unknown_field" => "请求里有不认识的字段。",
         "not_logged_in" => "请先登录，或登录已失效。",
         "login_failed" => "登录名或密码不对。",
-        "login_too_many" => "登录失败次数过多，请在 {n} 秒后再试。",
+        "login_too_many" => "登录失败次数过多，请在 {n}后再试。",
         "chat_not_started" => "会话凭证无效或已过期，请重新开始会话。",
         "identity_invalid" => "身份签名无效。",
         "forbidden" => "您的角色不能进行这项操作。",
@@ -252,9 +257,9 @@ pub fn detail(code: &str) -> Option<&'static str> {
         "too_many_streams" => "打开的窗口太多了，请关闭一些再试。",
         "file_missing" => "没有收到文件。",
         "unsupported_media_type" => "请求的内容类型不受支持，请使用 application/json。",
-        "too_many" => "请求过于频繁，请在 {n} 秒后再试。",
-        "chat_too_many" => "您发送得太快了，请在 {n} 秒后再发；已发出的内容都已收到。",
-        "upload_too_many" => "上传过于频繁，请在 {n} 秒后再试。",
+        "too_many" => "请求过于频繁，请在 {n}后再试。",
+        "chat_too_many" => "您发送得太快了，请在 {n}后再发；已发出的内容都已收到。",
+        "upload_too_many" => "上传过于频繁，请在 {n}后再试。",
         "unavailable" => "服务暂时不可用，请稍后再试。",
         "store_refuses" => {
             "现在不能保存（存储空间不足或磁盘故障），什么都没有改动，请稍后再试；已有的内容可以照常查看。"
@@ -297,5 +302,6 @@ mod tests {
         let response = WebError(AppError::TooMany { code: "chat_too_many", retry_after_s: 7 }).into_response();
         assert_eq!(response.headers()[header::RETRY_AFTER], "7");
         assert!(response.extensions().get::<Problem>().unwrap().detail.contains("7 秒"));
+        assert_eq!([wait_words(119), wait_words(120), wait_words(841)], ["119 秒", "2 分钟", "15 分钟"]);
     }
 }

@@ -13,7 +13,7 @@ use crate::{
     web::{
         api::me::{agent, with_session_cookie},
         auth::{Access, Client, cookie, session_cookie},
-        error::{WebError, detail},
+        error::{WebError, detail, wait_words},
         extract::Fields,
         router::{Route, get, post},
         site::{Site, render},
@@ -98,7 +98,7 @@ fn words_of(error: AppError) -> Result<(StatusCode, String), WebError> {
     match error {
         AppError::Unauthenticated { code } => Ok((StatusCode::UNAUTHORIZED, known(code))),
         AppError::TooMany { code, retry_after_s } => {
-            Ok((StatusCode::TOO_MANY_REQUESTS, known(code).replace("{n}", &retry_after_s.to_string())))
+            Ok((StatusCode::TOO_MANY_REQUESTS, known(code).replace("{n}", &wait_words(retry_after_s))))
         }
         AppError::Forbidden { code, detail: words, .. } => {
             Ok((StatusCode::FORBIDDEN, words.unwrap_or_else(|| known(code))))

@@ -19,6 +19,7 @@ pub mod serve;
 pub mod site;
 pub mod static_files;
 pub mod track;
+pub mod track_page;
 pub mod view;
 pub mod wechat;
 pub mod wechat_pages;

@@ -1,6 +1,5 @@
 //! The progress page of enterprises: number and code, the way of the case, and what the enterprise may do.
 
-use askama::Template;
 use axum::{
     extract::{Path, Query, State},
     http::{HeaderMap, HeaderValue, StatusCode, header},
@@ -12,13 +11,14 @@ use crate::{
     app::{App, AppError, case_input::ActionFields, limits::refuse, track},
     domain::{case::CaseAction, sla::chinese_date_time},
     web::{
-        auth::{Access, Client, cookie},
-        desk::pages::SiblingView,
-        error::{WebError, detail},
+        auth::{Access, Client, cookie, read_cookie},
+        desk::{list::due_view, pages::SiblingView},
+        error::{WebError, detail, wait_words},
         extract::Fields,
         router::{Route, get, post},
         site::{Site, render},
-        view::{Choice, DueView, StageStep, stages},
+        track_page::{AskPage, CasePage, FORMS, PrintPage, RatingView, ReplyView, StepView, TrackView, Typed},
+        view::{Choice, DueView, stages},
     },
 };
 
@@ -29,6 +29,7 @@ pub fn routes() -> Vec<Route> {
         post("/track", Access::Public, look_up),
         post("/track/leave", Access::Public, leave),
         get("/track/{number}", Access::Public, show),
+        get("/track/{number}/print", Access::Public, print),
         post("/track/{number}/{action}", Access::Public, act),
     ]
 }
@@ -58,31 +59,38 @@ const fn code_cookie(secure: bool) -> &'static str {
 
 /// The query code this browser has proven, good for every case filed together.
 fn known_code(headers: &HeaderMap, secure: bool) -> Option<String> {
-    headers
-        .get_all(header::COOKIE)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(';'))
-        .filter_map(|pair| pair.trim().split_once('='))
-        .find(|(name, value)| *name == code_cookie(secure) && !value.is_empty())
-        .map(|(_, value)| value.to_owned())
+    read_cookie(headers, code_cookie(secure))
 }
 
 fn count(app: &App, client: &Client) -> Result<(), AppError> {
     app.limits.track.take(client.address, app.now()).map_err(refuse("too_many"))
 }
 
-fn ask_page(app: &App, number: &str, error: &str) -> Result<Response, WebError> {
+fn ask_page(app: &App, number: &str, status: StatusCode, error: &str) -> Result<Response, WebError> {
     let page = AskPage { site: Site::new(&app.config.brand), error: error.to_owned(), number: number.to_owned() };
-    let status = if error.is_empty() { StatusCode::OK } else { StatusCode::NOT_FOUND };
     Ok((status, render(&page)?).into_response())
 }
 
 const WRONG: &str = "没有查到。请核对编号和查询码，注意字母和数字。";
+const EXPIRED: &str = "为了安全，查询一段时间后要重新输入查询码。刚才写的内容还留在这台设备上，查到后会自动填回去。";
+
+/// What could not be looked up, asked again: nothing was found, or too much was tried.
+fn ask_again(app: &App, number: &str, error: AppError) -> Result<Response, WebError> {
+    match error {
+        AppError::NotFound => ask_page(app, number, StatusCode::NOT_FOUND, WRONG),
+        AppError::TooMany { retry_after_s, .. } => {
+            let words = format!("查得太频繁了，请过 {} 再试。", wait_words(retry_after_s));
+            let mut response = ask_page(app, number, StatusCode::TOO_MANY_REQUESTS, &words)?;
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(retry_after_s));
+            Ok(response)
+        }
+        other => Err(WebError(other)),
+    }
+}
 
 async fn ask(State(app): State<App>, client: Client, Query(query): Query<AskQuery>) -> Result<Response, WebError> {
     if query.code.is_empty() {
-        return ask_page(&app, &query.number, "");
+        return ask_page(&app, &query.number, StatusCode::OK, "");
     }
     // A link from a printed receipt carries both; the code is taken out of the address at once.
     open(&app, &client, &query.number, &query.code).await
@@ -99,9 +107,8 @@ async fn look_up(
 }
 
 async fn open(app: &App, client: &Client, number: &str, code: &str) -> Result<Response, WebError> {
-    count(app, client)?;
     let (number, code) = (number.trim().to_uppercase(), code.trim().to_uppercase());
-    match track::view(app, &number, &code).await {
+    match find(app, client, &number, &code).await {
         Ok(view) => {
             let mut response = Redirect::to(&format!("/track/{}", view.number)).into_response();
             let safe: String = code.chars().filter(char::is_ascii_alphanumeric).collect();
@@ -109,9 +116,14 @@ async fn open(app: &App, client: &Client, number: &str, code: &str) -> Result<Re
             response.headers_mut().append(header::SET_COOKIE, value);
             Ok(response)
         }
-        Err(AppError::NotFound) => ask_page(app, &number, WRONG),
-        Err(error) => Err(WebError(error)),
+        Err(error) => ask_again(app, &number, error),
     }
+}
+
+/// One look-up, counted first: guessing numbers and codes gets slow.
+async fn find(app: &App, client: &Client, number: &str, code: &str) -> Result<track::TrackView, AppError> {
+    count(app, client)?;
+    track::view(app, number, code).await
 }
 
 async fn leave(client: Client) -> Response {
@@ -128,15 +140,33 @@ async fn show(
     Path(number): Path<String>,
     Query(query): Query<AskQuery>,
 ) -> Result<Response, WebError> {
-    let Some(code) = known_code(&headers, client.secure) else { return ask_page(&app, &number, "") };
-    count(&app, &client)?;
-    match track::view(&app, &number, &code).await {
+    let Some(code) = known_code(&headers, client.secure) else { return ask_page(&app, &number, StatusCode::OK, "") };
+    match find(&app, &client, &number, &code).await {
         Ok(view) => {
-            let done = query.done.parse::<CaseAction>().map_or("", done_words);
-            Ok(page(&app, view, done, "")?.into_response())
+            let done = query.done.parse::<CaseAction>().ok().filter(|action| !done_words(*action).is_empty());
+            Ok(page(&app, view, done, "", Typed::default())?.into_response())
         }
-        Err(AppError::NotFound) => ask_page(&app, &number, WRONG),
-        Err(error) => Err(WebError(error)),
+        Err(error) => ask_again(&app, &number, error),
+    }
+}
+
+/// The paper view: what the page shows, on A4, from the first step to the last.
+async fn print(
+    State(app): State<App>,
+    client: Client,
+    headers: HeaderMap,
+    Path(number): Path<String>,
+) -> Result<Response, WebError> {
+    let Some(code) = known_code(&headers, client.secure) else { return ask_page(&app, &number, StatusCode::OK, "") };
+    match find(&app, &client, &number, &code).await {
+        Ok(view) => {
+            let mut case = case_view(&app, view);
+            case.timeline.reverse();
+            let printed = chinese_date_time(app.content.load().schedule.civil(app.now()));
+            let page = PrintPage { site: Site::new(&app.config.brand), case, printed };
+            Ok(render(&page)?.into_response())
+        }
+        Err(error) => ask_again(&app, &number, error),
     }
 }
 
@@ -162,13 +192,24 @@ async fn act(
     Path((number, action)): Path<(String, String)>,
     Fields(form): Fields<ActForm>,
 ) -> Result<Response, WebError> {
-    let Some(code) = known_code(&headers, client.secure) else { return ask_page(&app, &number, "") };
+    let Some(code) = known_code(&headers, client.secure) else {
+        return ask_page(&app, &number, StatusCode::OK, EXPIRED);
+    };
     if headers.get("sec-fetch-site").is_some_and(|site| site != "same-origin" && site != "none") {
         return Err(WebError(AppError::forbidden("csrf")));
     }
-    count(&app, &client)?;
+    if let Err(error) = count(&app, &client) {
+        return ask_again(&app, &number, error);
+    }
     let action =
         CaseAction::ALL.iter().copied().find(|known| known.as_str() == action).ok_or(WebError(AppError::NotFound))?;
+    let typed = Typed {
+        action: action.as_str().to_owned(),
+        text: form.text.clone(),
+        words: form.words.clone(),
+        grade: form.grade.map(|grade| grade.to_string()).unwrap_or_default(),
+        solved: form.solved.map(|solved| solved.to_string()).unwrap_or_default(),
+    };
     let filled = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
     let text = filled(&form.text);
     let as_reason = matches!(action, CaseAction::Withdraw | CaseAction::Reopen);
@@ -214,259 +255,112 @@ async fn act(
     };
     let view = track::view(&app, &number, &code).await?;
     let words = words.unwrap_or_else(|| "没有办成，请看最新情况后再试。".to_owned());
-    Ok((status, page(&app, view, "", &words)?).into_response())
+    Ok((status, page(&app, view, None, &words, typed)?).into_response())
 }
 
 fn known_words(code: &str) -> Option<String> {
     detail(code).map(str::to_owned)
 }
 
-fn page(app: &App, view: track::TrackView, done: &str, error: &str) -> Result<axum::response::Html<String>, WebError> {
-    let content = app.content.load();
-    let now = app.now();
-    let time = |at: jiff::Timestamp| chinese_date_time(content.schedule.civil(at));
-    let allowed: Vec<String> = view.allowed.iter().map(|action| action.as_str().to_owned()).collect();
-    let due = match view.due_at {
-        Some(_) if view.paused.is_some() => {
-            DueView { class: "paused", text: "暂停计时".into(), absolute: String::new(), provisional: false }
-        }
-        Some(due) => {
-            DueView { provisional: view.provisional, ..crate::web::desk::list::due_view(&content, now, due, false) }
-        }
-        None => DueView::default(),
-    };
-    let mut siblings: Vec<SiblingView> = view
-        .siblings
-        .iter()
-        .map(|other| SiblingView {
-            number: other.number.clone(),
-            title: other.title.clone(),
-            state: other.status.label().to_owned(),
-            current: false,
-        })
-        .collect();
-    if !siblings.is_empty() {
-        siblings.push(SiblingView {
-            number: view.number.clone(),
-            title: view.title.clone(),
-            state: view.status.label().to_owned(),
-            current: true,
-        });
-        siblings.sort_by(|a, b| a.number.cmp(&b.number));
-    }
-    let (reply, reply_sign) = view.reply.map(|(text, signer)| (text, format!("签发：{signer}"))).unwrap_or_default();
-    let case = TrackView {
-        number: view.number,
-        title: view.title,
-        type_label: view.type_label.to_owned(),
-        topic_label: String::new(),
-        stage: view.stage,
-        stages: stages(view.stage),
-        wording: view.wording,
-        holder: if view.status.is_open() { view.holder } else { String::new() },
-        due,
-        submitted: time(view.submitted_at),
-        paused: view.paused.unwrap_or_default(),
-        reply,
-        reply_sign,
-        conclusion: String::new(),
-        timeline: view
-            .timeline
-            .into_iter()
-            .rev()
-            .map(|step| StepView { at: time(step.at), text: step.text, detail: String::new() })
-            .collect(),
-        original_words: view.original_words,
-        siblings,
-        forms: FORMS.iter().filter(|form| allowed.iter().any(|slug| slug == form.action)).collect(),
-        allowed,
-    };
+fn page(
+    app: &App,
+    view: track::TrackView,
+    done: Option<CaseAction>,
+    error: &str,
+    typed: Typed,
+) -> Result<axum::response::Html<String>, WebError> {
     let page = CasePage {
         site: Site::new(&app.config.brand),
-        case,
-        done: done.to_owned(),
+        case: case_view(app, view),
+        done_action: done.map_or("", CaseAction::as_str).to_owned(),
+        done: done.map_or("", done_words).to_owned(),
         error: error.to_owned(),
-        form_key: app.ids.uuid(now).to_string(),
+        typed,
+        form_key: app.ids.uuid(app.now()).to_string(),
         grades: grades(),
     };
     render(&page)
 }
 
-/// The form that asks for number and code.
-#[derive(Debug, Template)]
-#[template(path = "track.html")]
-pub struct AskPage {
-    /// The site.
-    pub site: Site,
-    /// What was wrong; empty at first.
-    pub error: String,
-    /// The number that was typed.
-    pub number: String,
-}
-
-/// A line of the way.
-#[derive(Debug, Clone)]
-pub struct StepView {
-    /// When.
-    pub at: String,
-    /// What.
-    pub text: String,
-    /// More.
-    pub detail: String,
-}
-
-/// Something the enterprise may do.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EnterpriseForm {
-    /// Slug of the action.
-    pub action: &'static str,
-    /// Name.
-    pub label: &'static str,
-    /// What happens.
-    pub effect: &'static str,
-    /// Label of the text; empty if none is asked.
-    pub field_label: &'static str,
-    /// The text must be given.
-    pub required: bool,
-    /// Word on the button.
-    pub verb: &'static str,
-    /// Ends something.
-    pub danger: bool,
-}
-
-/// The forms for what the enterprise may do besides confirming and rating.
-pub const FORMS: &[EnterpriseForm] = &[
-    EnterpriseForm {
-        action: "supply_info",
-        label: "补交材料说明",
-        effect: "补齐后继续受理，不用重新登记。",
-        field_label: "补充的内容",
-        required: true,
-        verb: "提交补充",
-        danger: false,
-    },
-    EnterpriseForm {
-        action: "request_handling",
-        label: "没解决，要人办理",
-        effect: "转为办件交给主办单位，不用重新填写。",
-        field_label: "哪里没解决（可不填）",
-        required: false,
-        verb: "转为办理",
-        danger: false,
-    },
-    EnterpriseForm {
-        action: "object",
-        label: "对不予受理有异议",
-        effect: "由中心另行审核，请写新的事实或理由。",
-        field_label: "异议内容",
-        required: true,
-        verb: "提出异议",
-        danger: false,
-    },
-    EnterpriseForm {
-        action: "add_info",
-        label: "补充说明",
-        effect: "记入办理经过，承办单位能看到，时限不变。",
-        field_label: "补充的内容",
-        required: true,
-        verb: "提交补充",
-        danger: false,
-    },
-    EnterpriseForm {
-        action: "urge",
-        label: "催办",
-        effect: "马上提醒承办单位。两个工作日内计一次。",
-        field_label: "想说的话（可不填）",
-        required: false,
-        verb: "催办",
-        danger: false,
-    },
-    EnterpriseForm {
-        action: "reopen",
-        label: "问题没有真正解决，要求重新办理",
-        effect: "办结 30 天内，没有兑现或再次发生的可以重新办理。",
-        field_label: "什么没有兑现",
-        required: true,
-        verb: "要求重新办理",
-        danger: false,
-    },
-    EnterpriseForm {
-        action: "withdraw",
-        label: "撤回这件诉求",
-        effect: "撤回后不再办理，承办单位会收到通知。有人要求您撤回的，请不要撤回，直接转人工告诉我们。",
-        field_label: "撤回的原因",
-        required: true,
-        verb: "确定撤回",
-        danger: true,
-    },
-];
-
-/// A case as its enterprise sees it.
-#[derive(Debug, Clone, Default)]
-pub struct TrackView {
-    /// Number.
-    pub number: String,
-    /// Title.
-    pub title: String,
-    /// Type in words.
-    pub type_label: String,
-    /// Topic in words.
-    pub topic_label: String,
-    /// Stage number, 0 off the road.
-    pub stage: u8,
-    /// The bar.
-    pub stages: Vec<StageStep>,
-    /// Where it stands, in a sentence.
-    pub wording: String,
-    /// Who has it.
-    pub holder: String,
-    /// When it is due.
-    pub due: DueView,
-    /// When it was filed.
-    pub submitted: String,
-    /// Why the clock stands still; empty if it runs.
-    pub paused: String,
-    /// The reply in full; empty before.
-    pub reply: String,
-    /// Who signed it, and when.
-    pub reply_sign: String,
-    /// Conclusion in words.
-    pub conclusion: String,
-    /// What happened.
-    pub timeline: Vec<StepView>,
-    /// Own words.
-    pub original_words: String,
-    /// The cases filed together, this one included.
-    pub siblings: Vec<SiblingView>,
-    /// What may be done, beside confirming and rating.
-    pub forms: Vec<&'static EnterpriseForm>,
-    /// Slugs of all allowed actions.
-    pub allowed: Vec<String>,
-}
-
-impl TrackView {
-    /// Whether the enterprise may take this action now.
-    pub fn can(&self, action: &str) -> bool {
-        self.allowed.iter().any(|allowed| allowed == action)
+/// The limit that counts now, as a chip while it runs and as a moment while it is held.
+fn due_of(app: &App, view: &track::TrackView) -> (&'static str, DueView) {
+    let content = app.content.load();
+    match &view.due {
+        Some(due) if view.paused.is_some() => {
+            (due.label, DueView { class: "paused", text: "暂停计时".into(), ..DueView::default() })
+        }
+        Some(due) => {
+            let shown = due_view(&content, app.now(), due.at, false);
+            let text = if due.runs { shown.text } else { String::new() };
+            (due.label, DueView { provisional: due.provisional, text, ..shown })
+        }
+        None => ("", DueView::default()),
     }
 }
 
-/// The progress page.
-#[derive(Debug, Template)]
-#[template(path = "track_case.html")]
-pub struct CasePage {
-    /// The site.
-    pub site: Site,
-    /// The case.
-    pub case: TrackView,
-    /// What was just done; empty otherwise.
-    pub done: String,
-    /// What went wrong; empty otherwise.
-    pub error: String,
-    /// Makes each form's request idempotent.
-    pub form_key: String,
-    /// The five grades.
-    pub grades: Vec<Choice>,
+fn case_view(app: &App, view: track::TrackView) -> TrackView {
+    let content = app.content.load();
+    let time = |at: jiff::Timestamp| chinese_date_time(content.schedule.civil(at));
+    let allowed: Vec<String> = view.allowed.iter().map(|action| action.as_str().to_owned()).collect();
+    let (due_label, due) = due_of(app, &view);
+    let sibling = |number: String, title: String, state: &str, current: bool| SiblingView {
+        number,
+        title,
+        state: state.to_owned(),
+        current,
+    };
+    let mut siblings: Vec<SiblingView> = view
+        .siblings
+        .iter()
+        .map(|other| sibling(other.number.clone(), other.title.clone(), other.status.label(), false))
+        .collect();
+    if !siblings.is_empty() {
+        siblings.push(sibling(view.number.clone(), view.title.clone(), view.status.label(), true));
+        siblings.sort_by(|a, b| a.number.cmp(&b.number));
+    }
+    TrackView {
+        number: view.number,
+        title: view.title,
+        type_label: view.type_label.to_owned(),
+        stage: view.stage,
+        stages: stages(view.stage),
+        wording: view.wording,
+        holder: if view.status.is_open() { view.holder } else { String::new() },
+        due_label,
+        due,
+        submitted: time(view.submitted_at),
+        paused: view.paused.unwrap_or_default(),
+        reply: view.reply.map(|reply| ReplyView {
+            kept: reply.due_at.map_or_else(String::new, |due| {
+                format!("{}前，{}", time(due), if reply.late { "这次超期答复" } else { "已按时答复" })
+            }),
+            text: reply.text,
+            signer: reply.signer,
+            at: time(reply.at),
+            conclusion: reply.conclusion.to_owned(),
+        }),
+        conclusion: view.conclusion.to_owned(),
+        ratings: view
+            .ratings
+            .into_iter()
+            .map(|rating| RatingView {
+                label: rating.label,
+                solved: if rating.solved { "已解决" } else { "没解决" },
+                words: rating.words,
+                at: time(rating.at),
+            })
+            .collect(),
+        timeline: view
+            .timeline
+            .into_iter()
+            .rev()
+            .map(|step| StepView { at: time(step.at), text: step.text, words: step.words })
+            .collect(),
+        original_words: view.original_words,
+        siblings,
+        forms: FORMS.iter().filter(|form| allowed.iter().any(|slug| slug == form.action)).collect(),
+        allowed,
+    }
 }
 
 /// The five grades of 好差评, the best first.

@@ -36,6 +36,7 @@ mod sla;
 mod suggestions;
 mod support;
 mod tidy;
+mod track_pages;
 mod upkeep;
 mod wechat;
 mod wechat_api;

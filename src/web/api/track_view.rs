@@ -17,6 +17,9 @@ pub struct TrackStepView {
     pub at: String,
     /// What.
     pub text: String,
+    /// What the enterprise itself wrote with it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub words: Option<String>,
 }
 
 /// A case filed together with this one.
@@ -37,8 +40,31 @@ pub struct SiblingView {
 pub struct TrackReply {
     /// Text.
     pub text: String,
-    /// Who signed.
+    /// Who signed; empty for an answer on the spot.
     pub signer: String,
+    /// When the enterprise got it.
+    pub at: String,
+    /// 办理结论 in words.
+    pub conclusion: String,
+    /// Until when it was promised.
+    pub due_at: Option<String>,
+    /// It came after that.
+    pub late: bool,
+}
+
+/// How the enterprise rated.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct TrackRatingView {
+    /// 5 非常满意 to 1 非常不满意.
+    pub grade: u8,
+    /// In words.
+    pub label: String,
+    /// Whether it says that the matter is solved.
+    pub solved: bool,
+    /// Its words.
+    pub words: String,
+    /// When.
+    pub at: String,
 }
 
 /// A stage of the bar.
@@ -83,6 +109,10 @@ pub struct TrackedCase {
     pub timeline: Vec<TrackStepView>,
     /// The reply.
     pub reply: Option<TrackReply>,
+    /// 办结结论 in words, once the case is closed.
+    pub conclusion: Option<String>,
+    /// The enterprise's own ratings, oldest first.
+    pub ratings: Vec<TrackRatingView>,
     /// What the enterprise may do.
     pub actions: Vec<String>,
     /// Cases filed together with it.
@@ -125,9 +155,32 @@ impl TrackedCase {
             timeline: view
                 .timeline
                 .into_iter()
-                .map(|step| TrackStepView { at: rfc3339(step.at, zone), text: step.text })
+                .map(|step| TrackStepView {
+                    at: rfc3339(step.at, zone),
+                    text: step.text,
+                    words: Some(step.words).filter(|words| !words.is_empty()),
+                })
                 .collect(),
-            reply: view.reply.map(|(text, signer)| TrackReply { text, signer }),
+            reply: view.reply.map(|reply| TrackReply {
+                text: reply.text,
+                signer: reply.signer,
+                at: rfc3339(reply.at, zone),
+                conclusion: reply.conclusion.to_owned(),
+                due_at: opt_time(reply.due_at, zone),
+                late: reply.late,
+            }),
+            conclusion: Some(view.conclusion.to_owned()).filter(|words| !words.is_empty()),
+            ratings: view
+                .ratings
+                .into_iter()
+                .map(|rating| TrackRatingView {
+                    grade: rating.grade,
+                    label: rating.label.to_owned(),
+                    solved: rating.solved,
+                    words: rating.words,
+                    at: rfc3339(rating.at, zone),
+                })
+                .collect(),
             actions: view.allowed.iter().map(|action| action.as_str().to_owned()).collect(),
             siblings: view
                 .siblings

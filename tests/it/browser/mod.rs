@@ -8,6 +8,7 @@ mod markup;
 mod model;
 mod proposal;
 mod suggestion;
+mod track;
 mod visitor;
 mod wechat;
 mod widget;

@@ -192,6 +192,7 @@ pub(super) fn rows() -> Vec<Row> {
         row("GET /track", "/track").public(),
         row("POST /track/leave", "/track/leave").public(),
         row("GET /track/{number}", "/track/{case}").public().shows("厂门口", ""),
+        row("GET /track/{number}/print", "/track/{case}/print").public().shows("厂门口", ""),
         row("POST /track/{number}/{action}", "/track/{case}/urge").body("text=x").public().shows("厂门口", ""),
         row("GET /api/openapi.json", "/api/openapi.json").public(),
         row("GET /api/docs", "/api/docs").public(),
