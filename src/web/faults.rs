@@ -41,7 +41,7 @@ impl FaultPage {
     pub fn new(site: Site, status: u16, detail: &str, reference: &str) -> Self {
         let (icon, title, usual, actions) = match status {
             401 => ("lock", "请先登录", "登录后就能看这一页。", vec![LOGIN, HOME]),
-            403 => ("lock", "您没有权限看这一页", "如果工作需要，请联系本单位的系统管理员开通。", vec![DESK, HOME]),
+            403 => ("lock", "没有权限", "如果工作需要，请联系本单位的系统管理员开通。", vec![HOME, TRACK]),
             404 => ("search", "没有找到这一页", "地址可能写错了，或者内容已经转走。", vec![HOME, TRACK]),
             405 => ("info", "这个地址不能直接打开", "请从页面上的按钮进入。", vec![HOME]),
             409 => ("info", "情况已经变了", "别人刚刚处理过，请打开看最新情况。", vec![HOME]),
@@ -90,5 +90,9 @@ mod tests {
         assert_eq!(ways(404), ["/desk"]);
         assert_eq!(ways(500), ["/desk"]);
         assert_eq!(ways(401), ["/login", "/desk"]);
+        assert_eq!(ways(403), ["/desk"]);
+        // An enterprise has no desk to go to.
+        let page = FaultPage::new(Site::new(&BrandConfig::default()), 403, "", "");
+        assert_eq!(page.actions.iter().map(|exit| exit.href).collect::<Vec<_>>(), ["/", "/track"]);
     }
 }

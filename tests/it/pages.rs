@@ -53,6 +53,7 @@ async fn no_page_carries_inline_script_style_or_handlers() {
         "/",
         "/chat?embed=1",
         "/track",
+        "/track/ZT20261125-0001A/print",
         "/login",
         "/desk",
         "/desk?tab=all",

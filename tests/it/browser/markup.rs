@@ -122,12 +122,20 @@ async fn nothing_that_people_write_runs_in_a_browser() {
     let stored = json!({ "conversation_id": id, "token": token }).to_string();
     phone.js(&format!("localStorage.setItem('zt.session', {}); return true", json!(stored))).await;
     phone.goto(&gateway.url).await;
+    phone.find(".msg[data-seq]").await;
+    // Everything that was ever said, also what is fetched only when one scrolls up to it.
+    phone
+        .until("document.getElementById('older').hidden || (document.getElementById('log').scrollTop = 0, document.getElementById('older').click(), false)")
+        .await;
     phone.sees("<img src=x onerror=alert(1)>蓝莓年假怎么算").await;
     phone.sees(attempts()[1]).await;
     unharmed(&phone, "the chat page").await;
     phone.goto(&format!("{}/track?number={number}&code={code}", gateway.url)).await;
     phone.sees(attempts()[8]).await;
     unharmed(&phone, "the progress page").await;
+    phone.goto(&format!("{}/track/{number}/print", gateway.url)).await;
+    phone.sees(attempts()[8]).await;
+    unharmed(&phone, "the paper view").await;
     for path in ["/login?next=", "/track?number=", "/nothing/"] {
         for attempt in [attempts()[0], attempts()[45], attempts()[51]] {
             phone.goto(&format!("{}{path}{}", gateway.url, percent(attempt))).await;

@@ -90,6 +90,12 @@ async fn what_is_typed_into_the_form_outlives_a_reload_new_words_and_the_session
     browser.write("#text", "厂房消防验收申请交了一个月没人来看，影响投产").await;
     browser.click("#send").await;
     browser.find(".form button[type=submit]").await;
+    // It is higher than the phone: one begins to read it where it begins.
+    browser.until("document.querySelector('.msg-visitor[data-seq]')").await;
+    let above = browser
+        .js("return document.querySelector('.form').getBoundingClientRect().top - document.getElementById('log').getBoundingClientRect().top")
+        .await;
+    assert!(above.as_f64().is_some_and(|px| (0.0..300.0).contains(&px)), "the form does not begin in sight: {above}");
     let set = |name: &str, value: &str| {
         format!(
             "const label = [...document.querySelectorAll('.form:not(.form-old) label')].find(l => l.textContent.includes({}));
@@ -107,6 +113,14 @@ async fn what_is_typed_into_the_form_outlives_a_reload_new_words_and_the_session
             json!(value)
         )
     };
+    // Enter in a field files nothing: it goes on to the next one.
+    let enter = browser
+        .js("const fields = [...document.querySelectorAll('.form input:not([type=checkbox])')]; fields[0].focus();
+             const key = (init) => document.activeElement.dispatchEvent(new KeyboardEvent('keydown', { key: 'Enter', bubbles: true, cancelable: true, ...init }));
+             const composing = key({ keyCode: 229 }); const stayed = document.activeElement === fields[0];
+             key({}); return [composing, stayed, document.activeElement === fields[1]]")
+        .await;
+    assert_eq!(enter, json!([false, true, true]));
     browser.js(&set("企业名称", "示例县青竹机械有限公司")).await;
     browser.js(&set("事发地点", "工业路 8 号")).await;
     browser.client.refresh().await.expect("reload");

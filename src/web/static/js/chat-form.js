@@ -113,6 +113,16 @@ export function renderForm(message, ctx) {
   }
   review();
 
+  // Enter in a field, also the one that ends an input method's word, goes on to the next field: only 提交 files.
+  box.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || event.target.tagName !== "INPUT") return;
+    event.preventDefault();
+    if (event.isComposing || event.keyCode === 229) return;
+    const stops = [...box.querySelectorAll("input, select, textarea, button[type=submit]")].filter((node) => !node.disabled);
+    const next = stops[stops.indexOf(event.target) + 1];
+    if (next) next.focus();
+  });
+
   let busy = false;
   box.addEventListener("submit", async (event) => {
     event.preventDefault();

@@ -88,7 +88,7 @@ export function openLog({ log, more, older, draw, fetchOlder }) {
   older.addEventListener("click", loadOlder);
   more.addEventListener("click", toEnd);
   // A keyboard that comes up or a composer that grows takes room from the log: whoever read the end still does.
-  new ResizeObserver(() => { if (pinned) toEnd(); }).observe(log);
+  new ResizeObserver(() => { if (pinned && log.querySelector(".msg:not(.typing)")) toEnd(); }).observe(log);
 
   return { place, isNear, toEnd, toNew, news, hold };
 }

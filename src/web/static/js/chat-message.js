@@ -43,6 +43,8 @@ export function renderMeta(message) {
 
 /** The body of any message but a form. */
 export function renderBody(message, ctx) {
+  const note = caseNote(message);
+  if (note) return note;
   if (message.kind === "event") return el("p", { class: "event" }, message.text || "");
   if (message.card && message.card.cases) return renderReceipt(message, ctx);
   if (message.attachment || message.kind === "image" || message.kind === "file") return renderFile(message, ctx);
@@ -62,6 +64,16 @@ export function renderBody(message, ctx) {
   if (basis) bubble.append(basis);
   if (message.from === "bot" && message.rule_id && ctx.call) bubble.append(feedback(message, ctx));
   return bubble;
+}
+
+/** What became of a case is told in full width, with the way to it; its answer is what the enterprise waited for. */
+function caseNote(message) {
+  const found = message.from === "system" && !message.card && /^【(ZT[0-9A-Z-]+)】\s*([^]*)$/.exec(message.text || "");
+  if (!found) return null;
+  const [, number, words] = found;
+  return el("section", { class: "case-note" + (words.startsWith("答复已送达") ? " case-answer" : "") },
+    el("p", { class: "case-head" }, el("a", { href: "/track/" + encodeURIComponent(number), target: "_blank", rel: "noopener" }, "办理进展 ", el("span", { class: "mono num" }, number)), el("time", { datetime: message.at }, clockTime(message.at))),
+    linked(el("div", { class: "prewrap" }), words));
 }
 
 function renderBasis(message) {

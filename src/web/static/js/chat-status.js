@@ -8,7 +8,7 @@ export function showState(conversation) {
   const officer = conversation.officer || conversation.author || {};
   const ahead = conversation.queue_position;
   const lines = {
-    bot: "规则自动答复，可转人工",
+    bot: "规则自动答复",
     collecting: "登记中，提交前都能改",
     queued: typeof ahead === "number" && ahead > 0 ? `已转人工，前面还有 ${ahead} 位` : "已转人工，等待工作人员接入",
     human: officer.name ? `${officer.unit ? officer.unit + " " : ""}${officer.name} 正在为您服务` : "工作人员正在为您服务",

@@ -154,8 +154,10 @@ function receive(list, mine) {
     if (embed) parent.postMessage({ type: "zhitong:message" }, "*");
   }
   refresh();
-  if (near) view.toNew(first);
+  if (first && near) view.toNew(first);
   else if (first) view.news();
+  // The stream may have brought the answer before: then that is in sight, not the end of it.
+  else if (near && fresh[fresh.length - 1].seq >= lastSeq) view.toEnd();
 }
 
 function keep(message) {
@@ -532,7 +534,11 @@ $("restart").addEventListener("click", async () => {
 $("renewed-ok").addEventListener("click", () => { $("renewed").hidden = true; });
 
 const privacy = $("privacy");
-document.querySelectorAll("[data-privacy]").forEach((button) => button.addEventListener("click", () => privacy.showModal()));
+document.querySelectorAll("[data-privacy]").forEach((button) => button.addEventListener("click", () => {
+  privacy.showModal();
+  // The button at its foot has the focus; one begins to read at the top.
+  privacy.scrollTop = 0;
+}));
 if (store.get("zt.privacy")) $("first-use").hidden = true;
 $("first-use-ok").addEventListener("click", () => { store.set("zt.privacy", Date.now()); $("first-use").hidden = true; });
 
