@@ -16,7 +16,7 @@ use crate::{
     domain::{
         case::{
             ActionInput, Actor, Case, CaseAction, CaseEvent, CaseNumber, CaseStatus, ClockKey, ClockState, Conclusion,
-            EventKind, GRADES, QueryCode, Rating, Stage, allowed_actions,
+            EventKind, GRADES, QueryCode, RULE_SOURCE, Rating, Stage, allowed_actions,
         },
         dialogue::{CaseAct, ProgressView},
         ids::ConversationId,
@@ -197,7 +197,7 @@ async fn full_view(tx: &mut Tx, setting: &Setting, case: Case) -> Result<TrackVi
         }),
         timeline: public_timeline(content, &history),
         due: current_due(shown, due_at),
-        reply: if other.is_none() { answer(shown, &history) } else { None },
+        reply: if other.is_none() { answer(content, shown, &history) } else { None },
         conclusion: if matches!(case.status, CaseStatus::Closed | CaseStatus::Archived) {
             case.closings.last().map_or("", |closing| closing.conclusion.label())
         } else {
@@ -241,7 +241,26 @@ fn current_due(case: &Case, answer_due: Option<Timestamp>) -> Option<TrackDue> {
             CaseStatus::AwaitingConfirm | CaseStatus::AnsweredOnSpot => of("确认期限", ClockKey::K8),
             CaseStatus::Recheck => of("复核时限", ClockKey::K9),
             CaseStatus::Rectifying => of("整改时限", ClockKey::K9),
-            _ => None,
+            CaseStatus::Draft
+            | CaseStatus::Submitted
+            | CaseStatus::NeedInfo
+            | CaseStatus::NotAccepted
+            | CaseStatus::Accepted
+            | CaseStatus::OwnershipPending
+            | CaseStatus::PreApproval
+            | CaseStatus::Dispatched
+            | CaseStatus::ReturnPending
+            | CaseStatus::Signed
+            | CaseStatus::Processing
+            | CaseStatus::SignOffPending
+            | CaseStatus::Replied
+            | CaseStatus::PlanTracking
+            | CaseStatus::ClosingReview
+            | CaseStatus::Closed
+            | CaseStatus::Archived
+            | CaseStatus::Withdrawn
+            | CaseStatus::Merged
+            | CaseStatus::Transferred => None,
         };
     };
     if case.status == CaseStatus::Submitted {
@@ -257,7 +276,7 @@ fn current_due(case: &Case, answer_due: Option<Timestamp>) -> Option<TrackDue> {
 }
 
 /// The reply as released, or the answer that was given on the spot.
-fn answer(case: &Case, history: &[CaseEvent]) -> Option<TrackReply> {
+fn answer(content: &Content, case: &Case, history: &[CaseEvent]) -> Option<TrackReply> {
     let clock = case.clock(ClockKey::K5);
     let (due_at, late) = (clock.and_then(|clock| clock.due_at), clock.is_some_and(|clock| clock.missed));
     if let Some(signature) = &case.signature
@@ -275,13 +294,22 @@ fn answer(case: &Case, history: &[CaseEvent]) -> Option<TrackReply> {
     let event = history.iter().rev().find(|event| event.kind == EventKind::AnsweredOnSpot)?;
     let fact = |key| event.fact(key).unwrap_or_default();
     Some(TrackReply {
-        text: format!("{}\n依据：{}", fact("text"), fact("source")),
+        text: format!("{}\n依据：{}", fact("text"), basis(content, fact("source"))),
         signer: String::new(),
         at: event.at,
         conclusion: Conclusion::Answered.label(),
         due_at: None,
         late: false,
     })
+}
+
+/// What an answer on the spot rests on, in words: a rule is named by the documents that it cites, not by its id.
+fn basis(content: &Content, source: &str) -> String {
+    let Some(id) = source.strip_prefix(RULE_SOURCE) else { return source.to_owned() };
+    let cited = content.rules.rule(id.trim()).map(|rule| {
+        rule.citations.iter().map(|citation| format!("《{}》", citation.title)).collect::<Vec<_>>().join("、")
+    });
+    cited.filter(|words| !words.is_empty()).unwrap_or_else(|| "服务中心审核过的答复".to_owned())
 }
 
 fn own_rating(rating: &Rating) -> TrackRating {
@@ -360,7 +388,14 @@ pub fn public_timeline(content: &Content, history: &[CaseEvent]) -> Vec<TrackSte
     history
         .iter()
         .filter_map(|event| {
-            event.public_line(&name).map(|text| TrackStep { at: event.at, text, words: own_words(event) })
+            event.public_line(&name).map(|text| TrackStep {
+                at: event.at,
+                text: match event.fact("source") {
+                    Some(source) if source.starts_with(RULE_SOURCE) => text.replace(source, &basis(content, source)),
+                    Some(_) | None => text,
+                },
+                words: own_words(event),
+            })
         })
         .collect()
 }

@@ -84,7 +84,15 @@ fn ask_again(app: &App, number: &str, error: AppError) -> Result<Response, WebEr
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(retry_after_s));
             Ok(response)
         }
-        other => Err(WebError(other)),
+        other @ (AppError::Unauthenticated { .. }
+        | AppError::Forbidden { .. }
+        | AppError::Conflict { .. }
+        | AppError::Invalid { .. }
+        | AppError::TooLarge { .. }
+        | AppError::Unsupported { .. }
+        | AppError::Unavailable { .. }
+        | AppError::Store(_)
+        | AppError::Internal(_)) => Err(WebError(other)),
     }
 }
 

@@ -171,6 +171,19 @@ async fn the_enterprise_reads_its_own_words_and_no_code_of_ours() {
 }
 
 #[tokio::test]
+async fn an_answer_on_the_spot_names_the_documents_and_not_the_rule() {
+    let office = Office::open().await;
+    let rules = office.app.app.content.load();
+    let rule = rules.rules.rules().iter().find(|rule| rule.answer.is_some() && !rule.citations.is_empty());
+    let rule = rule.expect("a rule that answers");
+    let source = format!("rule:{}", rule.id);
+    office.act("front", "answer_on_spot", json!({ "text": "当场答复的内容", "source": source })).await;
+    let page = office.case_page().await;
+    assert!(!page.contains(&rule.id) && !page.contains("rule:"), "{page}");
+    assert!(page.contains(&format!("《{}》", rule.citations[0].title)) && page.contains("答复日期"), "{page}");
+}
+
+#[tokio::test]
 async fn a_refused_form_keeps_what_was_typed_and_a_forgotten_code_is_asked_for() {
     let office = Office::open().await;
     office.signed().await;
