@@ -123,8 +123,6 @@ fn what_an_answer_says_nothing_of_it_does_not_answer() {
     ] {
         assert_eq!(winner(&set, message).as_deref(), expected, "{message}");
     }
-    // Only of the part that asks for it.
-    assert_eq!(winner(&set, "帮办是什么？另外补贴要钱吗？").as_deref(), Some("b"));
     let compiled = compiled(&format!("[aspects]\n\"费用\" = [\"钱\", \"收费\"]\n\"贵\" = [\"收费\"]\n{free}"));
     let codes: Vec<&str> = compiled.diagnostics.iter().filter(|d| d.message.contains("问法")).map(|d| d.code).collect();
     assert_eq!(codes, ["E004", "W103"], "{:?}", compiled.diagnostics);

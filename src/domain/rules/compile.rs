@@ -399,6 +399,9 @@ fn build(
         .filter(|name| name.chars().count() >= 2)
         .collect();
     let mut builder = MatcherBuilder::new(organs.iter().map(String::as_str), &regions.words());
+    for aspect in aspects {
+        builder.aspect(aspect);
+    }
     let mut topics = Topics { env, known: Vec::new(), groups: Vec::new() };
     let mut rules = Vec::with_capacity(usable.len());
     let mut conditions = Vec::with_capacity(usable.len());

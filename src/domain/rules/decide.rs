@@ -6,7 +6,7 @@ use std::{cell::RefCell, sync::Arc};
 use super::{
     decision::{AnswerHit, Decision, Input, Matter, TopicScore, TypeScore},
     engine::{Fired, Miss, Setting, Stretch},
-    likeness::Likeness,
+    likeness::{Likeness, Terms},
     matcher::Scratch,
     model::{Rule, RuleKind, Status},
     set::{RuleSet, speaks_of_topics},
@@ -302,7 +302,7 @@ impl RuleSet {
                 continue;
             }
             let text = scratch.slice(clause.start as u32, clause.end as u32);
-            for like in self.likeness.nearest(text) {
+            for like in self.likeness.nearest(&self.likeness.terms(text)) {
                 // More like small talk than like any further topic.
                 let Some(topic) = self.topics.get(usize::from(like.topic)) else { break };
                 likes.push(Likes { clause: n, topic: like.topic, group: topic.group, lead: like.lead });
@@ -510,9 +510,10 @@ impl RuleSet {
     /// The same for the case type.
     fn lean_to_type(&self, scratch: &Scratch, stretch: &Stretch, votes: &mut Votes) {
         let text = scratch.slice(stretch.start, stretch.end);
-        for like in self.type_likeness.nearest(text) {
+        let terms = self.type_likeness.terms(text);
+        for like in self.type_likeness.nearest(&terms) {
             let Some(&case_type) = CaseType::ALL.get(usize::from(like.topic)) else { break };
-            let names = like.lead >= TYPE_FLOOR && pairs_for(&self.type_likeness, text, like.topic) > 1;
+            let names = like.lead >= TYPE_FLOOR && pairs_for(&self.type_likeness, text, &terms, like.topic) > 1;
             if names || votes.types.iter().any(|v| v.key == case_type) {
                 votes.add_type(case_type, (like.lead * LIKENESS_VOTE).min(TYPE_CAP) as u32);
             }
@@ -525,7 +526,8 @@ impl RuleSet {
         let group = |topic: u16| self.topics.get(usize::from(topic)).map(|t| t.group);
         // Who owes, what certificate: between kindred topics the rules' own words are surer.
         let named = votes.topics.first().filter(|t| t.score >= NAMED).map(|t| (t.key, group(t.key)));
-        for like in self.likeness.nearest(text) {
+        let terms = self.likeness.terms(text);
+        for like in self.likeness.nearest(&terms) {
             // More like small talk than like any further topic.
             if usize::from(like.topic) == self.topics.len() {
                 break;
@@ -533,7 +535,7 @@ impl RuleSet {
             if named.is_some_and(|(topic, of)| topic != like.topic && of == group(like.topic)) {
                 continue;
             }
-            let words = self.likeness.evidence(text, like.topic);
+            let words = self.likeness.evidence(&terms, like.topic);
             let pairs =
                 words.iter().filter(|(start, end)| text.get(*start..*end).is_some_and(|w| w.chars().count() > 1));
             let names = like.lead >= LIKENESS_FLOOR && pairs.count() > 1;
@@ -600,9 +602,9 @@ impl Weighed<'_> {
 }
 
 /// How many pairs of characters in the text speak for the topic: one word alone names none, 专家 occurs in many.
-fn pairs_for(likeness: &Likeness, text: &str, topic: u16) -> usize {
+fn pairs_for(likeness: &Likeness, text: &str, terms: &Terms, topic: u16) -> usize {
     let pair = |&(start, end): &(usize, usize)| text.get(start..end).is_some_and(|w| w.chars().count() > 1);
-    likeness.evidence(text, topic).iter().filter(|span| pair(span)).count()
+    likeness.evidence(terms, topic).iter().filter(|span| pair(span)).count()
 }
 
 /// Whether the message says itself that it holds several matters: 1、2、, 另外, 分别.

@@ -9,7 +9,6 @@ use std::sync::Arc;
 use super::{
     RuleSet,
     matcher::{Matcher, Slot},
-    words::Sign,
 };
 
 /// The words of a rule set.
@@ -34,16 +33,11 @@ impl Dictionary {
     /// first byte behind it. Words may overlap, and a word may stand in several sets.
     pub fn find(&self, text: &str, mut found: impl FnMut(Slot, usize, usize)) {
         self.matcher.find_words(text, |slot, start, end| {
-            if !is_built_in(slot) {
+            if !self.matcher.is_no_word(slot) {
                 found(slot, start, end);
             }
         });
     }
-}
-
-/// Negators, question words and other signs of the engine are no words of the rules.
-const fn is_built_in(slot: Slot) -> bool {
-    (slot as usize) < Sign::ALL.len()
 }
 
 impl RuleSet {

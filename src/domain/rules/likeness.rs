@@ -11,7 +11,10 @@
 
 mod correcting;
 
-use std::collections::HashMap;
+use std::{
+    collections::HashMap,
+    hash::{BuildHasherDefault, Hasher},
+};
 
 use crate::domain::text::is_han;
 
@@ -28,7 +31,7 @@ const EVIDENCE: usize = 3;
 #[derive(Debug, Clone, Default)]
 pub(super) struct Likeness {
     /// Number of each term.
-    terms: HashMap<u64, u32>,
+    terms: HashMap<u64, u32, BuildHasherDefault<TermHasher>>,
     /// How telling each term is (inverse document frequency).
     rarity: Vec<f32>,
     /// The same for a term that was never seen.
@@ -38,6 +41,44 @@ pub(super) struct Likeness {
     /// What term `n` says for each topic, against what it says for the typical one: `says[n * topics..][..topics]`.
     says: Vec<f32>,
 }
+
+/// Spreads the bits of a term. Terms come from rule files and a message only looks them up, so nobody can choose terms
+/// that collide.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct TermHasher(u64);
+
+impl Hasher for TermHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.write_u64(u64::from(byte));
+        }
+    }
+
+    fn write_u64(&mut self, term: u64) {
+        // The high half of the product knows all bits; the table looks at both ends.
+        let product = (self.0 ^ term).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        self.0 = product ^ (product >> 32);
+    }
+}
+
+/// A term where it stands in a text.
+#[derive(Debug, Clone, Copy)]
+struct Placed {
+    /// Its number, if anybody taught it.
+    term: Option<u32>,
+    start: u32,
+    end: u32,
+    /// A pair reads as a word, a single character hardly.
+    pair: bool,
+}
+
+/// The terms of a text, looked up once for all that is asked of it.
+#[derive(Debug, Default)]
+pub(super) struct Terms(Vec<Placed>);
 
 /// How much a text is like one topic.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -129,18 +170,25 @@ impl Likeness {
         }
     }
 
-    /// The topics that a text in normal form is most like, best first; at most three.
-    pub(super) fn nearest(&self, text: &str) -> Vec<Like> {
-        let mut terms = Vec::new();
-        let mut strange = 0.0_f32;
-        each_term(text, MAX_CHARS, |term| match self.terms.get(&term) {
-            Some(&known) => terms.push(known),
-            None => strange += 1.0,
+    /// Looks up the terms of a text in normal form.
+    pub(super) fn terms(&self, text: &str) -> Terms {
+        let mut terms = Vec::with_capacity(2 * text.len().min(3 * MAX_CHARS) / 3);
+        each_placed_term(text, MAX_CHARS, |term, start, end| {
+            let pair = term > u64::from(u32::MAX);
+            let term = self.terms.get(&term).copied();
+            terms.push(Placed { term, start: start as u32, end: end as u32, pair });
         });
-        if terms.is_empty() {
+        Terms(terms)
+    }
+
+    /// The topics that a text is most like, best first; at most three.
+    pub(super) fn nearest(&self, terms: &Terms) -> Vec<Like> {
+        let known: Vec<u32> = terms.0.iter().filter_map(|placed| placed.term).collect();
+        if known.is_empty() {
             return Vec::new();
         }
-        let mut terms = counted(terms);
+        let strange = (terms.0.len() - known.len()) as f32;
+        let mut terms = counted(known);
         self.scale(&mut terms, strange * self.strangest * self.strangest);
         let mut scores = vec![0.0_f32; self.topics];
         for (term, weight) in terms {
@@ -148,10 +196,18 @@ impl Likeness {
                 *score += weight * says;
             }
         }
-        let mut order: Vec<Like> =
-            scores.iter().enumerate().map(|(topic, &lead)| Like { topic: topic as u16, lead }).collect();
-        order.sort_unstable_by(|a, b| b.lead.total_cmp(&a.lead).then(a.topic.cmp(&b.topic)));
-        let typical = order.get(3).or(order.last()).map_or(0.0, |like| like.lead);
+        // The three best and the one behind them, which is the typical one; among equals the first topic.
+        let mut order: Vec<Like> = Vec::with_capacity(5);
+        for (topic, &lead) in scores.iter().enumerate() {
+            let full = order.len() == 4;
+            if full && order.last().is_some_and(|last| lead.total_cmp(&last.lead).is_le()) {
+                continue;
+            }
+            let at = order.partition_point(|other| lead.total_cmp(&other.lead).is_le());
+            order.insert(at, Like { topic: topic as u16, lead });
+            order.truncate(4);
+        }
+        let typical = order.last().map_or(0.0, |like| like.lead);
         order.truncate(3);
         for like in &mut order {
             like.lead -= typical;
@@ -160,22 +216,24 @@ impl Likeness {
     }
 
     /// Where the terms stand that speak most for a topic: byte ranges, the most telling first.
-    pub(super) fn evidence(&self, text: &str, topic: u16) -> Vec<(usize, usize)> {
+    pub(super) fn evidence(&self, terms: &Terms, topic: u16) -> Vec<(usize, usize)> {
         let mut found: Vec<(f32, usize, usize)> = Vec::new();
-        each_placed_term(text, MAX_CHARS, |term, start, end| {
-            let Some(&term) = self.terms.get(&term) else { return };
-            let rarity = self.rarity.get(term as usize).copied().unwrap_or_default();
+        for placed in &terms.0 {
+            let Some(term) = placed.term else { continue };
             if let Some(says) = self.says_of(term).get(usize::from(topic)).filter(|says| **says > EVIDENT) {
-                // A pair reads as a word, a single character hardly.
-                let reads = if text.get(start..end).is_some_and(|term| term.chars().count() > 1) { 2.0 } else { 1.0 };
-                found.push((reads * rarity * says, start, end));
+                let rarity = self.rarity.get(term as usize).copied().unwrap_or_default();
+                let reads = if placed.pair { 2.0 } else { 1.0 };
+                found.push((reads * rarity * says, placed.start as usize, placed.end as usize));
             }
-        });
+        }
         found.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
         let mut kept: Vec<(usize, usize)> = Vec::new();
         for (_, start, end) in found {
-            if kept.len() < EVIDENCE && kept.iter().all(|&(from, to)| end <= from || to <= start) {
+            if kept.iter().all(|&(from, to)| end <= from || to <= start) {
                 kept.push((start, end));
+                if kept.len() == EVIDENCE {
+                    break;
+                }
             }
         }
         kept
@@ -238,20 +296,24 @@ mod tests {
     #[test]
     fn a_message_is_most_like_the_topic_whose_words_it_shares() {
         for (text, topic) in [("抵押注销要原件吗", 0), ("注销公告登在哪", 1), ("在吗", 2)] {
-            let nearest = learnt().nearest(text);
+            let learnt = learnt();
+            let nearest = learnt.nearest(&learnt.terms(text));
             assert_eq!(nearest.first().map(|like| like.topic), Some(topic), "{text}: {nearest:?}");
             assert!(nearest.is_sorted_by(|a, b| a.lead >= b.lead), "{nearest:?}");
         }
-        assert_eq!(learnt().nearest("完全陌生"), []);
-        assert_eq!(Likeness::learn(&[], 0).nearest("注销"), []);
+        let nothing = Likeness::learn(&[], 0);
+        assert_eq!(learnt().nearest(&learnt().terms("完全陌生")), []);
+        assert_eq!(nothing.nearest(&nothing.terms("注销")), []);
     }
 
     #[test]
     fn the_words_that_spoke_for_it_can_be_shown() {
         let text = "要把抵押给注销了";
+        let learnt = learnt();
+        let terms = learnt.terms(text);
         let words: Vec<&str> =
-            learnt().evidence(text, 0).into_iter().filter_map(|(start, end)| text.get(start..end)).collect();
+            learnt.evidence(&terms, 0).into_iter().filter_map(|(start, end)| text.get(start..end)).collect();
         assert_eq!(words.first(), Some(&"抵押"), "{words:?}");
-        assert!(learnt().evidence(text, 2).is_empty());
+        assert!(learnt.evidence(&terms, 2).is_empty());
     }
 }

@@ -37,6 +37,8 @@ pub(super) struct MatcherBuilder {
     han_index: HashMap<String, u32>,
     slots: Vec<(bool, Vec<u32>)>,
     slot_index: HashMap<(bool, Vec<u32>), Slot>,
+    /// Slots at the front that are no words of rules.
+    front: usize,
 }
 
 impl MatcherBuilder {
@@ -65,7 +67,14 @@ impl MatcherBuilder {
             let ids = builder.ids(false, &words);
             builder.slots.push((false, ids));
         }
+        builder.front = builder.slots.len();
         builder
+    }
+
+    /// The words of an aspect, before those of any rule: nobody looks for a rule by them.
+    pub(super) fn aspect(&mut self, words: &[String]) {
+        self.slot(false, words);
+        self.front = self.slots.len();
     }
 
     fn ids(&mut self, han: bool, words: &[String]) -> Vec<u32> {
@@ -108,7 +117,7 @@ impl MatcherBuilder {
             Some(View::build(&self.han_words, self.slots.iter().enumerate().filter(|(_, s)| s.0))?)
         };
         let denials = DENIALS.iter().filter_map(|word| self.word_index.get(*word).copied()).collect();
-        Ok(Matcher { words, han, slot_count, denials })
+        Ok(Matcher { words, han, slot_count, front: self.front, denials })
     }
 }
 
@@ -161,6 +170,7 @@ pub(super) struct Matcher {
     words: View,
     han: Option<View>,
     slot_count: usize,
+    front: usize,
     denials: Vec<u32>,
 }
 
@@ -207,6 +217,11 @@ pub(super) struct Scratch {
 }
 
 impl Matcher {
+    /// Whether the slot holds signs of the engine or words of an aspect, which are no words of the rules.
+    pub(super) const fn is_no_word(&self, slot: Slot) -> bool {
+        (slot as usize) < self.front
+    }
+
     /// Reports the words of a text in normal form with each of their slots, without any bookkeeping.
     pub(super) fn find_words(&self, text: &str, mut found: impl FnMut(Slot, usize, usize)) {
         for word in self.words.automaton.find_overlapping_iter(text) {

@@ -122,8 +122,20 @@ export function openTalk(box, { api, refreshList }) {
     guard();
   }
 
+  // Whoever reads the end goes on reading it, also when the box below opens or grows.
+  let pinned = true;
+  const toEnd = () => { log.scrollTop = log.scrollHeight; };
+  log.addEventListener("scroll", () => {
+    pinned = log.scrollHeight - log.scrollTop - log.clientHeight < 160;
+    if (pinned) more.hidden = true;
+  }, { passive: true });
+  const more = el("button", { type: "button", class: "btn btn-s log-news", hidden: true, onclick: toEnd });
+  log.after(more);
+  let shownCount = 0;
+  const watching = new ResizeObserver(() => { if (pinned) toEnd(); });
+  watching.observe(log);
+
   function drawLog(first) {
-    const near = first || log.scrollHeight - log.scrollTop - log.clientHeight < 160;
     const top = log.scrollTop;
     const rows = [
       ...(data.messages || []).map((message) => ({ at: message.at, seq: message.seq, node: () => drawMessage(message) })),
@@ -133,9 +145,17 @@ export function openTalk(box, { api, refreshList }) {
     const waits = held.draw(newest);
     if (waits) nodes.push(waits);
     if (nodes.length === 0) nodes.push(el("div", { class: "empty" }, icon("chat"), el("strong", {}, "还没有消息")));
+    const follow = first || pinned || (waits && !held.shown);
     log.replaceChildren(...nodes);
-    if (near || (waits && !held.shown)) log.scrollTop = log.scrollHeight;
-    else log.scrollTop = top;
+    if (follow) toEnd();
+    else {
+      log.scrollTop = top;
+      const news = nodes.length - shownCount;
+      if (news > 0) more.textContent = `${news} 条新消息`;
+      more.hidden = more.hidden && news <= 0;
+    }
+    if (follow) pinned = true;
+    if (follow || more.hidden) shownCount = nodes.length;
     held.shown = Boolean(waits);
   }
 

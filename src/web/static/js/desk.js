@@ -1,5 +1,6 @@
 // The desk as a whole: live updates, moving between items, dialogs for the actions of a case.
-import { el, newId, toast } from "./dom.js";
+import { el, newId, store, toast } from "./dom.js";
+import { draft, dropDrafts, keepForm } from "./drafts.js";
 import { openStream } from "./stream.js";
 import { openTalk } from "./desk-talk.js";
 import { openKeys } from "./desk-keys.js";
@@ -152,6 +153,7 @@ function entered() {
   viewing = document.querySelector("[data-case]");
   markCurrent();
   markOpened();
+  begunActs();
 }
 
 async function refreshCase() {
@@ -184,6 +186,39 @@ document.addEventListener("htmx:sendError", () => toast("网络不通，没有�
 
 /* ---- actions of a case ------------------------------------------------ */
 
+/** What is written into the dialog of an action stays until it was taken: 72 hours, for this officer in this browser. */
+const ACT_HOURS = 72;
+const ACTS = `zt.desk.act.${document.body.dataset.officer}.`;
+const AGAIN = "zt.desk.again";
+const actKey = (form) => ACTS + document.querySelector("[data-case]").dataset.case + "." + form.dataset.action;
+const keptForms = new WeakMap();
+function keepAct(form) {
+  if (!keptForms.has(form)) keptForms.set(form, keepForm(form, actKey(form), ACT_HOURS));
+  return keptForms.get(form);
+}
+
+/** Buttons tell of what was begun; after a new sign-in the dialog stands open again. */
+function begunActs() {
+  const box = document.querySelector("[data-case]");
+  if (!box) return;
+  for (const form of box.querySelectorAll("form[data-action]")) {
+    const button = box.querySelector(`[data-act="${CSS.escape(form.dataset.action)}"]:not([data-text])`);
+    if (!button || button.querySelector(".begun") || !draft(actKey(form), ACT_HOURS).get()) continue;
+    button.append(el("small", { class: "begun" }, "有草稿"));
+  }
+  const again = store.get(AGAIN);
+  if (!again || again.case !== box.dataset.case) return;
+  store.del(AGAIN);
+  const button = box.querySelector(`[data-act="${CSS.escape(again.action)}"]:not([data-text])`);
+  if (!button) return;
+  button.click();
+  toast("您写的还在，看过再提交");
+}
+document.addEventListener("submit", (event) => {
+  // Whoever leaves a shared computer leaves no drafts behind.
+  if (event.target.getAttribute("action") === "/logout") dropDrafts("zt.desk.act.");
+});
+
 document.addEventListener("click", (event) => {
   const opener = event.target.closest("[data-act]");
   if (opener) {
@@ -192,6 +227,7 @@ document.addEventListener("click", (event) => {
     if (menu) menu.open = false;
     if (dialog) {
       dialog.dataset.key = newId();
+      keepAct(dialog.querySelector("form"));
       leadIsNoAssist(dialog);
       conditions(dialog);
       const text = opener.dataset.text;
@@ -331,10 +367,12 @@ document.addEventListener("submit", async (event) => {
   try {
     await api("POST", `/api/cases/${encodeURIComponent(box.dataset.case)}/actions/${form.dataset.action}`, body, { "Idempotency-Key": dialog.dataset.key || newId() });
     dialog.close();
+    keepAct(form).drop();
     toast("已办理：" + form.querySelector("h2").textContent);
     await refreshCase();
     refreshList();
   } catch (error) {
+    if (error.status === 401) store.set(AGAIN, { case: box.dataset.case, action: form.dataset.action });
     let text = error.message;
     for (const item of error.problem.errors || []) {
       const name = String(item.pointer || "").split("/").filter(Boolean)[0];

@@ -1,4 +1,4 @@
-// Words that somebody has begun to write, kept in this browser until they were taken: per conversation, per case. They
+// Words that somebody has begun to write, kept in this browser until they were taken: per conversation, per case and action. They
 // are as old as their last change at most, and whoever leaves a shared computer takes them along (`dropDrafts`).
 import { store } from "./dom.js";
 
@@ -28,22 +28,36 @@ export function dropDrafts(prefix, but = []) {
   } catch { /* no storage: nothing was kept */ }
 }
 
+/** The name of a control; ticks and rows of a group stand under the group's. */
+function nameOf(node) {
+  if (node.name) return node.name;
+  const group = node.closest("fieldset[name]");
+  if (!group) return "";
+  const row = node.closest(".rows-item");
+  return row ? `${group.name}/${[...group.querySelectorAll(".rows-item")].indexOf(row)}/${node.dataset.col}` : group.name;
+}
+
 /** What a person can fill in; what the page itself put into a form is no draft. */
-const controls = (form) => [...form.elements].filter((node) => node.name && node.type !== "hidden" && node.type !== "password" && node.tagName !== "BUTTON");
+const controls = (form) => [...form.elements].filter((node) => nameOf(node) && node.type !== "hidden" && node.type !== "password" && !/^(BUTTON|FIELDSET)$/.test(node.tagName));
 
 function read(form) {
   const values = {};
   for (const node of controls(form)) {
+    const name = nameOf(node);
     if (node.type === "radio" || node.type === "checkbox") {
-      if (node.checked) values[node.name] = [...(values[node.name] || []), node.value];
-    } else if (node.value !== "") values[node.name] = [node.value];
+      if (node.checked) values[name] = [...(values[name] || []), node.value];
+    } else if (node.value !== "") values[name] = [node.value];
   }
   return values;
 }
 
 function write(form, values) {
+  for (const group of form.querySelectorAll("fieldset.rows")) {
+    const rows = Object.keys(values).filter((name) => name.startsWith(group.name + "/")).map((name) => Number(name.split("/")[1]) + 1);
+    for (let n = group.querySelectorAll(".rows-item").length; n < Math.max(0, ...rows); n += 1) group.querySelector("[data-row-add]").click();
+  }
   for (const node of controls(form)) {
-    const mine = values[node.name];
+    const mine = values[nameOf(node)];
     if (!mine) continue;
     if (node.type === "radio" || node.type === "checkbox") node.checked = mine.includes(node.value);
     else node.value = mine[0];
@@ -70,6 +84,8 @@ export function keepForm(form, key, hours) {
   form.addEventListener("change", note);
   return {
     restored: Boolean(found && found.values && Object.keys(found.values).length),
+    /** It was taken: nothing of it is kept. */
+    drop() { kept.del(); },
     /** Called when the form is about to be sent. */
     sending() {
       const now = JSON.stringify(read(form));
