@@ -2,6 +2,7 @@
 
 mod composer;
 mod desk;
+mod desk_words;
 mod enterprise;
 mod harness;
 mod markup;

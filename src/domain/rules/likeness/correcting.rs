@@ -75,7 +75,7 @@ mod tests {
     fn words_that_always_come_together_count_once() {
         // Terms 0 and 1 always come together with topic 0; term 2 is what tells topic 1.
         let documents =
-            vec![(0, vec![(0, 0.7), (1, 0.7)]), (0, vec![(0, 0.7), (1, 0.7)]), (1, vec![(0, 0.6), (1, 0.6), (2, 0.5)])];
+            vec![(0, vec![(0, 0.7), (1, 0.7)]), (0, vec![(0, 0.7), (1, 0.7)]), (1, vec![(0, 0.4), (1, 0.4), (2, 0.8)])];
         let mut says = vec![0.9, 0.0, 0.9, 0.0, 0.0, 0.1];
         correct(&mut says, &documents, 2);
         let score = |terms: &[(u32, f32)], topic: usize| -> f32 {

@@ -98,7 +98,7 @@ export function openTalk(box, { api, refreshList }) {
     const mine = owner && owner.id === officer;
     const words = { bot: "机器人应答中", collecting: "正在填写登记表", queued: "等待人工接入", human: mine ? "您正在接待" : `${(owner && owner.name) || "同事"} 正在接待`, closed: "已结束" };
     $("talk-state").textContent = [words[data.state] || data.state_label, data.channel_label, data.topic_label, data.unit_name].filter(Boolean).join(" · ");
-    drawLog(first);
+    const follow = drawLog(first);
     drawActs();
     assist.draw(data, (data.allowed_actions || []).includes("messages"));
     drawSide();
@@ -120,6 +120,8 @@ export function openTalk(box, { api, refreshList }) {
     limits.hidden = !data.wechat || data.state === "closed";
     if (data.wechat) limits.replaceChildren(el("strong", {}, data.wechat.words), ...(data.wechat.advice ? [el("span", {}, data.wechat.advice)] : []));
     guard();
+    // What was drawn around the log has taken room from it.
+    if (follow) toEnd();
   }
 
   // Whoever reads the end goes on reading it, also when the box below opens or grows.
@@ -157,6 +159,7 @@ export function openTalk(box, { api, refreshList }) {
     if (follow) pinned = true;
     if (follow || more.hidden) shownCount = nodes.length;
     held.shown = Boolean(waits);
+    return follow;
   }
 
   function drawMessage(message) {
