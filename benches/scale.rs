@@ -273,10 +273,16 @@ async fn lists(app: &App, options: &Options, leads: &[String], seat: OfficerId) 
 
     let now = app.now();
     let unit = leads[0].clone();
-    let one = CaseScope { all: false, units: vec![unit.clone()], sealed: false, own_units: vec![unit.clone()] };
+    let one = CaseScope {
+        all: false,
+        units: vec![unit.clone()],
+        sealed: false,
+        own_units: vec![unit.clone()],
+        contacts: true,
+    };
     let many = CaseScope { units: leads.iter().take(20).cloned().collect(), ..one.clone() };
-    let all = CaseScope { all: true, units: Vec::new(), sealed: false, own_units: Vec::new() };
-    let sealed = CaseScope { all: false, units: Vec::new(), sealed: true, own_units: Vec::new() };
+    let all = CaseScope { all: true, units: Vec::new(), sealed: false, own_units: Vec::new(), contacts: true };
+    let sealed = CaseScope { all: false, units: Vec::new(), sealed: true, own_units: Vec::new(), contacts: true };
     let scopes = [("the centre", &all), ("a unit", &one), ("a branch of 20 units", &many), ("the inspectors", &sealed)];
     for (who, scope) in scopes {
         let filters = [

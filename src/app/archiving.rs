@@ -334,12 +334,13 @@ pub async fn package(app: &App, officer: &Officer, number: &CaseNumber) -> Resul
     }
     let reads_all = scope.all || (case.sealed && scope.sealed);
     let name = format!("{}.json", case.display_number());
-    if reads_all && scope.sees_identity(&case) {
+    if reads_all && scope.contacts && scope.sees_identity(&case) {
         return Ok(PackageFile { name, sha256: row.sha256, body: row.body, is_extract: false });
     }
     let package = serde_json::from_str(&row.body)
         .map_err(|error| AppError::Internal(format!("the package of case {}: {error}", case.id)))?;
-    let body = extract(package, (!scope.sees_identity(&case)).then(|| Hidden::of(&case)).as_ref()).to_string();
+    let body = extract(package, (!(scope.contacts && scope.sees_identity(&case))).then(|| Hidden::of(&case)).as_ref())
+        .to_string();
     Ok(PackageFile { name, sha256: row.sha256, body, is_extract: true })
 }
 

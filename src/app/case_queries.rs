@@ -101,6 +101,8 @@ impl CaseFile {
         let sees_identity = scope.sees_identity(&case);
         if !sees_identity {
             mask(&mut case);
+        } else if !scope.contacts {
+            mask_contacts(&mut case);
         }
         let mut unit_names = BTreeMap::new();
         let owners = case.clocks.iter().map(|clock| &clock.owner);
@@ -196,6 +198,22 @@ fn mask(case: &mut Case) {
     case.party.proxy = None;
 }
 
+/// Leaves who complains and takes away how to reach people: 138****0000, 李某.
+fn mask_contacts(case: &mut Case) {
+    let digits: Vec<char> = case.party.contact_phone.chars().collect();
+    case.party.contact_phone = match digits.len() {
+        0 => String::new(),
+        1..=7 => "*".repeat(digits.len()),
+        n => digits.iter().enumerate().map(|(at, &c)| if at < 3 || at + 4 >= n { c } else { '*' }).collect(),
+    };
+    if let Some(first) = case.party.contact_name.chars().next() {
+        case.party.contact_name = format!("{first}某");
+    }
+    for words in [&mut case.title, &mut case.original_words, &mut case.demand] {
+        *words = text::mask_personal(words);
+    }
+}
+
 /// One case.
 ///
 /// # Errors
@@ -225,6 +243,15 @@ pub async fn file_with_history(
     let actor = Actor::Officer(stamp(&mut tx, setting.content(), officer, setting.now()).await?);
     let hidden = Hidden::of(&case);
     let file = CaseFile::new(&setting, &scope, case, &actor);
+    if !scope.contacts && file.sees_identity {
+        for fact in history.iter_mut().flat_map(|event| event.facts.iter_mut()) {
+            match fact.key.as_str() {
+                "person" => fact.value = fact.value.chars().next().map(|c| format!("{c}某")).unwrap_or_default(),
+                "rule_version" | "policy_version" | "package" => {}
+                _ => fact.value = text::mask_personal(&fact.value),
+            }
+        }
+    }
     if !file.sees_identity {
         for fact in history.iter_mut().flat_map(|event| event.facts.iter_mut()) {
             if !matches!(fact.key.as_str(), "rule_version" | "policy_version") {

@@ -125,6 +125,8 @@ pub struct CaseScope {
     pub sealed: bool,
     /// The units the officer belongs to: cases in which one of them is recused stay hidden.
     pub own_units: Vec<String>,
+    /// How to reach people is shown in full; who only looks (领导) has no business with it (DOMAIN 8).
+    pub contacts: bool,
 }
 
 impl CaseScope {
@@ -134,6 +136,7 @@ impl CaseScope {
         for (role, unit) in roles {
             scope.all |= role.is_central();
             scope.sealed |= *role == Role::Discipline;
+            scope.contacts |= *role != Role::Leader;
             if unit.is_empty() {
                 continue;
             }
@@ -153,7 +156,7 @@ impl CaseScope {
 
     /// The scope of jobs and of the command line on the server itself.
     pub fn unrestricted() -> Self {
-        Self { all: true, units: Vec::new(), sealed: true, own_units: Vec::new() }
+        Self { all: true, units: Vec::new(), sealed: true, own_units: Vec::new(), contacts: true }
     }
 
     /// Whether a case is visible.

@@ -118,7 +118,7 @@ async fn all_rows(tx: &mut Tx) -> Vec<Known> {
 
 fn scope(all: bool, sealed: bool, units: &[&str], own: &[&str]) -> CaseScope {
     let texts = |list: &[&str]| list.iter().map(|unit| (*unit).to_owned()).collect();
-    CaseScope { all, sealed, units: texts(units), own_units: texts(own) }
+    CaseScope { all, sealed, units: texts(units), own_units: texts(own), contacts: true }
 }
 
 fn ids<'a>(lines: impl Iterator<Item = &'a CaseLine>) -> Vec<&'a str> {

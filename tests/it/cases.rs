@@ -50,6 +50,7 @@ const STAFF: &[(&str, Role, &str)] = &[
     ("leader", Role::UnitLeader, "zjj"),
     ("other", Role::Handler, "swj"),
     ("assist", Role::Handler, "xfj"),
+    ("mayor", Role::Leader, ""),
 ];
 
 impl World {
@@ -508,6 +509,24 @@ async fn the_demonstration_loads_once_on_both_databases() {
         assert!(overdue["items"].as_array().is_some_and(|items| !items.is_empty()));
         world.finish().await;
     }
+}
+
+#[tokio::test]
+async fn who_only_looks_reads_no_phone_numbers() {
+    let world = World::sqlite("2026-11-02T09:00:00").await;
+    let mut body = fire();
+    body["words"] = json!("厂房消防验收批不下来，请打13800000000找我");
+    let (number, _) = world.file(body).await;
+    world.does("front", &number, "accept", json!({})).await;
+    for path in [format!("/api/cases/{number}"), format!("/api/cases/{number}/timeline")] {
+        let shown = World::expect(world.get("mayor", &path).await, 200).to_string();
+        assert!(!shown.contains("13800000000") && !shown.contains("李经理"), "{path}: {shown}");
+    }
+    let case = World::expect(world.get("mayor", &format!("/api/cases/{number}")).await, 200);
+    assert_eq!(case["contact_phone"], "138****0000");
+    let open = World::expect(world.get("dispatcher", &format!("/api/cases/{number}")).await, 200);
+    assert_eq!(open["contact_phone"], "13800000000");
+    world.finish().await;
 }
 
 #[tokio::test]

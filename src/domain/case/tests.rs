@@ -626,6 +626,7 @@ fn a_confidential_complaint_hides_its_author_from_the_handling_unit() {
     assert!(!scope(Role::Handler, "zjj").sees_identity(&story.case));
     assert!(scope(Role::Verifier, "").sees_identity(&story.case));
     assert!(!scope(Role::Handler, "fgj").sees(&story.case));
+    assert!(scope(Role::Handler, "zjj").contacts && !scope(Role::Leader, "").contacts);
 }
 
 #[test]
