@@ -15,7 +15,7 @@ use axum::{
     body::Body,
     extract::{DefaultBodyLimit, Request, State},
     handler::Handler,
-    http::{HeaderName, HeaderValue, Method, StatusCode, Uri, header},
+    http::{HeaderName, HeaderValue, Method, StatusCode, header},
     middleware::{Next, from_fn_with_state},
     response::{IntoResponse, Response},
     routing::{MethodFilter, MethodRouter, on},
@@ -157,11 +157,12 @@ pub fn build_from(app: &App, routes: Vec<Route>) -> Router {
 async fn finish(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let client = client(&app, &request);
     request.extensions_mut().insert(client);
-    let uri = request.uri().clone();
-    let is_api = uri.path().starts_with("/api/") || uri.path().starts_with("/hooks/");
+    // Of its own: a part of the request would keep the connection's read buffer as long as the handler waits.
+    let path: Box<str> = request.uri().path().into();
+    let is_api = path.starts_with("/api/") || path.starts_with("/hooks/");
     let wants_page = !is_api
         && request.headers().get(header::ACCEPT).and_then(|v| v.to_str().ok()).is_some_and(|v| v.contains("text/html"));
-    let nul = uri.path().contains("%00") || uri.query().is_some_and(|query| query.contains("%00"));
+    let nul = path.contains("%00") || request.uri().query().is_some_and(|query| query.contains("%00"));
     let mut response = if nul {
         // No database keeps it and no person types it.
         StatusCode::BAD_REQUEST.into_response()
@@ -173,9 +174,9 @@ async fn finish(State(app): State<App>, mut request: Request, next: Next) -> Res
     }
     let status = response.status();
     if status.is_client_error() || status.is_server_error() {
-        response = shape_error(&app, response, uri.path(), is_api, wants_page);
+        response = shape_error(&app, response, &path, is_api, wants_page);
     }
-    secure_headers(&app, &uri, &mut response);
+    secure_headers(&app, &path, &mut response);
     if let Some(count) = app.metrics.responses.get(usize::from(response.status().as_u16() / 100)) {
         count.fetch_add(1, Relaxed);
     }
@@ -211,7 +212,7 @@ fn shape_error(app: &App, response: Response, path: &str, is_api: bool, wants_pa
     shaped
 }
 
-fn secure_headers(app: &App, uri: &Uri, response: &mut Response) {
+fn secure_headers(app: &App, path: &str, response: &mut Response) {
     // Most answers have these texts; they are made once.
     macro_rules! csp {
         ($ancestors:literal) => {
@@ -237,7 +238,7 @@ fn secure_headers(app: &App, uri: &Uri, response: &mut Response) {
         headers.entry(name).or_insert(value);
     };
     // The chat page alone may stand in a frame, on the sites that the configuration names.
-    let is_chat = matches!(uri.path(), "/" | "/chat");
+    let is_chat = matches!(path, "/" | "/chat");
     let origins = &app.config.server.embed_origins;
     let policy = if is_chat && !origins.is_empty() {
         if origins.iter().any(|origin| origin == "*") {
@@ -260,7 +261,7 @@ fn secure_headers(app: &App, uri: &Uri, response: &mut Response) {
     if app.config.server.public_url.as_deref().is_some_and(|url| url.starts_with("https://")) {
         set(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
     }
-    if !uri.path().starts_with("/static/") {
+    if !path.starts_with("/static/") {
         set(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
 }

@@ -107,6 +107,8 @@ pub async fn conversation(
     Params(query): Params<StreamQuery>,
 ) -> Result<Response, WebError> {
     let last = headers.get("last-event-id").and_then(|value| value.to_str().ok()).and_then(|text| text.parse().ok());
+    // Many may wait below: the read buffer of the connection goes with the last part of the request.
+    drop(headers);
     let events = app
         .hub
         .follow(visitor.conversation)
