@@ -94,7 +94,17 @@ impl RuleSet {
     }
 
     pub(super) fn decide_scanned(&self, input: &Input<'_>, scratch: &Scratch) -> Decision {
-        let setting = self.setting(input, scratch);
+        self.decide_noting(input, scratch, &self.setting(input, scratch), |_, _| {})
+    }
+
+    /// The same; `missed` is told of each rule that had words in the message and did not fire on the whole of it, and why.
+    pub(super) fn decide_noting(
+        &self,
+        input: &Input<'_>,
+        scratch: &Scratch,
+        setting: &Setting,
+        mut missed: impl FnMut(u32, Miss),
+    ) -> Decision {
         let whole = Stretch::whole(scratch);
         let mut decision = Decision {
             matters: Vec::new(),
@@ -107,15 +117,16 @@ impl RuleSet {
             shadow: Vec::new(),
             rule_set_hash: self.shared_hash(),
         };
-        let (smalltalk, danger) = self.message_wide(scratch, &whole, &setting, &mut decision);
-        let mut fired_on_whole = Some(self.fired_on(scratch, &Part { stretch: whole, preface: None }, &setting));
-        let parts = self.parts(scratch, &setting, fired_on_whole.as_deref().unwrap_or_default());
+        let (smalltalk, danger) = self.message_wide(scratch, &whole, setting, &mut decision, &mut missed);
+        let on_whole = Part { stretch: whole, preface: None };
+        let mut fired_on_whole = Some(self.fired_on(scratch, &on_whole, setting, missed));
+        let parts = self.parts(scratch, setting, fired_on_whole.as_deref().unwrap_or_default());
         if parts.len() > 1 {
             fired_on_whole = None;
         }
         let mut judged: Vec<(Part, Weighed<'_>)> = Vec::with_capacity(parts.len());
         for part in parts {
-            let fired = fired_on_whole.take().unwrap_or_else(|| self.fired_on(scratch, &part, &setting));
+            let fired = fired_on_whole.take().unwrap_or_else(|| self.fired_on(scratch, &part, setting, |_, _| {}));
             let weighed = self.weigh(scratch, &part, fired, &mut decision);
             // Parts that turn out to be about the same, or about nothing, are one matter with their neighbour.
             match judged.last_mut() {
@@ -126,7 +137,7 @@ impl RuleSet {
                     if before.stretch.first == 0 {
                         before.preface = None;
                     }
-                    let fired = self.fired_on(scratch, before, &setting);
+                    let fired = self.fired_on(scratch, before, setting, |_, _| {});
                     *other = self.weigh(scratch, before, fired, &mut decision);
                 }
                 _ => judged.push((part, weighed)),
@@ -184,6 +195,7 @@ impl RuleSet {
         whole: &Stretch,
         setting: &Setting,
         decision: &mut Decision,
+        missed: &mut impl FnMut(u32, Miss),
     ) -> (Option<(&'a Rule, Fired)>, Urgency) {
         let mut best: [Option<(&Rule, Fired)>; 3] = [None, None, None];
         for &n in &scratch.triggered {
@@ -196,7 +208,13 @@ impl RuleSet {
                 RuleKind::Smalltalk => 2,
                 RuleKind::Answer | RuleKind::Type | RuleKind::Topic | RuleKind::Urgency => continue,
             };
-            let Ok(fired) = conditions.evaluate(n, scratch, whole, setting) else { continue };
+            let fired = match conditions.evaluate(n, scratch, whole, setting) {
+                Ok(fired) => fired,
+                Err(miss) => {
+                    missed(n, miss);
+                    continue;
+                }
+            };
             if fired.expired {
                 continue;
             }
@@ -313,7 +331,8 @@ impl RuleSet {
 
     /// The matters of a scanned message, as [`RuleSet::decide`] tells them apart.
     pub(super) fn parts_of(&self, scratch: &Scratch, setting: &Setting) -> Vec<Part> {
-        let fired = self.fired_on(scratch, &Part { stretch: Stretch::whole(scratch), preface: None }, setting);
+        let whole = Part { stretch: Stretch::whole(scratch), preface: None };
+        let fired = self.fired_on(scratch, &whole, setting, |_, _| {});
         self.parts(scratch, setting, &fired)
     }
 
@@ -367,8 +386,14 @@ impl RuleSet {
         vote + fired.matched.min(MATCHED_CAP)
     }
 
-    /// The rules that fire on a part, message-wide ones aside.
-    fn fired_on(&self, scratch: &Scratch, part: &Part, setting: &Setting) -> Vec<Fired> {
+    /// The rules that fire on a part, message-wide ones aside; `missed` is told of the others.
+    fn fired_on(
+        &self,
+        scratch: &Scratch,
+        part: &Part,
+        setting: &Setting,
+        mut missed: impl FnMut(u32, Miss),
+    ) -> Vec<Fired> {
         let mut out = Vec::with_capacity(scratch.triggered.len().min(32));
         for &n in &scratch.triggered {
             let Some(conditions) = self.conditions.get(n as usize) else { continue };
@@ -382,7 +407,10 @@ impl RuleSet {
                     })
                 }
             };
-            out.extend(fired);
+            match fired {
+                Ok(fired) => out.push(fired),
+                Err(miss) => missed(n, miss),
+            }
         }
         out
     }
@@ -535,11 +563,14 @@ impl RuleSet {
             if named.is_some_and(|(topic, of)| topic != like.topic && of == group(like.topic)) {
                 continue;
             }
+            let voted = votes.topics.iter().any(|t| t.key == like.topic);
+            if !voted && like.lead < LIKENESS_FLOOR {
+                continue;
+            }
             let words = self.likeness.evidence(&terms, like.topic);
             let pairs =
                 words.iter().filter(|(start, end)| text.get(*start..*end).is_some_and(|w| w.chars().count() > 1));
-            let names = like.lead >= LIKENESS_FLOOR && pairs.count() > 1;
-            if names || votes.topics.iter().any(|t| t.key == like.topic) {
+            if voted || pairs.count() > 1 {
                 let score = (like.lead * LIKENESS_VOTE).min(LIKENESS_CAP) as u32;
                 let spans: Vec<(u32, u32)> = words
                     .into_iter()

@@ -1,13 +1,13 @@
 //! Why a message was decided as it was: the decision together with what each rule saw of it.
 
-use std::{collections::BTreeSet, fmt::Write as _};
+use std::fmt::Write as _;
 
 use jiff::civil::Date;
 
 use super::{
     decide::with_scratch,
     decision::{Decision, Input},
-    engine::{Fired, Miss, Stretch},
+    engine::{Fired, Miss, Setting, Stretch},
     matcher::{Scratch, Slot},
     model::{Rule, RuleKind, Status},
     set::RuleSet,
@@ -150,48 +150,57 @@ impl RuleSet {
     pub fn decide_on_record(&self, input: &Input<'_>) -> (Decision, Record) {
         with_scratch(|scratch| {
             self.scan(input.text, scratch);
-            let decision = self.decide_scanned(input, scratch);
-            let record = self.record(input, scratch, &decision);
+            let setting = self.setting(input, scratch);
+            let mut missed = Vec::new();
+            let decision = self.decide_noting(input, scratch, &setting, |n, miss| {
+                if let Some(RuleKind::Answer | RuleKind::Diversion | RuleKind::Command) = self.kind(n) {
+                    missed.push((distance(miss), n, miss));
+                }
+            });
+            let record = self.record(scratch, &setting, &decision, missed);
             (decision, record)
         })
     }
 
-    fn record(&self, input: &Input<'_>, scratch: &Scratch, decision: &Decision) -> Record {
-        let setting = self.setting(input, scratch);
+    fn kind(&self, n: u32) -> Option<RuleKind> {
+        self.conditions.get(n as usize).map(|conditions| conditions.kind)
+    }
+
+    /// `missed`: how far each rule that could have spoken was from firing on the whole message.
+    fn record(
+        &self,
+        scratch: &Scratch,
+        setting: &Setting,
+        decision: &Decision,
+        mut missed: Vec<(u8, u32, Miss)>,
+    ) -> Record {
         let whole = Stretch::whole(scratch);
-        let told: BTreeSet<&str> =
-            decision.rules.iter().chain(decision.matters.iter().flat_map(|m| &m.rules)).map(String::as_str).collect();
+        let told = decision.rules.iter().chain(decision.matters.iter().flat_map(|m| &m.rules));
+        let mut told: Vec<u32> = told.filter_map(|id| self.number(id)).collect();
+        told.sort_unstable();
+        told.dedup();
         let mut stretches = vec![whole];
         if decision.matters.len() > 1 {
-            for part in self.parts_of(scratch, &setting) {
+            for part in self.parts_of(scratch, setting) {
                 stretches.push(part.stretch);
                 stretches.extend(part.preface);
             }
         }
         let mut record = Record::default();
-        let mut missed: Vec<(u8, u32, Miss)> = Vec::new();
-        for &n in &scratch.triggered {
+        for &n in &told {
             let (Some(rule), Some(conditions)) = (self.rules.get(n as usize), self.conditions.get(n as usize)) else {
                 continue;
             };
-            let outcome = conditions.evaluate(n, scratch, &whole, &setting);
-            if told.contains(rule.id.as_str()) {
-                let fired = match outcome {
-                    Ok(fired) => Some(fired),
-                    Err(_) => stretches.iter().skip(1).find_map(|s| conditions.evaluate(n, scratch, s, &setting).ok()),
-                };
-                for (start, end) in fired.into_iter().flat_map(|fired| fired.spans) {
-                    let span = scratch.text.original_range(start as usize..end as usize);
-                    record.spans.push((rule.id.clone(), span.start, span.end));
-                }
-            } else if let (Err(miss), RuleKind::Answer | RuleKind::Diversion | RuleKind::Command) = (outcome, rule.kind)
-            {
-                missed.push((distance(miss), n, miss));
+            let fired = stretches.iter().find_map(|s| conditions.evaluate(n, scratch, s, setting).ok());
+            for (start, end) in fired.into_iter().flat_map(|fired| fired.spans) {
+                let span = scratch.text.original_range(start as usize..end as usize);
+                record.spans.push((rule.id.clone(), span.start, span.end));
             }
         }
         record.spans.sort_by(|a, b| (a.1, a.2, &a.0).cmp(&(b.1, b.2, &b.0)));
         missed.sort_unstable_by_key(|&(far, n, _)| (far, n));
-        for &(_, n, miss) in missed.iter().take(NEAR_MISSES_KEPT) {
+        let nearest = missed.into_iter().filter(|(_, n, _)| told.binary_search(n).is_err());
+        for (_, n, miss) in nearest.take(NEAR_MISSES_KEPT) {
             if let Some(rule) = self.rules.get(n as usize) {
                 record.near.push((rule.id.clone(), self.reason(rule, n as usize, miss, scratch)));
             }

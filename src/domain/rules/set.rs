@@ -104,6 +104,11 @@ impl RuleSet {
         self.by_id.get(id).and_then(|&n| self.rules.get(n))
     }
 
+    /// The number of a rule by its id.
+    pub(super) fn number(&self, id: &str) -> Option<u32> {
+        self.by_id.get(id).map(|&n| n as u32)
+    }
+
     /// The name of a region by its administrative code.
     pub fn region_name(&self, code: &str) -> Option<&str> {
         self.regions.name(code)
