@@ -8,8 +8,8 @@ use axum::{
 };
 
 use crate::{
-    app::{App, AppError, Officer, auth, outbox},
-    domain::{access::Permission, sla::chinese_date_time},
+    app::{App, AppError, Officer, auth, content::ContentStatus, outbox},
+    domain::{access::Permission, rules::Diagnostic, sla::chinese_date_time},
     web::{
         auth::Access,
         error::WebError,
@@ -38,6 +38,19 @@ pub struct Finding {
     pub message: String,
     /// What to do.
     pub help: String,
+}
+
+impl Finding {
+    /// What stands against the files as they are now.
+    pub fn of(status: &ContentStatus) -> Vec<Self> {
+        let finding = |found: &Diagnostic| Self {
+            code: found.code,
+            place: format!("{}:{}:{}", found.file, found.line, found.column),
+            message: found.message.clone(),
+            help: found.help.clone().unwrap_or_default(),
+        };
+        status.errors.iter().map(finding).collect()
+    }
 }
 
 /// An account.
@@ -157,16 +170,7 @@ async fn page(State(app): State<App>, officer: Officer) -> Result<Response, WebE
         loaded: chinese_date_time(content.schedule.civil(content.loaded_at)),
         rules: content.rules.rules().len(),
         topics: content.taxonomy.topics().len(),
-        errors: status
-            .errors
-            .iter()
-            .map(|found| Finding {
-                code: found.code,
-                place: format!("{}:{}:{}", found.file, found.line, found.column),
-                message: found.message.clone(),
-                help: found.help.clone().unwrap_or_default(),
-            })
-            .collect(),
+        errors: Finding::of(&status),
         warnings: content.warnings.len(),
         years: years.join("、"),
         accounts: accounts

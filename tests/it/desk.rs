@@ -221,6 +221,26 @@ async fn files_of_a_confidential_case_stay_at_the_centre() {
 }
 
 #[tokio::test]
+async fn the_desk_begins_where_there_is_something_to_do() {
+    let app = TestApp::start().await;
+    let front = app.officer("front", &[(Role::FrontDesk, "")]).await;
+    let begins = async || {
+        let page = app.get("/desk", &front).await.expect(200).text();
+        let current =
+            page.split("<a ").find(|link| link.contains("aria-current=\"page\"") && link.contains("data-tab"));
+        current.and_then(|link| Some(link.split("data-tab=\"").nth(1)?.split('"').next()?.to_owned())).expect("a tab")
+    };
+    assert_eq!(begins().await, "waiting", "nothing to do anywhere");
+    file(&app, &front, "厂门口路灯坏了两周，货车夜里进不来").await;
+    assert_eq!(begins().await, "todo");
+    // Whoever edits rules has no cases, and sees how the rules stand.
+    let editor = app.officer("editor", &[(Role::RuleEditor, "")]).await;
+    let page = app.get("/desk", &editor).await.expect(200).text();
+    assert!(page.contains("规则和内容") && page.contains("在用版本") && page.contains("正常"), "{page}");
+    assert!(!app.get("/desk", &front).await.expect(200).text().contains("在用版本"));
+}
+
+#[tokio::test]
 async fn a_leader_sets_a_deputy_on_the_page_and_ends_it() {
     let app = TestApp::start().await;
     let leader = app.officer("leader", &[(Role::UnitLeader, "zjj")]).await;

@@ -21,7 +21,7 @@ use crate::{
     },
     domain::{
         case::{Case, CaseAction, CaseClock, CaseEvent, CaseStatus, ClockKey, ClockState, EventKind, Limit, TaskState},
-        kinds::{Diversion, Urgency},
+        kinds::Urgency,
         sla::{Unit, chinese_date, chinese_date_time},
     },
     web::view::{DueView, Tag, stage_number, stages},
@@ -451,7 +451,7 @@ fn facts(content: &Content, file: &CaseFile, topic: &str) -> Vec<FactView> {
     FactView::push(&mut list, "受理", case.accepted_at.map(time).unwrap_or_default());
     FactView::push(&mut list, "时限依据", case.requirements.reason.as_str());
     if let Some((code, path)) = &case.refusal {
-        FactView::push(&mut list, "不予受理", format!("{} {}：{path}", Diversion::as_str(*code), code.label()));
+        FactView::push(&mut list, "不予受理", format!("{}：{path}", code.label()));
     }
     if case.clock(ClockKey::K5).is_none() && case.status.is_open() {
         FactView::push(&mut list, "答复时限", "受理后开始计算");

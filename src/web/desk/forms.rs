@@ -83,7 +83,7 @@ pub fn action_form(action: CaseAction, facts: &FormFacts) -> Option<ActionForm> 
                     Diversion::ALL
                         .iter()
                         .filter(|code| !matches!(code, Diversion::Smalltalk | Diversion::Unclear | Diversion::Abuse))
-                        .map(|code| Choice::new(code.as_str(), format!("{} {}", code.as_str(), code.label())))
+                        .map(|code| Choice::new(code.as_str(), code.label()))
                         .collect(),
                 ),
                 Field::area("path", "告诉企业该找谁、怎么找"),

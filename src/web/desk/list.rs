@@ -48,7 +48,7 @@ pub struct DeskQuery {
     pub cursor: String,
 }
 
-/// The tabs an officer has, the first one open by default.
+/// The tabs an officer has; the first one with something in it is open by default.
 fn tabs_of(officer: &Officer) -> Vec<(&'static str, &'static str)> {
     let mut tabs = Vec::new();
     if officer.permits(Permission::Converse) {
@@ -74,7 +74,6 @@ pub(super) fn badge(n: i64) -> String {
 pub async fn list(app: &App, officer: &Officer, query: &DeskQuery, open: &str) -> Result<ListView, AppError> {
     let tabs = tabs_of(officer);
     let content = app.content.load();
-    let present = tabs.iter().find(|(key, _)| *key == query.tab).or(tabs.first()).map_or("", |(key, _)| *key);
     let converses = officer.permits(Permission::Converse);
     let waiting = todo::waiting(app, officer).await?;
     let (open_cases, to_do) = if officer.permits(Permission::ViewCases) {
@@ -83,15 +82,20 @@ pub async fn list(app: &App, officer: &Officer, query: &DeskQuery, open: &str) -
         (0, 0)
     };
     let (queued, own) = if converses { conversations::tallies(app, officer).await? } else { (0, 0) };
-    let count = |key: &str| {
-        let n: i64 = match key {
-            "waiting" => queued,
-            "mine" => own,
-            "todo" => to_do,
-            _ => open_cases,
-        };
-        badge(n)
+    let number = |key: &str| match key {
+        "waiting" => queued,
+        "mine" => own,
+        "todo" => to_do,
+        _ => open_cases,
     };
+    let count = |key: &str| badge(number(key));
+    // Who comes without a wish begins where there is something to do.
+    let present = tabs
+        .iter()
+        .find(|(key, _)| *key == query.tab)
+        .or_else(|| tabs.iter().find(|(key, _)| number(key) > 0))
+        .or(tabs.first())
+        .map_or("", |(key, _)| *key);
     let mut view = ListView {
         tabs: tabs
             .iter()

@@ -18,7 +18,7 @@ use axum::{
 
 use self::{
     list::DeskQuery,
-    pages::{CasePage, ConversationPage, DeskView, FaultPage, HomePage, ListView, Tally},
+    pages::{CasePage, ConversationPage, DeskView, FaultPage, HomePage, ListView, RulesView, Tally},
 };
 use crate::{
     app::{
@@ -29,9 +29,10 @@ use crate::{
         access::{Permission, Role},
         case::CaseNumber,
         ids::ConversationId,
-        sla::{chinese_date, weekday},
+        sla::{chinese_date, chinese_date_time, weekday},
     },
     web::{
+        admin::Finding,
         auth::Access,
         error::WebError,
         router::{Route, get, post},
@@ -97,9 +98,26 @@ async fn home(State(app): State<App>, officer: Officer, Query(query): Query<Desk
         greeting: format!("{}，{part}", officer.name),
         today: format!("{} {} · {open}", chinese_date(now.date()), weekday(now.date().weekday())),
         tallies: tallies(&app, &officer, &list).await?,
+        rules: rules_view(&app, &officer),
         list,
     };
     Ok(render(&page)?.into_response())
+}
+
+/// How the rules stand, for who edits or publishes them.
+fn rules_view(app: &App, officer: &Officer) -> Option<RulesView> {
+    if !officer.permits(Permission::EditRules) && !officer.permits(Permission::PublishRules) {
+        return None;
+    }
+    let content = app.content.load();
+    Some(RulesView {
+        version: content.hash.chars().take(12).collect(),
+        loaded: chinese_date_time(content.schedule.civil(content.loaded_at)),
+        rules: content.rules.rules().len(),
+        warnings: content.warnings.len(),
+        recheck: content.rules.rules().iter().filter(|rule| rule.awaiting_recheck).count(),
+        errors: Finding::of(&app.content.status()),
+    })
 }
 
 async fn tallies(app: &App, officer: &Officer, list: &ListView) -> Result<Vec<Tally>, WebError> {

@@ -4,6 +4,7 @@ use askama::Template;
 
 use super::forms::ActionForm;
 use crate::web::{
+    admin::Finding,
     site::Site,
     view::{Choice, DueView, StageStep, Tag},
 };
@@ -140,6 +141,25 @@ pub struct HomePage {
     pub today: String,
     /// Numbers.
     pub tallies: Vec<Tally>,
+    /// How the rules stand, for who edits or publishes them.
+    pub rules: Option<RulesView>,
+}
+
+/// How the rule files stand.
+#[derive(Debug)]
+pub struct RulesView {
+    /// Beginning of the hash in force.
+    pub version: String,
+    /// In force since.
+    pub loaded: String,
+    /// Rules.
+    pub rules: usize,
+    /// Warnings.
+    pub warnings: usize,
+    /// Rules that answer and have run out or await a human re-check.
+    pub recheck: usize,
+    /// Why the files as they are now are not in force.
+    pub errors: Vec<Finding>,
 }
 
 /// The desk with something that cannot be shown.
