@@ -54,7 +54,7 @@ impl Program {
         let program =
             Self { child: command.spawn().expect("the program starts"), base: format!("http://127.0.0.1:{port}") };
         let client = client();
-        let end = Instant::now() + Duration::from_mins(1);
+        let end = Instant::now() + Duration::from_mins(3);
         while Instant::now() < end {
             if let Ok(answer) = client.get(format!("{}/readyz", program.base)).send().await
                 && answer.status().is_success()
